@@ -1,0 +1,116 @@
+import type { Authorization, Dialect } from '../upstream/upstream.ts'
+
+/** The configuration after parsing: defaults filled in, references resolved, durations in ms, sizes in bytes. */
+export interface Config {
+  readonly mode: 'local'
+  readonly front: 'none' | 'caddy'
+  readonly listeners: readonly ListenerConfig[]
+  readonly allowedHosts: readonly string[]
+  readonly webui: WebuiConfig | undefined
+  /** By id, in the order of the file. Empty: look for model servers on loopback. */
+  readonly providers: ReadonlyMap<string, ProviderConfig>
+  readonly grants: readonly GrantConfig[]
+  /** `group:name` → logins, lower-cased. */
+  readonly groups: ReadonlyMap<string, readonly string[]>
+  /** By user name, as written; names differ in more than case. */
+  readonly users: ReadonlyMap<string, UserConfig>
+  readonly rateLimits: readonly RateLimitConfig[]
+  readonly authFailures: AuthFailuresConfig
+  readonly limits: LimitsConfig
+  readonly database: DatabaseConfig
+  readonly log: LogConfig
+}
+
+export interface ListenerConfig {
+  readonly name: string
+  readonly bind: Bind
+  readonly identity: 'none'
+  /** IP addresses or CIDR ranges whose X-Forwarded-For is believed. A unix-socket peer is named `unix`. */
+  readonly trustedProxies: readonly string[]
+}
+
+export type Bind =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  /** Relative to the data directory unless absolute. */
+  | { readonly kind: 'unix'; readonly path: string }
+
+export interface WebuiConfig {
+  readonly url: string
+  readonly sso: 'off'
+  readonly public: boolean
+}
+
+export interface ProviderConfig {
+  readonly baseurl: string
+  /** Empty: ask the provider. */
+  readonly models: readonly string[]
+  readonly apikey: string
+  readonly authorization: Authorization
+  readonly name: string
+  readonly description: string
+  readonly dialects: ReadonlySet<Dialect>
+  readonly preference: number
+  readonly disabled: boolean
+  readonly addHeaders: readonly (readonly [name: string, value: string])[]
+}
+
+export interface GrantConfig {
+  /** `*`, a login, `group:x`, `(loopback)`. */
+  readonly src: readonly string[]
+  /** Entries of the `tailscale.com/cap/aperture` capability. */
+  readonly entries: readonly GrantEntry[]
+}
+
+export interface GrantEntry {
+  readonly role?: 'user' | 'admin'
+  /** `provider/model` globs. */
+  readonly models: readonly string[]
+}
+
+export interface UserConfig {
+  /** bcrypt, `$2a$`, `$2b$` or `$2y$`. */
+  readonly password: string
+  readonly login: string
+  readonly groups: readonly string[]
+}
+
+export interface RateLimitConfig {
+  readonly zone: string
+  readonly match: string
+  readonly per: 'client' | 'caller' | 'listener'
+  readonly events: number
+  readonly window: number
+}
+
+export interface AuthFailuresConfig {
+  readonly max: number
+  readonly window: number
+  readonly ban: number
+  readonly maxBan: number
+}
+
+export interface LimitsConfig {
+  /** Bytes of a request body. */
+  readonly body: number
+  /** ms until the upstream's first byte. */
+  readonly firstByte: number
+  /** ms of silence in the middle of an answer. */
+  readonly idle: number
+  /** ms to send the request's headers. */
+  readonly headerTimeout: number
+  /** ms of silence while sending a request's body. */
+  readonly bodyIdle: number
+  /** ms a client may leave an answer unread before it is given up. */
+  readonly writeStall: number
+}
+
+export interface DatabaseConfig {
+  /** `file:…` (relative to the data directory), `libsql://…`, `https://…` or `http://…`. */
+  readonly url: string
+  readonly authToken: string | undefined
+}
+
+export interface LogConfig {
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  readonly access: boolean
+}

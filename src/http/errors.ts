@@ -1,0 +1,65 @@
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+
+/** Every code a client can see, and its status. Codes are a contract: add, never rename. */
+const statuses = {
+  invalid_request: 400,
+  ambiguous_credentials: 400,
+  identity_conflict: 400,
+  invalid_credentials: 401,
+  no_role: 403,
+  banned: 403,
+  door_closed: 403,
+  origin_not_allowed: 403,
+  not_found: 404,
+  model_not_found: 404,
+  method_not_allowed: 405,
+  request_timeout: 408,
+  request_too_large: 413,
+  unsupported_media_type: 415,
+  misdirected_request: 421,
+  upgrade_required: 426,
+  rate_limited: 429,
+  quota_exceeded: 429,
+  too_many_failures: 429,
+  headers_too_large: 431,
+  internal_error: 500,
+  upstream_error: 502,
+  overloaded: 503,
+  not_ready: 503,
+  upstream_timeout: 504,
+  http_version_not_supported: 505,
+} as const satisfies Record<string, ContentfulStatusCode>
+
+export type ErrorCode = keyof typeof statuses
+
+export interface FailureOptions {
+  /** Sent with the answer, e.g. `retry-after`, `allow`. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** For the log only. */
+  readonly reason?: string
+  /** Close the connection after answering: what follows on it cannot be trusted. */
+  readonly close?: boolean
+}
+
+/** A refusal. Thrown anywhere, answered in one place (`app.onError`), in the dialect of the path. */
+export class Failure extends Error {
+  readonly code: ErrorCode
+  readonly status: ContentfulStatusCode
+  readonly headers: Readonly<Record<string, string>>
+  readonly reason: string
+  readonly close: boolean
+
+  /** `message` is read by the client: what happened and what to do, never a host, path or secret. */
+  constructor(code: ErrorCode, message: string, options: FailureOptions = {}) {
+    super(message)
+    this.name = 'Failure'
+    this.code = code
+    this.status = statuses[code]
+    this.headers = options.headers ?? {}
+    this.reason = options.reason ?? code
+    this.close = options.close ?? false
+  }
+}
+
+/** Whole seconds for `Retry-After`, at least one. */
+export const retryAfter = (ms: number): string => String(Math.max(1, Math.ceil(ms / 1000)))

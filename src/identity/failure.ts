@@ -1,0 +1,18 @@
+/**
+ * Why a request has no caller. Private: it goes to the log and the counters, while the client sees one generic body,
+ * so that an attacker cannot tell an unknown user from a wrong password.
+ */
+export type IdentityFailure =
+  | 'missing'
+  | 'malformed'
+  | 'ambiguous'
+  | 'too_long'
+  | 'unknown_user'
+  | 'unknown_key'
+  | 'wrong_password'
+  | 'busy'
+  | 'throttled'
+
+/** Only a wrong guess counts towards a ban; a missing or unreadable credential is no guess (hazards 156). */
+export const isGuess = (failure: IdentityFailure): boolean =>
+  failure === 'unknown_user' || failure === 'unknown_key' || failure === 'wrong_password'

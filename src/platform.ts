@@ -1,0 +1,70 @@
+import type { Ban } from './ratelimit/ban.ts'
+import type { Send } from './upstream/upstream.ts'
+import type { AuthFailureRow, UsageRow } from './usage/row.ts'
+
+/**
+ * What a host supplies: the only way the core reaches time, randomness, the network, the database or the log.
+ * `setTimeout`, `URL`, `TextEncoder`, streams and `AbortController` are the same on every runtime and used directly.
+ */
+export interface Platform {
+  readonly clock: Clock
+  /** UUIDv7, for rows and request ids. */
+  readonly newId: () => string
+  readonly send: Send
+  readonly passwords: PasswordVerifier
+  /**
+   * Keyed digest (HMAC-SHA-256 under a pepper that lives only in this process) of a whole secret: the only form in
+   * which a credential may be a map key.
+   */
+  readonly fingerprint: (secret: string) => string | Promise<string>
+  readonly store: Store
+  readonly log: Log
+  /** Keeps work alive that outlasts the response. Failures are logged, never thrown. */
+  readonly waitUntil: (work: Promise<unknown>) => void
+}
+
+export interface Clock {
+  /** Wall clock, ms since the epoch: for timestamps only. */
+  now(): number
+  /** Never goes back, ms with fractions: for every duration, window and deadline. */
+  elapsed(): number
+}
+
+export interface PasswordVerifier {
+  /**
+   * Runs the hash off the event loop.
+   * Rejects with `VerifierBusy` when the queue is full, with the signal's reason when the client left first.
+   */
+  verify(password: string, hash: string, signal?: AbortSignal): Promise<boolean>
+}
+
+/** The queue of password checks is full: answer 503, count nothing. */
+export class VerifierBusy extends Error {
+  constructor() {
+    super('password checks are queued to the limit')
+    this.name = 'VerifierBusy'
+  }
+}
+
+/** Writes resolve once they would survive `kill -9`; none of them is waited for on a request's path, but a new ban. */
+export interface Store {
+  recordUsage(row: UsageRow): Promise<void>
+  recordAuthFailure(row: AuthFailureRow): Promise<void>
+  saveBan(ban: Ban): Promise<void>
+  /** Bans in force, and lapsed ones young enough to double the next. */
+  loadBans(): Promise<readonly Ban[]>
+  /** Called when another process (the CLI) changed the bans. */
+  onBansChanged(listener: (bans: readonly Ban[]) => void): void
+  /** Is the database answering? For `/readyz`; must not block. */
+  healthy(): boolean
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+/** One JSON line: `ts`, then `ip` if there is one, then `evt`, then the rest. Values are cut and escaped by the host. */
+export type Log = (level: LogLevel, evt: string, fields?: LogFields) => void
+
+export interface LogFields {
+  readonly ip?: string
+  readonly [name: string]: string | number | boolean | null | undefined
+}

@@ -1,0 +1,89 @@
+/** How a provider wants to be shown its key. */
+export type Authorization = 'bearer' | 'x-api-key' | 'x-goog-api-key'
+
+/** Request shapes a provider understands; the flags of a provider's `compatibility`. */
+export type Dialect = 'openai_chat' | 'openai_responses' | 'anthropic_messages'
+
+/** A model server the gateway may send requests to. */
+export interface Provider {
+  readonly id: string
+  readonly name: string
+  /** As configured; `join.ts` makes request URLs of it. The built-in demo has `demo:`. */
+  readonly baseurl: string
+  /** Exact upstream model ids. */
+  readonly models: readonly string[]
+  readonly apikey: string
+  readonly authorization: Authorization
+  readonly dialects: ReadonlySet<Dialect>
+  readonly addHeaders: readonly (readonly [name: string, value: string])[]
+  /** Higher is asked first. */
+  readonly preference: number
+  readonly disabled: boolean
+  /** Which server this is, when discovery could tell: `ollama`, `lmstudio`, `vllm`, `sglang`, `llamacpp`, `demo`. */
+  readonly server?: string
+  /** Facts per model for `/v1/models`, where the server told them. */
+  readonly details: ReadonlyMap<string, ModelDetails>
+}
+
+export interface ModelDetails {
+  readonly contextLength?: number
+  readonly maxOutputTokens?: number
+  readonly loaded?: boolean
+  readonly ownedBy?: string
+}
+
+/** One way to serve a request: this provider, this model id. */
+export interface Candidate {
+  readonly provider: Provider
+  /** The id to send upstream, without a `provider/` prefix. */
+  readonly model: string
+}
+
+/** What the transport is asked to send. Header names are lower-case. */
+export interface UpstreamRequest {
+  /** `http://host:port` or `https://host`, never with a path. */
+  readonly origin: string
+  /** Path and query, beginning with `/`. */
+  readonly path: string
+  readonly method: string
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly body: Uint8Array | ReadableStream<Uint8Array> | null
+}
+
+/**
+ * Who receives the answer. Calls come in this order: `head` once, `data` any number of times, then exactly one of
+ * `end` (the answer is complete) or `error` (it is not, and must not be made to look so). After `abort` nothing comes.
+ */
+export interface UpstreamSink {
+  head(status: number, headers: readonly (readonly [name: string, value: string])[]): void
+  data(chunk: Uint8Array): void
+  end(): void
+  error(error: UpstreamError): void
+}
+
+/** The running exchange, for backpressure and for leaving. */
+export interface UpstreamCall {
+  pause(): void
+  resume(): void
+  /** Closes the upstream connection at once. Safe to call more than once, and after the end. */
+  abort(): void
+}
+
+/**
+ * Starts one exchange. Follows no redirects, sets no time limit, retries nothing, decompresses nothing.
+ * The sink may be called before this returns.
+ */
+export type Send = (request: UpstreamRequest, sink: UpstreamSink) => UpstreamCall
+
+/** `connect`: nothing was sent, so another candidate may be tried. `broken`: something was. */
+export type UpstreamErrorKind = 'connect' | 'broken'
+
+/** A failure on the way to a provider. The message is for the log only: it may hold host names. */
+export class UpstreamError extends Error {
+  readonly kind: UpstreamErrorKind
+  constructor(kind: UpstreamErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'UpstreamError'
+    this.kind = kind
+  }
+}

@@ -1,0 +1,55 @@
+import type { CallerKind, Door } from '../identity/caller.ts'
+
+export type Outcome = 'ok' | 'client_gone' | 'upstream_error' | 'rejected'
+export type TokensSource = 'reported' | 'estimated' | 'none'
+
+/** One line of the ledger: a request that passed authentication, whatever became of it. Times in ms unless named. */
+export interface UsageRow {
+  /** UUIDv7: unique, and sorted by time. Writing the same id twice leaves one row. */
+  readonly id: string
+  readonly startedAt: number
+  readonly login: string
+  readonly kind: CallerKind
+  readonly credentialId: string
+  readonly node: string | null
+  readonly door: Door
+  readonly clientIp: string
+  readonly userAgent: string
+  readonly label: string | null
+  readonly dialect: string
+  readonly route: string
+  readonly model: string | null
+  readonly provider: string | null
+  readonly upstreamModel: string | null
+  /** What the client was answered; 499 when it left before an answer. */
+  readonly status: number
+  readonly outcome: Outcome
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly cachedTokens: number
+  readonly reasoningTokens: number
+  readonly tokensSource: TokensSource
+  /** Billionths of a dollar; null when the price is unknown, which is not the same as free. */
+  readonly costNanousd: number | null
+  readonly bytesIn: number
+  readonly bytesOut: number
+  /** From our start to the upstream's first byte; null when there was none. */
+  readonly firstByteMs: number | null
+  readonly durationMs: number
+  /** Time spent in the gateway itself before the request went out. */
+  readonly overheadUs: number
+  readonly sessionId: string | null
+  readonly requestId: string
+}
+
+/** A refused attempt. Kept apart from the ledger: it has no caller. */
+export interface AuthFailureRow {
+  readonly id: string
+  readonly at: number
+  readonly clientIp: string
+  /** The user name that was tried, cut to 64 characters; empty when there was none. */
+  readonly user: string
+  readonly reason: string
+  readonly route: string
+  readonly requestId: string
+}
