@@ -8,6 +8,7 @@ export type Dialect = 'openai_chat' | 'openai_responses' | 'anthropic_messages'
 export interface Provider {
   readonly id: string
   readonly name: string
+  readonly description?: string
   /** As configured; `join.ts` makes request URLs of it. The built-in demo has `demo:`. */
   readonly baseurl: string
   /** Exact upstream model ids. */
@@ -86,4 +87,18 @@ export class UpstreamError extends Error {
     this.name = 'UpstreamError'
     this.kind = kind
   }
+}
+
+/** Base URL of the built-in demo model; the transport never sees it. */
+export const demoBase = 'demo:'
+
+/** Where a model name leads. `none` says why there is no candidate. */
+export type RouteResult =
+  | { readonly candidates: readonly [Candidate, ...Candidate[]]; readonly none?: undefined }
+  | { readonly candidates: readonly []; readonly none: NoRoute }
+
+/** For those who may know: the providers named are the ones that stand in the way. */
+export interface NoRoute {
+  readonly cause: 'not_listed' | 'disabled' | 'dialect_not_spoken'
+  readonly providers: readonly string[]
 }

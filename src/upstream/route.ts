@@ -1,0 +1,64 @@
+import type { Candidate, Dialect, NoRoute, Provider, RouteResult } from './upstream.ts'
+
+/**
+ * Finds who can serve a model, best first: by preference, then in the order of the file. `model` is an upstream id
+ * or `provider/id`; ids may hold slashes themselves. An id that some provider lists is read as that id, so that what
+ * `/v1/models` shows always leads to who showed it; only then is a prefix read as a provider.
+ */
+export function route(
+  providers: readonly Provider[],
+  model: string,
+  dialect: Dialect,
+): RouteResult {
+  const { bare, qualified } = indexOf(providers)
+  const found = [bare.get(model) ?? [], qualified.get(model) ?? []]
+  for (const named of found) {
+    const [first, ...rest] = named.filter(
+      ({ provider }) => !provider.disabled && provider.dialects.has(dialect),
+    )
+    if (first) return { candidates: [first, ...rest] }
+  }
+  return { candidates: [], none: why(found.flat()) }
+}
+
+function why(named: readonly Candidate[]): NoRoute {
+  const ids = (candidates: readonly Candidate[]) => candidates.map(({ provider }) => provider.id)
+  const enabled = named.filter(({ provider }) => !provider.disabled)
+  if (enabled.length > 0) return { cause: 'dialect_not_spoken', providers: ids(enabled) }
+  return { cause: named.length > 0 ? 'disabled' : 'not_listed', providers: ids(named) }
+}
+
+interface Index {
+  readonly bare: ReadonlyMap<string, readonly Candidate[]>
+  readonly qualified: ReadonlyMap<string, readonly Candidate[]>
+}
+
+/** The registry hands out the same array until something changes, so each list is indexed once. */
+const indexes = new WeakMap<readonly Provider[], Index>()
+
+function indexOf(providers: readonly Provider[]): Index {
+  let index = indexes.get(providers)
+  if (!index) {
+    index = build(providers)
+    indexes.set(providers, index)
+  }
+  return index
+}
+
+function build(providers: readonly Provider[]): Index {
+  const bare = new Map<string, Candidate[]>()
+  const qualified = new Map<string, Candidate[]>()
+  for (const provider of providers.toSorted((a, b) => b.preference - a.preference)) {
+    for (const model of new Set(provider.models)) {
+      const candidate = { provider, model }
+      const peers = bare.get(model)
+      if (peers) peers.push(candidate)
+      else bare.set(model, [candidate])
+      // `a/b` + `c` and `a` + `b/c` are both written `a/b/c`: the longer provider id is meant.
+      const name = `${provider.id}/${model}`
+      const rival = qualified.get(name)?.[0]
+      if (!rival || rival.provider.id.length < provider.id.length) qualified.set(name, [candidate])
+    }
+  }
+  return { bare, qualified }
+}
