@@ -1,0 +1,61 @@
+import type { Context, MiddlewareHandler } from 'hono'
+import type { Auth, Env } from '../http/env.ts'
+import type { Caller } from './caller.ts'
+import { type Credential, readCredential } from './credentials.ts'
+import type { PasswordScheme } from './schemes/password.ts'
+
+export interface AuthenticateOptions {
+  readonly passwords: PasswordScheme
+  /** A grant names `(loopback)`: a request without any credential from this very machine has a caller. */
+  readonly loopback: boolean
+}
+
+/**
+ * Finds out who the caller is and sets `auth`; always runs, never answers. A credential that is present but bad never
+ * falls through to a weaker proof, such as being on loopback.
+ */
+export const authenticate = (options: AuthenticateOptions): MiddlewareHandler<Env> => {
+  return async function authenticate(c, next) {
+    c.set('auth', await identify(c, options))
+    await next()
+  }
+}
+
+/**
+ * Tells whether a request carries a credential that was found right a moment ago, without a hash. For the ban
+ * check, which comes first: who shares an address with a guesser is not shut out with them (hazards 153).
+ */
+export const hasCachedCredential = (passwords: PasswordScheme) => {
+  return async function hasCachedCredential(c: Context<Env>): Promise<boolean> {
+    const offered = credentialOf(c)
+    return offered.kind === 'password' && passwords.isCached(offered)
+  }
+}
+
+const identify = (c: Context<Env>, options: AuthenticateOptions): Auth | Promise<Auth> => {
+  const { client } = c.var
+  const offered = credentialOf(c)
+  switch (offered.kind) {
+    case 'none':
+      return options.loopback && client.loopback ? atThisMachine : { failure: 'missing', user: '' }
+    case 'malformed':
+      return { failure: offered.reason, user: '' }
+    case 'ambiguous':
+      return { failure: 'ambiguous', user: '' }
+    case 'key':
+      return { failure: 'unknown_key', user: '' }
+    case 'password':
+      return options.passwords.check(offered, client, c.req.raw.signal)
+  }
+}
+
+const credentialOf = (c: Context<Env>): Credential =>
+  readCredential(c.req.raw.headers, isGemini(c.req.path) ? queryOf(c.req.url) : undefined)
+
+/** Only Gemini's SDKs put the key into the query; elsewhere it would end up in logs for nothing. */
+const isGemini = (path: string): boolean => path === '/v1beta' || path.startsWith('/v1beta/')
+
+const queryOf = (url: string): URLSearchParams => new URL(url).searchParams
+
+const loopbackCaller: Caller = { login: '(loopback)', kind: 'user', credentialId: '', groups: [] }
+const atThisMachine: Auth = { caller: loopbackCaller }

@@ -1,0 +1,120 @@
+/** What a request offers as proof. Nothing about it has been checked but its shape. */
+export type Credential =
+  | { readonly kind: 'none' }
+  | PasswordCredential
+  | { readonly kind: 'key'; readonly key: string }
+  | { readonly kind: 'malformed'; readonly reason: 'malformed' | 'too_long' }
+  | { readonly kind: 'ambiguous' }
+
+export interface PasswordCredential {
+  readonly kind: 'password'
+  readonly user: string
+  readonly password: string
+}
+
+/** Headers that hold a bare key; in `Authorization` a scheme comes first. */
+const keyHeaders = ['x-api-key', 'api-key', 'x-goog-api-key'] as const
+
+const maxCarrierBytes = 8 * 1024
+const maxUserBytes = 256
+
+/** RFC 4648 §4 with its padding. base64url, inner spaces and missing padding have no place in RFC 7617. */
+const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+/** No spaces, so that a list (`Bearer x, Basic y`) is never taken for a key. */
+const visibleAscii = /^[\x21-\x7e]+$/
+const control = /\p{Cc}/u
+
+/**
+ * Reads the credential of a request, whatever carries it: `Authorization: Basic`, `Bearer <key>`,
+ * `Bearer user:password`, `x-api-key`, `api-key`, `x-goog-api-key`, and `?key=`. A value with a colon is
+ * `user:password` in each of them. Empty carriers do not count; carriers that say the same thing are one.
+ *
+ * The policy, where the field is lax: Basic is strict RFC 7617 (canonical, padded base64 of valid UTF-8, split at
+ * the first colon, no control characters); the others are visible ASCII, since nobody agreed on a charset for them;
+ * neither user nor password may be empty; one carrier that cannot be read spoils the rest, because a bad proof
+ * must not fall through to a weaker one.
+ *
+ * @param query Passed only where `?key=` counts, that is on Gemini paths.
+ */
+export const readCredential = (headers: Headers, query?: URLSearchParams): Credential => {
+  let found: Credential = none
+  let disagree = false
+  for (const credential of carriers(headers, query)) {
+    if (credential.kind === 'malformed') return credential
+    if (credential.kind === 'none') continue
+    if (found.kind === 'none') found = credential
+    else disagree ||= !same(found, credential)
+  }
+  return disagree ? { kind: 'ambiguous' } : found
+}
+
+const none: Credential = { kind: 'none' }
+const malformed: Credential = { kind: 'malformed', reason: 'malformed' }
+const tooLong: Credential = { kind: 'malformed', reason: 'too_long' }
+
+function* carriers(headers: Headers, query: URLSearchParams | undefined): Generator<Credential> {
+  const authorization = headers.get('authorization')
+  if (authorization !== null) yield readAuthorization(authorization)
+  for (const name of keyHeaders) {
+    const value = headers.get(name)
+    if (value !== null) yield readBare(value)
+  }
+  for (const value of query?.getAll('key') ?? []) yield readBare(value)
+}
+
+/** The scheme is case-insensitive (RFC 9110 §11.1). */
+const readAuthorization = (value: string): Credential => {
+  if (value === '') return none
+  const space = value.indexOf(' ')
+  const scheme = (space < 0 ? value : value.slice(0, space)).toLowerCase()
+  const rest = space < 0 ? '' : value.slice(space).trim()
+  if (scheme === 'basic') return readBasic(rest)
+  if (scheme === 'bearer') return readBare(rest)
+  return malformed
+}
+
+const readBasic = (token: string): Credential => {
+  if (token.length > maxCarrierBytes) return tooLong
+  if (!base64.test(token)) return malformed
+  const binary = atob(token)
+  // Stray bits in the last character would give one credential several spellings.
+  if (btoa(binary) !== token) return malformed
+  const text = decodeUtf8(Uint8Array.from(binary, (char) => char.charCodeAt(0)))
+  return text?.includes(':') ? splitUser(text) : malformed
+}
+
+const readBare = (value: string): Credential => {
+  if (value === '') return none
+  if (value.length > maxCarrierBytes) return tooLong
+  if (!visibleAscii.test(value)) return malformed
+  return value.includes(':') ? splitUser(value) : { kind: 'key', key: value }
+}
+
+const splitUser = (text: string): Credential => {
+  const colon = text.indexOf(':')
+  const user = text.slice(0, colon)
+  const password = text.slice(colon + 1)
+  if (user === '' || password === '' || control.test(text)) return malformed
+  if (byteLength(user) > maxUserBytes) return tooLong
+  return { kind: 'password', user, password }
+}
+
+const encoder = new TextEncoder()
+/** Lossy decoding would fold different passwords into one; so would dropping a byte order mark. */
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+export const byteLength = (text: string): number => encoder.encode(text).byteLength
+
+const decodeUtf8 = (bytes: Uint8Array): string | undefined => {
+  try {
+    return decoder.decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** Both came from the same sender, so how long this takes tells nothing. */
+const same = (a: Credential, b: Credential): boolean =>
+  a.kind === 'password' && b.kind === 'password'
+    ? a.user === b.user && a.password === b.password
+    : a.kind === 'key' && b.kind === 'key' && a.key === b.key

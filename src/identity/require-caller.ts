@@ -1,0 +1,46 @@
+import type { MiddlewareHandler } from 'hono'
+import type { Auth, Env } from '../http/env.ts'
+import { Failure, retryAfter } from '../http/errors.ts'
+
+/** Lets only proven callers on. The one place that turns a private reason into a public refusal. */
+export const requireCaller = (): MiddlewareHandler<Env> => {
+  return async function requireCaller(c, next) {
+    const { auth } = c.var
+    if (auth.caller === undefined) throw refusal(auth)
+    await next()
+  }
+}
+
+type Unproven = Exclude<Auth, { readonly caller: object }>
+
+/** One body for every 401: which part was wrong is for the log only (hazards, "Status and body"). */
+const refusal = ({ failure, retryAfter: wait = 1000 }: Unproven): Failure => {
+  switch (failure) {
+    case 'missing':
+    case 'malformed':
+    case 'too_long':
+    case 'unknown_user':
+    case 'unknown_key':
+    case 'wrong_password':
+      return new Failure('invalid_credentials', 'Missing or invalid credentials.', {
+        headers: { 'www-authenticate': 'Basic realm="postern", charset="UTF-8"' },
+        reason: failure,
+      })
+    case 'ambiguous':
+      return new Failure(
+        'ambiguous_credentials',
+        'The request carries two different credentials. Send one.',
+        { reason: failure },
+      )
+    case 'busy':
+      return new Failure('overloaded', 'Too many password checks are waiting. Try again shortly.', {
+        headers: { 'retry-after': retryAfter(wait) },
+        reason: failure,
+      })
+    case 'throttled':
+      return new Failure('too_many_failures', 'Too many failed attempts. Try again later.', {
+        headers: { 'retry-after': retryAfter(wait) },
+        reason: failure,
+      })
+  }
+}

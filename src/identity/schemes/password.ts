@@ -1,0 +1,175 @@
+import type { UserConfig } from '../../config/config.ts'
+import type { Auth, Client } from '../../http/env.ts'
+import { type PasswordVerifier, type Platform, VerifierBusy } from '../../platform.ts'
+import type { Caller } from '../caller.ts'
+import type { CredentialCache, Flight } from '../credential-cache.ts'
+import { byteLength, type PasswordCredential } from '../credentials.ts'
+
+/** Says whether another guess may be checked. Asked before each hash. */
+export interface AttemptGate {
+  admit(client: Client, user: string): Admission
+}
+
+export type Admission =
+  /** `settle` must be called once. `wrong` counts as a failure at once, so that no guess slips between. */
+  | { readonly admitted: true; readonly settle: (outcome: Outcome) => void }
+  /** ms until it is worth asking again. */
+  | { readonly admitted: false; readonly retryAfter: number }
+
+/** `void`: the check did not take place. */
+export type Outcome = 'right' | 'wrong' | 'void'
+
+export interface PasswordScheme {
+  /** Never throws for a refusal. `signal`: the client left. */
+  check(offered: PasswordCredential, client: Client, signal: AbortSignal): Promise<Auth>
+  /** Would `check` say yes without a hash? One digest and one look-up, for clients that are shut out. */
+  isCached(offered: PasswordCredential): Promise<boolean>
+}
+
+export interface PasswordSchemeOptions {
+  readonly passwords: PasswordVerifier
+  readonly fingerprint: Platform['fingerprint']
+  readonly cache: CredentialCache
+  readonly users: ReadonlyMap<string, UserConfig>
+  readonly attempts: AttemptGate
+}
+
+/** bcrypt ignores what follows, so that longer passwords equal each other: refused here and when a hash is made. */
+export const maxPasswordBytes = 72
+
+export const createPasswordScheme = (options: PasswordSchemeOptions): PasswordScheme => {
+  const { cache, attempts } = options
+  const dummy = dummyHash(options.users)
+  const accounts = new Map([...options.users].map(([name, user]) => [name, account(name, user)]))
+
+  const digest = (offered: PasswordCredential) =>
+    options.fingerprint(`${offered.user}\0${offered.password}`)
+
+  const conclude = (offered: PasswordCredential, right: boolean, counted: boolean): Auth => {
+    const known = accounts.get(offered.user)
+    if (known !== undefined && right) return known.auth
+    const failure = known === undefined ? 'unknown_user' : 'wrong_password'
+    return { failure, user: offered.user, counted }
+  }
+
+  const check: PasswordScheme['check'] = async (offered, client, signal) => {
+    if (tooLong(offered.password)) return { failure: 'too_long', user: offered.user }
+    const fingerprint = await digest(offered)
+    const hash = accounts.get(offered.user)?.hash ?? dummy
+    if (cache.recall(fingerprint, hash) === true) return conclude(offered, true, false)
+    // Whoever offers what is being checked already learns nothing by waiting along: no attempt is used up.
+    const flight = cache.flights.get(flightKey(fingerprint, hash))
+    if (flight !== undefined) return conclude(offered, await join(flight, signal), false)
+    return attempt(offered, client, fingerprint, hash, signal)
+  }
+
+  const attempt = async (
+    offered: PasswordCredential,
+    client: Client,
+    fingerprint: string,
+    hash: string,
+    signal: AbortSignal,
+  ): Promise<Auth> => {
+    const admission = attempts.admit(client, offered.user)
+    if (!admission.admitted) {
+      return { failure: 'throttled', user: offered.user, retryAfter: admission.retryAfter }
+    }
+    let outcome: Outcome = 'void'
+    try {
+      const right =
+        cache.recall(fingerprint, hash) ??
+        (await join(launch(offered.password, fingerprint, hash), signal))
+      outcome = right ? 'right' : 'wrong'
+      return conclude(offered, right, true)
+    } finally {
+      admission.settle(outcome)
+    }
+  }
+
+  const launch = (password: string, fingerprint: string, hash: string): Flight => {
+    const key = flightKey(fingerprint, hash)
+    const stop = new AbortController()
+    const done = () => {
+      if (cache.flights.get(key) === flight) cache.flights.delete(key)
+    }
+    const right = options.passwords.verify(password, hash, stop.signal).then((verdict) => {
+      cache.remember(fingerprint, hash, verdict)
+      return verdict
+    })
+    const abandon = () => {
+      done()
+      stop.abort()
+    }
+    const flight: Flight = { right: right.finally(done), waiting: 0, abandon }
+    cache.flights.set(key, flight)
+    return flight
+  }
+
+  return {
+    check: async (offered, client, signal) => {
+      try {
+        return await check(offered, client, signal)
+      } catch (error) {
+        // Nobody reads the answer to a client that left; like a full queue, it is no failure of theirs.
+        if (error instanceof VerifierBusy || signal.aborted) {
+          return { failure: 'busy', user: offered.user, retryAfter: busyRetryAfter }
+        }
+        throw error
+      }
+    },
+    isCached: async (offered) => {
+      const known = accounts.get(offered.user)
+      return known !== undefined && cache.recall(await digest(offered), known.hash) === true
+    },
+  }
+}
+
+const busyRetryAfter = 2000
+
+const tooLong = (password: string): boolean =>
+  password.length > maxPasswordBytes || byteLength(password) > maxPasswordBytes
+
+const flightKey = (fingerprint: string, hash: string): string => `${fingerprint} ${hash}`
+
+/** Waits for a shared check, until the client leaves. The last to leave stops it. */
+const join = async (flight: Flight, signal: AbortSignal): Promise<boolean> => {
+  const left = Promise.withResolvers<never>()
+  const leave = () => left.reject(signal.reason)
+  signal.addEventListener('abort', leave, { once: true })
+  if (signal.aborted) leave()
+  flight.waiting += 1
+  try {
+    return await Promise.race([flight.right, left.promise])
+  } finally {
+    signal.removeEventListener('abort', leave)
+    flight.waiting -= 1
+    if (flight.waiting === 0) flight.abandon()
+  }
+}
+
+interface Account {
+  readonly hash: string
+  readonly auth: { readonly caller: Caller }
+}
+
+const account = (name: string, user: UserConfig): Account => ({
+  hash: user.password,
+  auth: {
+    caller: {
+      login: user.login.toLowerCase(),
+      kind: 'password',
+      credentialId: name,
+      groups: user.groups,
+    },
+  },
+})
+
+/**
+ * A hash that nothing matches, as costly as the dearest real one: a name that does not exist must not answer sooner
+ * than one that does. (Users whose hashes cost less than the dearest do answer sooner; equal costs hide them.)
+ */
+const dummyHash = (users: ReadonlyMap<string, UserConfig>): string => {
+  const costs = [...users.values()].map((user) => Number(user.password.slice(4, 6)))
+  const cost = String(Math.max(4, ...costs)).padStart(2, '0')
+  return `$2b$${cost}$Zq1mXv0eT7uKc5rWb9hYdOu2sNfJ8gLpQxA4iRzE6tVkHyC3wDnMa`
+}
