@@ -1,0 +1,133 @@
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, isAbsolute, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { Client } from '@libsql/client'
+import { type Migration, migrate } from '../../../store/migrate.ts'
+import type { Database } from '../../../store/schema.ts'
+
+export interface DatabaseOptions {
+  /** `file:…`, relative to `dataDir` unless absolute, or `libsql://…`, `https://…`, `http://…`. */
+  readonly url: string
+  readonly authToken: string | undefined
+  readonly dataDir: string
+}
+
+export interface OpenDatabase {
+  readonly db: Database
+  readonly client: Client
+  close(): void
+}
+
+/** The database cannot be used as it is, and waiting will not help. The message says what to do. */
+export class UnusableDatabase extends Error {
+  constructor(message: string, cause: unknown) {
+    super(message, { cause })
+    this.name = 'UnusableDatabase'
+  }
+}
+
+/** A server that does not answer within this is taken for gone, ms. */
+const REMOTE_TIMEOUT = 10_000
+
+/** A write-ahead log that a long reader let grow is cut back to this, bytes (hazards 221). */
+const WAL_LEFT = 16 * 1024 * 1024
+
+/**
+ * Opens the ledger and brings its schema up to date. A new file is readable by its owner only.
+ *
+ * One connection, so that the pragmas hold for every statement. `@libsql/client` has `timeout` for a locked database,
+ * but waits synchronously: callers retry instead (hazards 0.1 g).
+ *
+ * @throws UnusableDatabase when the file is no database; it is left as it is.
+ * @throws SchemaTooNew
+ */
+export const openDatabase = async (options: DatabaseOptions): Promise<OpenDatabase> => {
+  const path = filePath(options)
+  const { client, db } = path === undefined ? await connect(options) : await openFile(path)
+  try {
+    if (path !== undefined) await prepareFile(client)
+    await migrate(db, migrations())
+  } catch (error) {
+    client.close()
+    throw path === undefined ? error : explained(error, path)
+  }
+  return { db, client, close: () => client.close() }
+}
+
+/** Where the database lies, undefined when it is a server's. */
+export const filePath = ({ url, dataDir }: Pick<DatabaseOptions, 'url' | 'dataDir'>) => {
+  if (!url.startsWith('file:')) return undefined
+  if (url.startsWith('file://')) return fileURLToPath(url)
+  const path = decodeURIComponent(url.slice('file:'.length))
+  return isAbsolute(path) ? path : join(dataDir, path)
+}
+
+/** The code SQLite, the client or the operating system gave, wherever drizzle wrapped it; empty when there is none. */
+export const errorCode = (error: unknown): string => {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ('code' in at && typeof at.code === 'string') return at.code
+  }
+  return ''
+}
+
+/** The innermost message: drizzle's own repeats the statement and every value, which do not belong in a log. */
+export const errorMessage = (error: unknown): string => {
+  let at = error
+  while (at instanceof Error && at.cause instanceof Error) at = at.cause
+  return at instanceof Error ? at.message : String(at)
+}
+
+type Connection = Omit<OpenDatabase, 'close'>
+
+const openFile = async (path: string): Promise<Connection> => {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  // SQLite gives its WAL the mode of the database.
+  if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600))
+  const [{ createClient }, { drizzle }] = await Promise.all([
+    import('@libsql/client/sqlite3'),
+    import('drizzle-orm/libsql/sqlite3'),
+  ])
+  try {
+    const client = createClient({ url: pathToFileURL(path).href, concurrency: 1 })
+    return { client, db: drizzle({ client }) }
+  } catch (error) {
+    throw explained(error, path)
+  }
+}
+
+const connect = async ({ url, authToken }: DatabaseOptions): Promise<Connection> => {
+  const [{ createClient }, { drizzle }] = await Promise.all([
+    import('@libsql/client/http'),
+    import('drizzle-orm/libsql/http'),
+  ])
+  const client = createClient({
+    url,
+    ...(authToken === undefined ? {} : { authToken }),
+    fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(REMOTE_TIMEOUT) }),
+  })
+  return { client, db: drizzle({ client }) }
+}
+
+const prepareFile = async (client: Client): Promise<void> => {
+  await client.execute('PRAGMA journal_mode = WAL')
+  // docs/decisions: an fsync for each batch, so that a power cut loses no more than `kill -9` does.
+  await client.execute('PRAGMA synchronous = FULL')
+  await client.execute(`PRAGMA journal_size_limit = ${WAL_LEFT}`)
+}
+
+const explained = (error: unknown, path: string): unknown => {
+  const code = errorCode(error)
+  if (code !== 'SQLITE_NOTADB' && code !== 'SQLITE_CORRUPT') return error
+  return new UnusableDatabase(
+    `${path} is damaged or no database (${errorMessage(error)}). It was left as it is: move it away ` +
+      'to begin a new ledger, or put a backup in its place',
+    error,
+  )
+}
+
+const migrations = (): Migration[] => {
+  const folder = new URL('../../../store/migrations/', import.meta.url)
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.sql'))
+    .map((name) => ({ name, sql: readFileSync(new URL(name, folder), 'utf8') }))
+}

@@ -1,0 +1,42 @@
+import type { LogFields, LogLevel } from '../../../platform.ts'
+import type { Ban } from '../../../ratelimit/ban.ts'
+import type { AuthFailureRow, UsageRow } from '../../../usage/row.ts'
+
+/** One line of the journal, and of a message to the worker: JSON, so that both count its bytes and neither re-encodes. */
+export type Entry =
+  | { readonly usage: UsageRow }
+  | { readonly failure: AuthFailureRow }
+  | { readonly ban: Ban }
+
+/** What the worker is started with. */
+export interface WorkerOptions {
+  readonly url: string
+  readonly authToken: string | undefined
+  readonly dataDir: string
+  /** Bytes the journal may hold. */
+  readonly journalBytes: number
+}
+
+export type ToWorker =
+  /** Lines numbered from `first` on, in the order in which they are to be acknowledged. */
+  | { readonly kind: 'write'; readonly first: number; readonly lines: readonly string[] }
+  | { readonly kind: 'close' }
+
+export type FromWorker =
+  | { readonly kind: 'ready'; readonly bans: readonly Ban[] }
+  /** The database cannot be used at all: do not start. */
+  | { readonly kind: 'failed'; readonly message: string }
+  /** These lines would survive `kill -9`. */
+  | { readonly kind: 'written'; readonly first: number; readonly count: number }
+  /** The database will never take this line. */
+  | { readonly kind: 'refused'; readonly seq: number; readonly message: string }
+  /** Is the database answering, and how many bytes wait in the journal? */
+  | { readonly kind: 'state'; readonly up: boolean; readonly journaled: number }
+  | { readonly kind: 'bans'; readonly bans: readonly Ban[] }
+  | {
+      readonly kind: 'log'
+      readonly level: LogLevel
+      readonly evt: string
+      readonly fields: LogFields
+    }
+  | { readonly kind: 'closed' }

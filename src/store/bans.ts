@@ -1,0 +1,42 @@
+import { desc, eq, gt, isNull, or, sql } from 'drizzle-orm'
+import type { Ban } from '../ratelimit/ban.ts'
+import { bans, type Database } from './schema.ts'
+
+/** How long a lapsed ban still counts towards the length of the next one, ms. */
+export const LAPSED_KEPT = 24 * 60 * 60 * 1000
+
+/** More than any table of bans in memory may hold; the newest are kept. */
+const MOST = 100_000
+
+/**
+ * Sets the ban of an address, or replaces it. One that started earlier than the ban in place changes nothing, so a
+ * record that comes twice or late does no harm.
+ */
+export const upsertBan = (db: Database, ban: Ban) =>
+  db
+    .insert(bans)
+    .values({ ...ban })
+    .onConflictDoUpdate({
+      target: bans.address,
+      set: {
+        cause: sql`excluded.cause`,
+        level: sql`excluded.level`,
+        startedAt: sql`excluded.started_at`,
+        until: sql`excluded.until`,
+        note: sql`excluded.note`,
+      },
+      setWhere: sql`excluded.started_at >= ${bans.startedAt}`,
+    })
+
+/** Lifts the ban of exactly this address; a lapsed one is forgotten. Resolves to the rows removed. */
+export const deleteBan = (db: Database, address: string) =>
+  db.delete(bans).where(eq(bans.address, address)).returning()
+
+/** Bans in force at `now` (ms since the epoch), and those that lapsed less than a day before, newest first. */
+export const selectBans = (db: Database, now: number): Promise<Ban[]> =>
+  db
+    .select()
+    .from(bans)
+    .where(or(isNull(bans.until), gt(bans.until, now - LAPSED_KEPT)))
+    .orderBy(desc(bans.startedAt))
+    .limit(MOST)

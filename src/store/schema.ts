@@ -1,0 +1,81 @@
+import type { LibSQLDatabase } from 'drizzle-orm/libsql'
+import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { CallerKind, Door } from '../identity/caller.ts'
+import type { Ban } from '../ratelimit/ban.ts'
+import type { Outcome, TokensSource } from '../usage/row.ts'
+
+/** A file through `@libsql/client`, or a server through `@libsql/client/web`: the queries cannot tell. */
+export type Database = LibSQLDatabase
+
+/**
+ * One request that passed authentication. `started_at` is wall-clock ms since the epoch; the migrations create the
+ * table, this file only describes it to the queries.
+ */
+export const usage = sqliteTable(
+  'usage',
+  {
+    id: text('id').notNull().primaryKey(),
+    startedAt: integer('started_at').notNull(),
+    login: text('login').notNull(),
+    kind: text('kind').$type<CallerKind>().notNull(),
+    credentialId: text('credential_id').notNull(),
+    node: text('node'),
+    door: text('door').$type<Door>().notNull(),
+    clientIp: text('client_ip').notNull(),
+    userAgent: text('user_agent').notNull(),
+    label: text('label'),
+    dialect: text('dialect').notNull(),
+    route: text('route').notNull(),
+    model: text('model'),
+    provider: text('provider'),
+    upstreamModel: text('upstream_model'),
+    status: integer('status').notNull(),
+    outcome: text('outcome').$type<Outcome>().notNull(),
+    inputTokens: integer('input_tokens').notNull(),
+    outputTokens: integer('output_tokens').notNull(),
+    cachedTokens: integer('cached_tokens').notNull(),
+    reasoningTokens: integer('reasoning_tokens').notNull(),
+    tokensSource: text('tokens_source').$type<TokensSource>().notNull(),
+    costNanousd: integer('cost_nanousd'),
+    bytesIn: integer('bytes_in').notNull(),
+    bytesOut: integer('bytes_out').notNull(),
+    firstByteMs: integer('first_byte_ms'),
+    durationMs: integer('duration_ms').notNull(),
+    overheadUs: integer('overhead_us').notNull(),
+    sessionId: text('session_id'),
+    requestId: text('request_id').notNull(),
+  },
+  (table) => [
+    index('usage_started_at').on(table.startedAt),
+    index('usage_login_started_at').on(table.login, table.startedAt),
+    index('usage_model_started_at').on(table.model, table.startedAt),
+  ],
+)
+
+/** One refused attempt; `at` is wall-clock ms since the epoch. */
+export const authFailures = sqliteTable(
+  'auth_failures',
+  {
+    id: text('id').notNull().primaryKey(),
+    at: integer('at').notNull(),
+    clientIp: text('client_ip').notNull(),
+    user: text('user').notNull(),
+    reason: text('reason').notNull(),
+    route: text('route').notNull(),
+    requestId: text('request_id').notNull(),
+  },
+  (table) => [
+    index('auth_failures_at').on(table.at),
+    index('auth_failures_client_ip_at').on(table.clientIp, table.at),
+  ],
+)
+
+/** One address shut out, or lately shut out; times are wall-clock ms since the epoch. */
+export const bans = sqliteTable('bans', {
+  address: text('address').notNull().primaryKey(),
+  cause: text('cause').$type<Ban['cause']>().notNull(),
+  level: integer('level').notNull(),
+  startedAt: integer('started_at').notNull(),
+  until: integer('until'),
+  note: text('note').notNull(),
+})

@@ -1,0 +1,128 @@
+import { and, desc, eq, gte, lt, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import type { UsageRow } from '../usage/row.ts'
+import { type Database, usage } from './schema.ts'
+
+/** What a summary may be grouped by: a closed list, so that no caller's text becomes SQL (hazards 207). */
+export const GROUPS = [
+  'none',
+  'user',
+  'model',
+  'provider',
+  'door',
+  'day',
+  'outcome',
+  'status',
+  'kind',
+  'dialect',
+] as const
+
+export type Group = (typeof GROUPS)[number]
+
+export interface UsageFilter {
+  /** ms since the epoch, inclusive. */
+  readonly since?: number
+  /** ms since the epoch, exclusive. */
+  readonly until?: number
+  readonly login?: string
+  readonly model?: string
+}
+
+export interface UsageSummary {
+  /** Login, model, UTC day as `2026-11-21`, …; empty when the rows have none, or when grouped by `none`. */
+  readonly group: string
+  readonly requests: number
+  /** Requests whose outcome is not `ok`. */
+  readonly failed: number
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly cachedTokens: number
+  readonly reasoningTokens: number
+  /** Of the requests whose price is known. */
+  readonly costNanousd: number
+  readonly unpriced: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly durationMs: number
+}
+
+/** Writes rows, at most 1,000 at a time (SQLite binds 32,766 values); a row that is already there stays as it is. */
+export const insertUsage = (db: Database, rows: readonly UsageRow[]) =>
+  db.insert(usage).values(rows.map(inWholeUnits)).onConflictDoNothing({ target: usage.id })
+
+/**
+ * Sums over the ledger, the largest number of requests first, days in order.
+ * @param limit most groups to answer with.
+ */
+export const summarize = (
+  db: Database,
+  { by, limit = 1000, ...filter }: UsageFilter & { by: Group; limit?: number },
+): Promise<UsageSummary[]> =>
+  db
+    .select({
+      group: groupColumn[by].as('group_name'),
+      requests: sql<number>`count(*)`.as('requests'),
+      failed: sql<number>`coalesce(sum(${usage.outcome} <> 'ok'), 0)`,
+      inputTokens: sum(usage.inputTokens),
+      outputTokens: sum(usage.outputTokens),
+      cachedTokens: sum(usage.cachedTokens),
+      reasoningTokens: sum(usage.reasoningTokens),
+      costNanousd: sum(usage.costNanousd),
+      unpriced: sql<number>`coalesce(sum(${usage.costNanousd} IS NULL), 0)`,
+      bytesIn: sum(usage.bytesIn),
+      bytesOut: sum(usage.bytesOut),
+      durationMs: sum(usage.durationMs),
+    })
+    .from(usage)
+    .where(matching(filter))
+    .groupBy(by === 'none' ? sql`NULL` : sql`group_name`)
+    .orderBy(by === 'day' ? sql`group_name` : sql`requests DESC, group_name`)
+    .limit(limit)
+
+/** Where a page of rows ended: pass it to get the next, older page. */
+export type Cursor = Pick<UsageRow, 'startedAt' | 'id'>
+
+/** Rows, newest first. A page is found by its cursor, not by an offset: the millionth costs what the first does. */
+export const listUsage = (
+  db: Database,
+  { limit, after, ...filter }: UsageFilter & { limit: number; after?: Cursor },
+): Promise<UsageRow[]> =>
+  db
+    .select()
+    .from(usage)
+    .where(and(matching(filter), after && olderThan(after)))
+    .orderBy(desc(usage.startedAt), desc(usage.id))
+    .limit(limit)
+
+const groupColumn: Record<Group, SQL<string>> = {
+  none: sql`''`,
+  user: sql`${usage.login}`,
+  model: sql`coalesce(${usage.model}, '')`,
+  provider: sql`coalesce(${usage.provider}, '')`,
+  door: sql`${usage.door}`,
+  day: sql`strftime('%Y-%m-%d', ${usage.startedAt} / 1000, 'unixepoch')`,
+  outcome: sql`${usage.outcome}`,
+  status: sql`CAST(${usage.status} AS TEXT)`,
+  kind: sql`${usage.kind}`,
+  dialect: sql`${usage.dialect}`,
+}
+
+const sum = (column: SQLWrapper) => sql<number>`coalesce(sum(${column}), 0)`
+
+const matching = ({ since, until, login, model }: UsageFilter): SQL | undefined =>
+  and(
+    since === undefined ? undefined : gte(usage.startedAt, since),
+    until === undefined ? undefined : lt(usage.startedAt, until),
+    login === undefined ? undefined : eq(usage.login, login),
+    model === undefined ? undefined : eq(usage.model, model),
+  )
+
+const olderThan = ({ startedAt, id }: Cursor): SQL =>
+  sql`(${usage.startedAt}, ${usage.id}) < (${startedAt}, ${id})`
+
+/** The columns are whole milliseconds and microseconds; a clock may have told fractions. */
+const inWholeUnits = (row: UsageRow): UsageRow => ({
+  ...row,
+  firstByteMs: row.firstByteMs === null ? null : Math.round(row.firstByteMs),
+  durationMs: Math.round(row.durationMs),
+  overheadUs: Math.round(row.overheadUs),
+})
