@@ -1,0 +1,87 @@
+import type { Dialect } from '../upstream/upstream.ts'
+import type { Config, GrantConfig, GrantEntry, ProviderConfig, UserConfig } from './config.ts'
+import type { ConfigFile } from './schema.ts'
+
+const DIALECTS: readonly Dialect[] = ['openai_chat', 'openai_responses', 'anthropic_messages']
+
+type ProviderFile = ConfigFile['providers'][string]
+
+/** The validated file in the shape the program works with. */
+export function buildConfig(file: ConfigFile): Config {
+  const users = new Map(
+    Object.entries(file.users).map(([name, user]) => [name, toUser(name, user)]),
+  )
+  return {
+    mode: file.mode,
+    front: file.front,
+    listeners: file.listeners.map(({ trusted_proxies, ...listener }) => ({
+      ...listener,
+      trustedProxies: trusted_proxies,
+    })),
+    allowedHosts: file.allowed_hosts,
+    webui: file.webui,
+    providers: new Map(Object.entries(file.providers).map(([id, it]) => [id, toProvider(id, it)])),
+    grants: file.grants?.map(toGrant) ?? defaultGrants(users),
+    groups: new Map(Object.entries(file.groups)),
+    users,
+    rateLimits: file.rate_limits,
+    authFailures: {
+      max: file.auth_failures.max,
+      window: file.auth_failures.window,
+      ban: file.auth_failures.ban,
+      maxBan: file.auth_failures.max_ban,
+    },
+    limits: toLimits(file.limits),
+    database: { url: file.database.url, authToken: file.database.auth_token },
+    log: file.log,
+  }
+}
+
+const toLimits = (limits: ConfigFile['limits']): Config['limits'] => ({
+  body: limits.body,
+  firstByte: limits.first_byte,
+  idle: limits.idle,
+  headerTimeout: limits.header_timeout,
+  bodyIdle: limits.body_idle,
+  writeStall: limits.write_stall,
+})
+
+const toUser = (name: string, user: ConfigFile['users'][string]): UserConfig => ({
+  password: user.password,
+  login: user.login ?? name.toLowerCase(),
+  groups: user.groups,
+})
+
+function toProvider(id: string, file: ProviderFile): ProviderConfig {
+  const { compatibility, add_headers, ...provider } = file
+  return {
+    ...provider,
+    name: provider.name || id,
+    models: provider.models.filter((model) => model !== '*'),
+    dialects: dialectsOf(compatibility),
+    addHeaders: add_headers,
+  }
+}
+
+/** `openai_chat` is on by default, but once another flag is true and it is not mentioned, it is cleared. */
+function dialectsOf(flags: ProviderFile['compatibility']): ReadonlySet<Dialect> {
+  const otherIsOn = Object.entries(flags).some(([name, on]) => on && name !== 'openai_chat')
+  const effective = { ...flags, openai_chat: flags.openai_chat ?? !otherIsOn }
+  return new Set(DIALECTS.filter((dialect) => effective[dialect]))
+}
+
+const toGrant = (grant: NonNullable<ConfigFile['grants']>[number]): GrantConfig => ({
+  src: grant.src,
+  entries: grant.app['tailscale.com/cap/aperture'].map(
+    ({ role, models = [] }): GrantEntry => ({
+      ...(role && { role }),
+      models: typeof models === 'string' ? [models] : models,
+    }),
+  ),
+})
+
+/** With no `grants` at all, the user called `owner` is admin and may use every model. */
+function defaultGrants(users: ReadonlyMap<string, UserConfig>): readonly GrantConfig[] {
+  const owner = users.get('owner')
+  return owner ? [{ src: [owner.login], entries: [{ role: 'admin', models: ['**'] }] }] : []
+}

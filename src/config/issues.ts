@@ -1,0 +1,146 @@
+import type { z } from 'zod'
+import { knownKeys } from './json-schema.ts'
+import { nearest } from './nearest.ts'
+import { error, type Finding, type Json, type Path, quote } from './problem.ts'
+import { isSecret } from './values/references.ts'
+
+type Issue = z.core.$ZodIssue
+
+/** Keys of Aperture's configuration and of our own contract that a later version will take. */
+const LATER = new Set(
+  (
+    'quotas hooks issuers exporters connectors mcp temp_grants auto_cost_basis flags chat_models retention headers ' +
+    'auth_mode cost_basis model_cost_map upstream limits health fallback prices context_length max_output_tokens via ' +
+    'send_hooks read_metrics read_pricing enable_chat_ui filterable_headers direct_paths skills mcp_tools ' +
+    'mcp_resources mcp_templates keys captures'
+  ).split(' '),
+)
+
+/** What the schema found, in words, with the key path and a remedy. Values of secrets are never repeated. */
+export function findingsOf(issue: Issue, root: Json): Finding[] {
+  const path = issue.path as Path
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => unknownKey(path, key))
+    case 'invalid_type':
+      return [wrongType(path, issue.expected, valueAt(root, path))]
+    case 'invalid_value':
+      return [wrongValue(path, issue.values.map(String), valueAt(root, path))]
+    case 'custom':
+      return [error(path, prefixed(path, issue.message), String(issue.params?.remedy ?? ''))]
+    case 'invalid_union':
+      return union(issue, path, root)
+    default:
+      return [error(path, outOfRange(issue), REMEDIES[issue.code] ?? 'Correct this value')]
+  }
+}
+
+const REMEDIES: { readonly [code: string]: string } = {
+  too_small: 'Write more',
+  too_big: 'Write less',
+  invalid_format: 'Use small letters, digits and dashes',
+}
+
+function outOfRange(issue: Issue): string {
+  if (issue.code === 'too_small') {
+    return issue.origin === 'array' || issue.origin === 'string'
+      ? 'must not be empty'
+      : `must be at least ${issue.minimum}`
+  }
+  if (issue.code === 'too_big') return `must be at most ${issue.maximum}`
+  return 'is not a valid name'
+}
+
+function unknownKey(parent: Path, key: string): Finding {
+  const message = `unknown config key ${quote(key)}`
+  const path = [...parent, key]
+  if (LATER.has(key))
+    return error(path, message, `Remove it: ${quote(key)} is not in this version yet`)
+  const known = knownKeys(parent)
+  const meant = nearest(key, known)
+  if (meant !== undefined) return error(path, message, `Did you mean ${quote(meant)}?`)
+  return error(path, message, `Remove it; the keys here are ${known.join(', ')}`)
+}
+
+const NOUNS: { readonly [type: string]: string } = {
+  string: 'a text in double quotes',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list in [ ]',
+  object: 'an object in { }',
+  record: 'an object in { }',
+}
+
+function wrongType(path: Path, expected: string, value: Json | undefined): Finding {
+  const noun = NOUNS[expected] ?? expected
+  if (value !== undefined) {
+    return error(path, `must be ${noun}, but is ${kindOf(value)}`, `Write ${noun}`)
+  }
+  const key = String(path.at(-1))
+  const message =
+    path.length === 3 && path[0] === 'providers' && key === 'baseurl'
+      ? `provider ${path[1]} has no baseurl configured`
+      : `key ${quote(key)} is missing`
+  return error(path, message, `Add ${quote(key)}: ${noun}`)
+}
+
+function kindOf(value: Json): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'number') return Number.isInteger(value) ? 'a number' : 'a fraction'
+  if (typeof value === 'string') return 'a text'
+  return typeof value === 'boolean' ? 'true or false' : 'an object'
+}
+
+function wrongValue(path: Path, allowed: readonly string[], value: Json | undefined): Finding {
+  if (value === undefined) {
+    return error(path, `key ${quote(String(path.at(-1)))} is missing`, `Add it: ${oneOf(allowed)}`)
+  }
+  // A key pasted into the wrong place must not be printed either: only what looks like a word is.
+  const given =
+    typeof value === 'string' && /^[\w-]{1,24}$/.test(value) && !isSecret(path) ? value : undefined
+  if (path[0] === 'providers' && path[2] === 'authorization') {
+    const message = `provider ${path[1]} has invalid authorization type: ${given ?? '…'}`
+    return error(path, message, `Write ${oneOf(allowed)}`)
+  }
+  const message =
+    given === undefined
+      ? 'is none of the values there are'
+      : `${quote(given)} is none of the values there are`
+  const later = path.length === 1 || path[0] === 'listeners' || path[0] === 'webui'
+  const hint = later ? '; others are not in this version yet' : ''
+  return error(path, message, `Write ${oneOf(allowed)}${hint}`)
+}
+
+const oneOf = (values: readonly string[]): string => values.map(quote).join(' or ')
+
+/** The branch that fits the value's type knows best what is wrong with it. */
+function union(issue: Issue & { code: 'invalid_union' }, path: Path, root: Json): Finding[] {
+  const branch = issue.errors.find((issues) => !issues.some(isTypeOfWhole))
+  const inner = branch?.map((it) => ({ ...it, path: [...issue.path, ...it.path] }) as Issue)
+  return (
+    inner?.flatMap((it) => findingsOf(it, root)) ?? [
+      error(path, 'must be a text or a list of texts', 'Write one, or several in [ ]'),
+    ]
+  )
+}
+
+const isTypeOfWhole = ({ code, path }: Issue): boolean =>
+  code === 'invalid_type' && path.length === 0
+
+/** Aperture names the provider in this message. */
+const prefixed = (path: Path, message: string): string =>
+  path[0] === 'providers' && path[2] === 'add_headers' ? `provider ${path[1]}: ${message}` : message
+
+/** The value a path leads to, if there is one. */
+export function valueAt(root: Json, path: Path): Json | undefined {
+  let value: Json | undefined = root
+  for (const segment of path) {
+    if (value === null || typeof value !== 'object') return undefined
+    value = Object.hasOwn(value, segment)
+      ? (value as { readonly [key: string]: Json })[segment]
+      : undefined
+  }
+  return value
+}

@@ -1,0 +1,36 @@
+import { z } from 'zod'
+import type { Path } from './problem.ts'
+import { configSchema } from './schema.ts'
+
+/** The part of JSON Schema (draft 2020-12) that describes a configuration file. */
+export interface JsonSchema {
+  readonly type?: string
+  readonly description?: string
+  readonly default?: unknown
+  readonly enum?: readonly string[]
+  readonly properties?: { readonly [key: string]: JsonSchema }
+  readonly required?: readonly string[]
+  readonly additionalProperties?: JsonSchema | false
+  readonly items?: JsonSchema
+  readonly anyOf?: readonly JsonSchema[]
+}
+
+let generated: JsonSchema | undefined
+
+/** JSON Schema of `postern.hujson` as people write it: defaults not filled in, durations and sizes still text. */
+export function jsonSchema(): JsonSchema {
+  generated ??= z.toJSONSchema(configSchema, { io: 'input' }) as JsonSchema
+  return generated
+}
+
+/** The keys an object at this path may have. */
+export function knownKeys(path: Path): readonly string[] {
+  let schema: JsonSchema | undefined = jsonSchema()
+  for (const segment of path) schema = schema && step(schema, segment)
+  return Object.keys(schema?.properties ?? {})
+}
+
+function step(schema: JsonSchema, segment: string | number): JsonSchema | undefined {
+  if (typeof segment === 'number') return schema.items
+  return schema.properties?.[segment] ?? (schema.additionalProperties || undefined)
+}

@@ -1,0 +1,88 @@
+import { z } from 'zod'
+import * as field from './fields.ts'
+
+const rateLimit = z.strictObject({
+  zone: z
+    .string()
+    .min(1)
+    .describe('Name of the limit. Within a zone the first rule that matches counts.'),
+  match: field.pathPattern().describe('Paths it is about; `**` stands for anything below.'),
+  per: z
+    .enum(['client', 'caller', 'listener'])
+    .describe('What is counted apart: the address (IPv6 by /64), the login, or the socket.'),
+  events: z.int().min(1).describe('Requests allowed in one window.'),
+  window: field.span().describe('Length of the window.'),
+})
+
+export const rateLimits = z
+  .array(rateLimit)
+  .prefault([{ zone: 'api', match: '/v1/**', per: 'caller' as const, events: 600, window: '1m' }])
+  .describe('How many requests are let through; the next is answered 429. `[]`: no limit.')
+
+export const authFailures = z
+  .strictObject({
+    max: z
+      .int()
+      .min(1)
+      .prefault(5)
+      .describe('Wrong passwords from one address before it is shut out.'),
+    window: field.span().prefault('10m').describe('How long a wrong password is remembered.'),
+    ban: field.span().prefault('15m').describe('Length of the first ban; it doubles on repeat.'),
+    max_ban: field.span().prefault('24h').describe('Longest ban.'),
+  })
+  .prefault({})
+  .describe('What wrong passwords lead to. Loopback and trusted proxies are never shut out.')
+
+export const limits = z
+  .strictObject({
+    body: field.size().prefault('32MiB').describe('Largest request body; more is answered 413.'),
+    first_byte: field
+      .timer()
+      .prefault('10m')
+      .describe(
+        'How long a provider may take to begin its answer. Large local models are slow to load.',
+      ),
+    idle: field.timer().prefault('10m').describe('Longest silence in the middle of an answer.'),
+    header_timeout: field
+      .timer()
+      .prefault('15s')
+      .describe('How long a client may take to send its headers.'),
+    body_idle: field
+      .timer()
+      .prefault('30s')
+      .describe('Longest silence of a client that is sending a body.'),
+    write_stall: field
+      .timer()
+      .prefault('2m')
+      .describe('How long a client may leave an answer unread before it is given up.'),
+  })
+  .prefault({})
+  .describe('Bounds on one request.')
+
+export const database = z
+  .strictObject({
+    url: field
+      .databaseUrl()
+      .prefault('file:postern.db')
+      .describe(
+        'The ledger: `"file:…"`, relative to the data directory, or a libSQL server as `"libsql://…"`, `"https://…"` or ' +
+          '`"http://…"` (readable on the way). May be `"env:NAME"`.',
+      ),
+    auth_token: field
+      .headerSecret()
+      .optional()
+      .describe('Token for a libSQL server, as `"env:NAME"` or `"file:/path"`.'),
+  })
+  .prefault({})
+  .describe('Where usage is kept.')
+
+export const log = z
+  .strictObject({
+    level: z
+      .enum(['debug', 'info', 'warn', 'error'])
+      .prefault('info')
+      .describe('Least level that is written. Bodies and credentials never are.'),
+    access: z.boolean().prefault(true).describe('One line for every request.'),
+  })
+  .prefault({})
+  .describe('JSON lines on standard output.')

@@ -1,0 +1,47 @@
+import ipaddr from 'ipaddr.js'
+import type { Bind } from '../config.ts'
+
+/** Longest path a unix socket may have on Linux, less what the data directory takes. */
+const MAX_SOCKET_PATH = 90
+
+export type ParsedBind =
+  | { readonly bind: Bind }
+  | { readonly bind?: undefined; readonly why: string }
+
+/** Reads `127.0.0.1:8787`, `[::1]:8787` or `unix:name.sock`; addresses only, so that no resolver decides what is open. */
+export function parseBind(text: string): ParsedBind {
+  if (text.startsWith('unix:')) return parseSocket(text.slice('unix:'.length))
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text)
+  if (!match) return { why: 'is not "address:port"' }
+  const [, six, four, digits] = match
+  const port = Number(digits)
+  if (port > 65535) return { why: 'has a port above 65535' }
+  if (six !== undefined && ipaddr.IPv6.isValid(six))
+    return { bind: { kind: 'tcp', host: six, port } }
+  if (four !== undefined && ipaddr.IPv4.isValidFourPartDecimal(four)) {
+    return { bind: { kind: 'tcp', host: four, port } }
+  }
+  return { why: 'does not begin with an IP address' }
+}
+
+function parseSocket(path: string): ParsedBind {
+  if (path === '') return { why: 'names no socket file' }
+  if (/[\0\n\r]/.test(path)) return { why: 'has a control character in its path' }
+  if (path.length > MAX_SOCKET_PATH)
+    return { why: `has a path above ${MAX_SOCKET_PATH} characters` }
+  return { bind: { kind: 'unix', path } }
+}
+
+/** Only this machine can connect: loopback, or a socket file. */
+export const isLocalBind = (bind: Bind): boolean =>
+  bind.kind === 'unix' || ipaddr.process(bind.host).range() === 'loopback'
+
+/** Would the second of two binds find its address in use? Port 0 asks for a free one each time. */
+export function bindsCollide(a: Bind, b: Bind): boolean {
+  if (a.kind === 'unix' || b.kind === 'unix') {
+    return a.kind === 'unix' && b.kind === 'unix' && a.path === b.path
+  }
+  if (a.port !== b.port || a.port === 0) return false
+  const hosts = [a, b].map(({ host }) => ipaddr.process(host).toString())
+  return hosts[0] === hosts[1] || hosts.includes('0.0.0.0') || hosts.includes('::')
+}
