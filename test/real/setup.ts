@@ -1,0 +1,64 @@
+/**
+ * Brings the real parts that test/real plays against, those that are not there yet.
+ * `node test/real/setup.ts [--without NAME]... [--only NAME]... [--list]`; exits 0 and says what is missing and why,
+ * with `--strict` 1 if anything is.
+ */
+import { parseArgs } from 'node:util'
+import { caddy } from '../support/parts/caddy.ts'
+import { chromium } from '../support/parts/chromium.ts'
+import { llamaServer, weights } from '../support/parts/llama.ts'
+import { openWebui } from '../support/parts/open-webui.ts'
+import { type Part, partsFolder } from '../support/parts/part.ts'
+import { pythonSdks } from '../support/parts/python-sdks.ts'
+
+const parts: readonly Part[] = [caddy, weights, pythonSdks, chromium, openWebui, llamaServer]
+
+const { values } = parseArgs({
+  options: {
+    without: { type: 'string', multiple: true, default: [] },
+    only: { type: 'string', multiple: true, default: [] },
+    list: { type: 'boolean', default: false },
+    strict: { type: 'boolean', default: false },
+  },
+})
+
+interface Row {
+  readonly name: string
+  readonly version: string
+  readonly outcome: string
+  readonly ok: boolean
+}
+
+const chosen = ({ name }: Part): boolean =>
+  !values.list &&
+  !values.without.includes(name) &&
+  (values.only.length === 0 || values.only.includes(name))
+
+const say = (line: string) => console.log(line)
+
+const bring = async (part: Part): Promise<Row> => {
+  const row = { name: part.name, version: part.version }
+  let failure: string | undefined
+  if ('missing' in part.find() && chosen(part)) {
+    say(`${part.name}: bringing ${part.version}`)
+    const started = performance.now()
+    await part.install(say).catch((error: unknown) => {
+      failure = error instanceof Error ? error.message : String(error)
+      say(failure)
+    })
+    say(`${part.name}: ${((performance.now() - started) / 1000).toFixed(1)} s`)
+  }
+  const place = part.find()
+  if ('path' in place) return { ...row, outcome: place.path, ok: true }
+  const reason = failure?.split('\n', 1)[0] ?? place.missing
+  return { ...row, outcome: `MISSING: ${reason}`, ok: false }
+}
+
+const rows: Row[] = []
+for (const part of parts) rows.push(await bring(part))
+
+say(`\nparts in ${partsFolder()}`)
+for (const { name, version, outcome } of rows) {
+  say(`  ${name.padEnd(13)} ${version.padEnd(28)} ${outcome}`)
+}
+if (values.strict && rows.some((row) => !row.ok)) process.exitCode = 1

