@@ -1,0 +1,130 @@
+import type { Handler, HeaderValues, Route, StaticResponseHandler } from 'caddy-json-config-types'
+import { loggedByName } from './logging.ts'
+import { type CaddyOptions, dialAddress } from './options.ts'
+
+/**
+ * What only a proven proxy may say of a caller, in every spelling: back ends read `X_Real_Ip` or
+ * `X.Real.Ip` as `X-Real-Ip`. Caddy drops names with `_` by itself since 2.11.4, names with `.` it passes.
+ */
+const forgeable: readonly string[] = [
+  '*Tailscale*',
+  '*Webauth*',
+  '*X-Gateway*',
+  '*X_Gateway*',
+  '*X.Gateway*',
+  '*Remote-*',
+  '*Remote_*',
+  '*Remote.*',
+  '*Forwarded*',
+  '*Real-Ip*',
+  '*Real_Ip*',
+  '*Real.Ip*',
+  '*Client-Ip*',
+  '*Client_Ip*',
+  '*Client.Ip*',
+  '*Connecting-Ip*',
+  '*Connecting_Ip*',
+  '*Connecting.Ip*',
+  '*Auth-Request*',
+  '*Auth_Request*',
+  '*Auth.Request*',
+]
+
+/** `/v1*` would also take `/v1foo`. */
+const apiPaths = ['/v1', '/v1/*', '/v1beta', '/v1beta/*']
+
+/** The stages of a request, in order. The last answers what none took: Caddy would say an empty 200. */
+export const routes = (options: CaddyOptions): readonly Route[] => [
+  { handle: [...loggedByName, asSeenHere] },
+  ...asSeenByTrustedProxy,
+  { handle: [{ handler: 'headers', request: { delete: forgeable } }] },
+  {
+    match: [{ path: apiPaths }],
+    handle: [{ handler: 'request_body', max_size: options.bodyLimit }],
+  },
+  {
+    '@id': 'postern',
+    ...(options.site.tls !== 'none' && { match: [{ host: options.site.hosts }] }),
+    handle: [toGateway(options)],
+    terminal: true,
+  },
+  { handle: [answer(404, 'not_found', 'No site of this name is served here.')] },
+]
+
+/** What the client asked for, kept in variables because every header that could say it is deleted next. */
+const asSeenHere: Handler = {
+  handler: 'vars',
+  postern_scheme: '{http.request.scheme}',
+  postern_host: '{http.request.hostport}',
+}
+
+/** Behind tailscaled we see plain HTTP, and on a socket the host `localhost`; it says what it saw. */
+const asSeenByTrustedProxy: readonly Route[] = [
+  {
+    match: [{ vars: { trusted_proxy: ['true'] }, header: { 'X-Forwarded-Proto': ['https'] } }],
+    handle: [{ handler: 'vars', postern_scheme: 'https' }],
+  },
+  {
+    match: [{ vars: { trusted_proxy: ['true'] }, header: { 'X-Forwarded-Host': ['*'] } }],
+    handle: [{ handler: 'vars', postern_host: '{http.request.header.X-Forwarded-Host}' }],
+  },
+]
+
+/** One address, the caller's: Caddy alone would append its peer's to what a trusted proxy sent. */
+const forwarded: HeaderValues = {
+  'X-Forwarded-For': ['{http.request.client_ip}'],
+  'X-Forwarded-Proto': ['{http.vars.postern_scheme}'],
+  'X-Forwarded-Host': ['{http.vars.postern_host}'],
+}
+
+const toGateway = ({ gateway }: CaddyOptions): Handler => ({
+  handler: 'reverse_proxy',
+  upstreams: [{ dial: dialAddress(gateway) }],
+  transport: {
+    protocol: 'http',
+    dial_timeout: '2s',
+    // Bytes pass as the gateway sent them.
+    compression: false,
+    // Below the 5 s after which Node closes an idle connection: one used at that moment would be a 502.
+    keep_alive: { idle_timeout: '3s' },
+  },
+  headers: { request: { set: forwarded } },
+  flush_interval: -1,
+  // WebSockets outlive a reload; without it they are cut at once.
+  stream_close_delay: '1h',
+})
+
+/** An error in OpenAI's envelope. */
+const answer = (status: number | string, code: string, message: string): StaticResponseHandler => {
+  const type = typeof status === 'number' && status < 500 ? 'invalid_request_error' : 'api_error'
+  return {
+    handler: 'static_response',
+    status_code: status,
+    headers: { 'Content-Type': ['application/json'], 'Cache-Control': ['no-store'] },
+    body: JSON.stringify({ error: { message, type, code, param: null } }),
+  }
+}
+
+interface Explained {
+  readonly status: number
+  readonly code: string
+  readonly message: string
+}
+
+/** Statuses that Caddy itself gives, with the codes the gateway has for them. */
+const explained: readonly Explained[] = [
+  { status: 413, code: 'request_too_large', message: 'The request body is too large.' },
+  { status: 502, code: 'upstream_error', message: 'The gateway is not running, or broke off.' },
+  { status: 504, code: 'upstream_timeout', message: 'The gateway did not answer in time.' },
+]
+
+export const errorRoutes: readonly Route[] = [
+  ...explained.map(
+    ({ status, code, message }): Route => ({
+      match: [{ vars: { '{http.error.status_code}': [String(status)] } }],
+      handle: [answer(status, code, message)],
+      terminal: true,
+    }),
+  ),
+  { handle: [answer('{http.error.status_code}', 'proxy_error', '{http.error.status_text}')] },
+]
