@@ -1,0 +1,138 @@
+import { type Dispatcher, errors, Pool } from 'undici'
+import {
+  type Send,
+  type UpstreamCall,
+  UpstreamError,
+  type UpstreamRequest,
+  type UpstreamSink,
+} from '../../upstream/upstream.ts'
+
+export interface Transport {
+  readonly send: Send
+  /** Drops every connection; exchanges still running end in an error. */
+  close(): Promise<void>
+}
+
+/**
+ * Pools stay for good: origins come from the configuration, so there are few of them. What undici does by default and we
+ * do not want: time limits on a slow model's headers and body. What it never does by itself: redirects, decompression,
+ * proxies from the environment.
+ */
+const poolOptions: Pool.Options = {
+  headersTimeout: 0,
+  bodyTimeout: 0,
+  pipelining: 1,
+  // One connection per running exchange; how many may run is decided before the transport.
+  connections: null,
+  // Below the 5 s after which uvicorn and Node's own servers close an idle connection, so that a request seldom meets
+  // a connection that is just being closed (hazards 190).
+  keepAliveTimeout: 4_000,
+  connect: { timeout: 10_000 },
+  // Over HTTP/2 an abort and a pause mean something else, and no local model server speaks it.
+  allowH2: false,
+}
+
+/** The transport on undici: one pool per origin, callbacks straight to the sink. */
+export function createTransport(): Transport {
+  const pools = new Map<string, Pool>()
+  const poolOf = (origin: string): Pool => {
+    let pool = pools.get(origin)
+    if (!pool) {
+      pool = new Pool(origin, poolOptions)
+      pools.set(origin, pool)
+    }
+    return pool
+  }
+  return {
+    send: (request, sink) => {
+      const exchange = new Exchange(sink)
+      try {
+        poolOf(request.origin).dispatch(toDispatch(request), exchange)
+      } catch (error) {
+        // undici checks origin, path and header syntax before anything is sent.
+        exchange.onResponseError(undefined, error)
+      }
+      return exchange
+    },
+    close: async () => {
+      await Promise.all([...pools.values()].map((pool) => pool.destroy()))
+      pools.clear()
+    },
+  }
+}
+
+function toDispatch({ path, method, headers, body }: UpstreamRequest): Dispatcher.DispatchOptions {
+  return {
+    path,
+    method,
+    headers: headers as Iterable<[string, string]>,
+    // A web stream is an async iterable, and as such undici sends it at the pace of the socket. Its types do not say so.
+    body: body as Uint8Array | null,
+  }
+}
+
+/** One exchange: undici's handler on one side, the call handle on the other. */
+class Exchange implements UpstreamCall, Dispatcher.DispatchHandler {
+  readonly #sink: UpstreamSink
+  #controller: Dispatcher.DispatchController | undefined
+  #paused: boolean = false
+  #over: boolean = false
+
+  constructor(sink: UpstreamSink) {
+    this.#sink = sink
+  }
+
+  pause(): void {
+    this.#paused = true
+    this.#controller?.pause()
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.#controller?.resume()
+  }
+
+  abort(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#controller?.abort(new errors.RequestAbortedError())
+  }
+
+  /** Called when a connection is there, just before the first byte is written. */
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#over) controller.abort(new errors.RequestAbortedError())
+    else if (this.#paused) controller.pause()
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    // 1xx: the answer itself is still to come.
+    if (this.#over || status < 200) return
+    this.#sink.head(status, headerPairs(controller.rawHeaders as Buffer[]))
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    if (!this.#over) this.#sink.data(chunk)
+  }
+
+  onResponseEnd(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#sink.end()
+  }
+
+  onResponseError(_controller: unknown, cause: unknown): void {
+    if (this.#over) return
+    this.#over = true
+    const message = cause instanceof Error ? cause.message : String(cause)
+    this.#sink.error(new UpstreamError(this.#controller ? 'broken' : 'connect', message, { cause }))
+  }
+}
+
+function headerPairs(raw: readonly Buffer[]): [name: string, value: string][] {
+  const pairs: [string, string][] = []
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    pairs.push([raw[i]!.toString('latin1').toLowerCase(), raw[i + 1]!.toString('latin1')])
+  }
+  return pairs
+}
