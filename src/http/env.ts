@@ -1,7 +1,8 @@
 import type { ListenerConfig } from '../config/config.ts'
+import type { Operation } from '../dialect/operations.ts'
 import type { Caller, Door } from '../identity/caller.ts'
 import type { IdentityFailure } from '../identity/failure.ts'
-import type { Candidate, Dialect } from '../upstream/upstream.ts'
+import type { Candidate } from '../upstream/upstream.ts'
 import type { Framing } from './framing.ts'
 
 /** What the adapter knows about a connection. */
@@ -11,6 +12,20 @@ export interface Bindings {
   readonly peer: string
   /** Verdict on the raw request line and header list, and the one canonical target. */
   readonly framing: Framing
+  /**
+   * Cuts the connection after what was already written, so that the client sees an unfinished answer.
+   * Absent where failing the body does the same.
+   */
+  readonly truncate?: () => void
+  /** Present when the client asks to switch to WebSocket: joins it to this server and answers what that said. */
+  readonly upgrade?: (target: UpgradeTarget) => Promise<Response>
+}
+
+/** Where a WebSocket leads, and with which headers it is asked for. */
+export interface UpgradeTarget {
+  readonly origin: string
+  readonly path: string
+  readonly headers: readonly (readonly [name: string, value: string])[]
 }
 
 /** What a request carries from stage to stage. Each line says who writes it; nobody changes it afterwards. */
@@ -23,10 +38,14 @@ export interface Variables {
   client: Client
   /** identity/authenticate */
   auth: Auth
-  /** upstream/select */
+  /** usage/meter */
+  meter: Meter
+  /** policy/guards: what this caller may do */
+  permissions: Permissions
+  /** proxy/target */
   target: Target
-  /** usage/meter: what the row will need, set by whoever knows */
-  notes: Notes
+  /** policy/guards: where this caller may have it served, best first; never empty */
+  candidates: readonly Candidate[]
 }
 
 export interface Env {
@@ -45,27 +64,54 @@ export interface Client {
   readonly unbannable: boolean
 }
 
-/** `user` is the name that was tried, for the log; it proves nothing. */
+/** `user` is the name that was tried, for the log; it proves nothing. `retryAfter` in ms. */
 export type Auth =
-  | { readonly caller: Caller }
+  | { readonly caller: Caller; readonly failure?: undefined }
   | {
       readonly caller?: undefined
       readonly failure: IdentityFailure
       readonly user: string
+      /** ms */
       readonly retryAfter?: number
+      /** The attempt gate has counted this failure already. */
+      readonly counted?: boolean
     }
 
-export interface Target {
-  readonly dialect: Dialect
-  /** Operation to join to a provider's base, e.g. `chat/completions`. */
-  readonly operation: string
-  /** As the client wrote it. */
-  readonly model: string
-  readonly candidates: readonly Candidate[]
-  readonly body: Uint8Array
-  readonly stream: boolean
+/** What one caller may do: the union of the grants that name them. */
+export interface Permissions {
+  readonly role?: 'user' | 'admin'
+  allows(provider: string, model: string): boolean
 }
 
-export interface Notes {
-  bytesIn: number
+/** What the client asked for. */
+export interface Target {
+  readonly operation: Operation
+  /** As the client wrote it, `provider/` prefix included. */
+  readonly model: string
+  readonly stream: boolean
+  /** The client itself asked for the usage frame of a stream. */
+  readonly usageAsked: boolean
+  /** Bytes of the body as it came. */
+  readonly size: number
+  readonly contentType: string
+  /** The body to send to a provider that knows the model by this name. */
+  forward(upstreamModel: string): Uint8Array
+}
+
+/** Collects what the ledger row will need; each stage tells what it alone knows. */
+export interface Meter {
+  asked(target: Target): void
+  /** The request goes out to an upstream now. */
+  sending(): void
+  /** An answer begins: whoever passes the body on tells us of each piece. */
+  answered(candidate: Candidate, status: number, contentType: string): BodyWatch
+}
+
+/** Sees an answer's body pass. `push` and `flush` return what goes on to the client, usually the very same bytes. */
+export interface BodyWatch {
+  push(chunk: Uint8Array): Uint8Array | null
+  /** Called once, when the answer is complete. */
+  flush(): Uint8Array | null
+  /** Called once, at the end of whatever kind. */
+  done(outcome: 'ok' | 'client_gone' | 'upstream_error'): void
 }

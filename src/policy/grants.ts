@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { GrantConfig } from '../config/config.ts'
+import type { Permissions } from '../http/env.ts'
 import { compileGlobs } from './glob.ts'
 
 export type Role = 'user' | 'admin'
@@ -9,13 +10,6 @@ export interface Grantee {
   readonly login: string
   readonly groups: readonly string[]
   readonly loopback: boolean
-}
-
-/** What one caller may do: the union of every grant that names them. */
-export interface Permissions {
-  /** Absent: no grant gave a role, and without one nothing is allowed. */
-  readonly role?: Role
-  allows(provider: string, model: string): boolean
 }
 
 export interface Policy {

@@ -1,0 +1,115 @@
+import { Hono } from 'hono'
+import type { Config } from './config/config.ts'
+import { operations } from './dialect/operations.ts'
+import { accessLog } from './http/access-log.ts'
+import { findClient } from './http/client-address.ts'
+import type { Env } from './http/env.ts'
+import { Failure } from './http/errors.ts'
+import { methodNotAllowed, refuseUpgrade, requireSoundRequest } from './http/guards.ts'
+import { health, readiness } from './http/health.ts'
+import { hostCheck } from './http/host-check.ts'
+import { onError } from './http/on-error.ts'
+import { requestId } from './http/request-id.ts'
+import { authenticate, hasCachedCredential } from './identity/authenticate.ts'
+import { requireCaller } from './identity/require-caller.ts'
+import { createPasswordScheme } from './identity/schemes/password.ts'
+import type { Platform } from './platform.ts'
+import { compileGrants } from './policy/grants.ts'
+import { authorizeTarget, grantsLoopback, requireRole } from './policy/guards.ts'
+import { ClientGone } from './proxy/exchange.ts'
+import { statusPage } from './proxy/pages.ts'
+import { reverseProxy } from './proxy/reverse-proxy.ts'
+import { readTarget } from './proxy/target.ts'
+import { webuiProxy } from './proxy/webui.ts'
+import { attemptGate, authFailures } from './ratelimit/auth-failures.ts'
+import { rateLimit } from './ratelimit/rate-limit.ts'
+import { refuseBanned } from './ratelimit/refuse-banned.ts'
+import type { State } from './state.ts'
+import { joinBase } from './upstream/join.ts'
+import { listModels, showModel } from './upstream/models.ts'
+import { route } from './upstream/route.ts'
+import { meter } from './usage/meter.ts'
+
+/**
+ * The product's table of contents: every route, and the stages that a request passes on its way.
+ * Made anew for each configuration; what must outlive one (bans, counters, caches) is in `state`.
+ */
+export const createApp = (config: Config, platform: Platform, state: State): Hono<Env> => {
+  const { limits, webui, allowedHosts } = config
+  const { clock, log, send } = platform
+  const { failures, bans, limiter, registry } = state
+  const policy = compileGrants(config.grants, config.groups)
+  const passwords = createPasswordScheme({
+    ...platform,
+    users: config.users,
+    cache: state.credentials,
+    attempts: attemptGate(failures, config.authFailures),
+  })
+  const app = new Hono<Env>()
+  app.onError(onError({ log, isClientGone: (error) => error instanceof ClientGone }))
+
+  // Every request: an id, a log line, sound framing, an address.
+  app.use(requestId(platform), accessLog({ log, clock, enabled: config.log.access }))
+  app.use(requireSoundRequest(), findClient())
+  app.get('/healthz', health())
+  app.get('/readyz', readiness({ store: platform.store, draining: () => state.draining }))
+
+  // Every request but health: who is shut out, and how much is too much.
+  app.use(refuseBanned({ bans, platform, exempt: hasCachedCredential(passwords) }))
+  const rules = { limiter, platform, rules: config.rateLimits }
+  app.use(rateLimit({ ...rules, stage: 'before-authentication' }))
+
+  // The API: a proven caller with a role, within their limits, on the ledger.
+  const api = [
+    refuseUpgrade(),
+    authFailures({ failures, bans, platform, config: config.authFailures }),
+    authenticate({ passwords, loopback: grantsLoopback(config.grants) }),
+    requireCaller(),
+    meter(platform),
+    rateLimit({ ...rules, stage: 'after-authentication' }),
+    requireRole(policy),
+  ] as const
+  for (const operation of operations) {
+    for (const path of operation.paths) {
+      app.post(
+        path,
+        ...api,
+        readTarget({ operation, limits }),
+        authorizeTarget((model, dialect) => route(registry.providers(), model, dialect)),
+        reverseProxy({ send, clock, log, limits, join: joinBase }),
+      )
+      if (path.startsWith('/v1/')) app.all(path, ...api, () => fail(methodNotAllowed(['POST'])))
+    }
+  }
+  for (const path of ['/v1/models', '/models'] as const) {
+    app.get(path, ...api, listModels(registry))
+    app.get(`${path}/:model{.+}`, ...api, showModel(registry))
+  }
+  for (const path of ['/v1', '/v1/*', '/v1beta', '/v1beta/*']) {
+    app.all(path, ...api, (c) => fail(new Failure('not_found', `There is no ${c.req.path} here.`)))
+  }
+
+  // Ours, and not yet there: never passed on to what stands behind.
+  for (const path of ['/postern/*', '/aperture/*', '/metrics', ...managementPaths]) {
+    app.all(path, () => fail(new Failure('not_found', 'There is nothing here.')))
+  }
+  app.get('/ui', hostCheck(allowedHosts), (c) => c.html(statusPage(new URL(c.req.url).origin)))
+
+  // Everything else: Open WebUI, or a page that says how to get on.
+  if (webui) {
+    app.all('*', webuiProxy({ webui, allowedHosts, send, clock, log, limits }))
+  } else {
+    app.get('/', hostCheck(allowedHosts), (c) => c.html(statusPage(new URL(c.req.url).origin)))
+    app.all('*', () => fail(new Failure('not_found', 'There is nothing here.')))
+  }
+  return app
+}
+
+/** Model servers let anybody pull, build and delete models here; no door of ours leads to it. */
+const managementPaths = ['pull', 'push', 'create', 'copy', 'delete', 'blobs/*'].map(
+  (name) => `/api/${name}`,
+)
+
+const fail = (failure: Failure): never => {
+  throw failure
+}

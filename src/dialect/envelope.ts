@@ -1,0 +1,83 @@
+import type { Failure } from '../http/errors.ts'
+
+/** Whose error shape a client on this path understands. */
+export type Envelope = 'openai' | 'anthropic' | 'gemini'
+
+/** Anthropic's `error.type` by status; their SDK chooses its exception class by status, people read this. */
+const anthropicTypes: Readonly<Record<number, string>> = {
+  401: 'authentication_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  413: 'request_too_large',
+  429: 'rate_limit_error',
+  502: 'api_error',
+  503: 'overloaded_error',
+  504: 'timeout_error',
+}
+
+/** Google's canonical status names. */
+const geminiStatuses: Readonly<Record<number, string>> = {
+  400: 'INVALID_ARGUMENT',
+  401: 'UNAUTHENTICATED',
+  403: 'PERMISSION_DENIED',
+  404: 'NOT_FOUND',
+  429: 'RESOURCE_EXHAUSTED',
+  500: 'INTERNAL',
+  503: 'UNAVAILABLE',
+  504: 'DEADLINE_EXCEEDED',
+}
+
+const openaiType = (status: number): string => {
+  if (status === 401) return 'authentication_error'
+  if (status === 403) return 'permission_error'
+  if (status === 429) return 'rate_limit_error'
+  return status < 500 ? 'invalid_request_error' : 'api_error'
+}
+
+/** The error as the path's dialect writes it. `code` and a request id are there in each of them. */
+export const errorBody = (
+  envelope: Envelope,
+  { status, code, message }: Pick<Failure, 'status' | 'code' | 'message'>,
+  requestId: string,
+): object => {
+  switch (envelope) {
+    case 'openai':
+      return {
+        error: { message, type: openaiType(status), code, param: null },
+        request_id: requestId,
+      }
+    case 'anthropic':
+      return {
+        type: 'error',
+        error: { type: anthropicTypes[status] ?? 'invalid_request_error', message, code },
+        request_id: requestId,
+      }
+    case 'gemini':
+      return {
+        error: {
+          code: status,
+          message,
+          status: geminiStatuses[status] ?? 'UNKNOWN',
+          details: [{ reason: code, requestId }],
+        },
+      }
+  }
+}
+
+/** The same as a last event of a stream that failed after it had begun. */
+export const errorEvent = (
+  envelope: Envelope,
+  failure: Pick<Failure, 'status' | 'code' | 'message'>,
+  requestId: string,
+): string => {
+  const data = JSON.stringify(errorBody(envelope, failure, requestId))
+  // The blank line first: the upstream may have died in the middle of an event.
+  return envelope === 'anthropic' ? `\n\nevent: error\ndata: ${data}\n\n` : `\n\ndata: ${data}\n\n`
+}
+
+/** Which dialect answers for a path, also where nothing is served. */
+export const envelopeOf = (path: string): Envelope => {
+  if (path === '/v1/messages' || path.startsWith('/v1/messages/')) return 'anthropic'
+  if (path === '/v1beta' || path.startsWith('/v1beta/')) return 'gemini'
+  return 'openai'
+}

@@ -1,0 +1,100 @@
+import { isIdentityHeader } from './identity-headers.ts'
+
+export type HeaderList = readonly (readonly [name: string, value: string])[]
+
+/** RFC 9110 §7.6.1: meant for the next hop only, so never passed on, in either direction. */
+const hopByHop = new Set([
+  'connection', // names further hop-by-hop headers, see `connectionNames`
+  'keep-alive', // about this connection's life
+  'proxy-connection', // the same, as old clients spell it
+  'proxy-authenticate', // a challenge by us as a proxy
+  'proxy-authorization', // a credential for us as a proxy
+  'te', // which trailers this hop takes
+  'trailer', // trailers are dropped: they could carry identity past every check
+  'transfer-encoding', // each side frames its own messages
+  'upgrade', // the WebSocket path sets it anew
+  'http2-settings', // h2c upgrade, never forwarded
+])
+
+/** Request headers a model server may see. Everything else, credentials first, stays here (hazards 0.1 c). */
+const upstreamRequest = new Set([
+  'accept',
+  'anthropic-beta',
+  'anthropic-version',
+  'content-type',
+  'openai-beta',
+  'user-agent',
+])
+
+/** Response headers of a model server that a client may see (identity.md 1.5). */
+const upstreamResponse = new Set([
+  'cache-control',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'content-type',
+  'openai-processing-ms',
+  'openai-version',
+  'retry-after',
+])
+const upstreamResponsePrefixes = ['x-ratelimit-', 'anthropic-ratelimit-']
+
+/** What of the client's headers goes to a model server; its credential is added by the caller. */
+export const toUpstream = (headers: Headers): [string, string][] => {
+  const kept: [string, string][] = []
+  for (const name of upstreamRequest) {
+    const value = headers.get(name)
+    if (value !== null) kept.push([name, value])
+  }
+  // Compressed answers could be neither metered nor scrubbed, and would have to be inflated for some clients.
+  kept.push(['accept-encoding', 'identity'])
+  return kept
+}
+
+/** What of a model server's headers goes to the client. */
+export const fromUpstream = (headers: HeaderList): Record<string, string> => {
+  const kept: Record<string, string> = {}
+  for (const [name, value] of headers) {
+    if (upstreamResponse.has(name) || upstreamResponsePrefixes.some((p) => name.startsWith(p))) {
+      kept[name] = value
+    }
+  }
+  return kept
+}
+
+/** Headers for a server of our own side (Open WebUI): everything but hops, identity and our own credentials. */
+export const toFallback = (headers: Headers): [string, string][] => {
+  const connection = connectionNames(headers.get('connection'))
+  const kept: [string, string][] = []
+  for (const [name, value] of headers) {
+    if (hopByHop.has(name) || connection.has(name) || isIdentityHeader(name)) continue
+    if (name === 'host' || name === 'content-length' || name === 'expect') continue
+    if (name === 'authorization' && isOurs(value)) continue
+    kept.push([name, value])
+  }
+  return kept
+}
+
+export const fromFallback = (headers: HeaderList): [string, string][] => {
+  const listed = headers.find(([name]) => name === 'connection')?.[1] ?? null
+  const connection = connectionNames(listed)
+  return headers.filter(([name]) => !hopByHop.has(name) && !connection.has(name)) as [
+    string,
+    string,
+  ][]
+}
+
+/**
+ * Open WebUI knows only its own Bearer tokens, which hold no colon: Basic, and `Bearer user:password`, are meant
+ * for the gateway (a browser sends Basic to the whole origin once it was asked for it under /v1).
+ */
+const isOurs = (authorization: string): boolean =>
+  /^basic\s/i.test(authorization) || /^bearer\s+[^\s]*:/i.test(authorization)
+
+const connectionNames = (connection: string | null): ReadonlySet<string> =>
+  new Set(
+    (connection ?? '')
+      .toLowerCase()
+      .split(',')
+      .map((name) => name.trim()),
+  )

@@ -1,0 +1,20 @@
+import type { Handler } from 'hono'
+import type { Store } from '../platform.ts'
+import type { Env } from './env.ts'
+
+/** The process lives. Nothing else is asked, so that a slow part does not get the whole restarted. */
+export const health = (): Handler<Env> => (c) => c.json({ status: 'ok' })
+
+export interface ReadinessOptions {
+  readonly store: Pick<Store, 'healthy'>
+  readonly draining: () => boolean
+}
+
+/** Should new requests be sent here? Names the part that says no. */
+export const readiness =
+  ({ store, draining }: ReadinessOptions): Handler<Env> =>
+  (c) => {
+    if (draining()) return c.json({ status: 'draining', failing: 'shutdown' }, 503)
+    if (!store.healthy()) return c.json({ status: 'unavailable', failing: 'database' }, 503)
+    return c.json({ status: 'ok' })
+  }

@@ -1,0 +1,47 @@
+import type { Context, ErrorHandler } from 'hono'
+import { envelopeOf, errorBody } from '../dialect/envelope.ts'
+import type { Log } from '../platform.ts'
+import type { Env } from './env.ts'
+import { Failure } from './errors.ts'
+
+export interface OnErrorOptions {
+  readonly log: Log
+  /** Errors that mean that nobody is there to read an answer. */
+  readonly isClientGone: (error: Error) => boolean
+}
+
+/** The only place that makes an error response. What is no `Failure` is our own fault: the log gets the cause. */
+export const onError = ({ log, isClientGone }: OnErrorOptions): ErrorHandler<Env> =>
+  function onError(error, c) {
+    if (isClientGone(error)) return new Response(null, { status: 499 })
+    if (error instanceof Failure) {
+      note(log, c, error)
+      return answer(c, error)
+    }
+    log('error', 'internal', { rid: c.get('requestId'), reason: error.stack ?? String(error) })
+    return answer(c, new Failure('internal_error', 'The gateway failed. The log has the cause.'))
+  }
+
+/** Refusals of the wire and of upstreams are logged with their private reason; the others are logged where they arise. */
+const note = (log: Log, c: Context<Env>, failure: Failure): void => {
+  const evt = failure.status >= 500 ? 'http.fail' : 'http.reject'
+  log(failure.status >= 500 ? 'warn' : 'debug', evt, {
+    ip: c.get('client')?.ip ?? c.env.peer,
+    rid: c.get('requestId'),
+    route: c.req.path,
+    status: failure.status,
+    code: failure.code,
+    reason: failure.reason,
+  })
+}
+
+const answer = (c: Context<Env>, failure: Failure): Response => {
+  const headers: Record<string, string> = {
+    'content-type': 'application/json; charset=utf-8',
+    'cache-control': 'no-store',
+    ...failure.headers,
+  }
+  if (failure.close) headers.connection = 'close'
+  const body = errorBody(envelopeOf(c.req.path), failure, c.get('requestId') ?? '')
+  return new Response(JSON.stringify(body), { status: failure.status, headers })
+}

@@ -1,0 +1,31 @@
+import type { MiddlewareHandler } from 'hono'
+import type { Clock } from '../platform.ts'
+import type { Env } from './env.ts'
+
+export interface RequestIdOptions {
+  readonly clock: Clock
+  readonly newId: () => string
+}
+
+/**
+ * Gives every request an id and every answer the headers that tell it and the time spent here. The client's own
+ * `X-Request-Id` is not taken over: it could forge another request's trail in the log.
+ */
+export const requestId = ({ clock, newId }: RequestIdOptions): MiddlewareHandler<Env> =>
+  async function requestId(c, next) {
+    const started = clock.elapsed()
+    const id = newId()
+    c.set('requestId', id)
+    c.set('startedAt', started)
+    await next()
+    c.res.headers.set('x-request-id', id)
+    if (!c.res.headers.has('server-timing')) {
+      c.res.headers.set('server-timing', serverTiming(clock.elapsed() - started))
+    }
+  }
+
+/** `Server-Timing` (W3C): ms spent in the gateway, and ms to the upstream's first byte where there was one. */
+export const serverTiming = (gatewayMs: number, upstreamMs?: number): string => {
+  const gateway = `gateway;dur=${gatewayMs.toFixed(2)}`
+  return upstreamMs === undefined ? gateway : `${gateway}, upstream;dur=${upstreamMs.toFixed(2)}`
+}

@@ -1,0 +1,255 @@
+import type { BodyWatch } from '../http/env.ts'
+import { Failure } from '../http/errors.ts'
+import type { HeaderList } from '../http/headers.ts'
+import type { Clock } from '../platform.ts'
+import type {
+  Send,
+  UpstreamCall,
+  UpstreamError,
+  UpstreamRequest,
+  UpstreamSink,
+} from '../upstream/upstream.ts'
+
+export interface ExchangeLimits {
+  /** ms until the upstream's head. */
+  readonly firstByte: number
+  /** ms of silence between two pieces of the body. */
+  readonly idle: number
+  /** ms the client may leave the answer unread. */
+  readonly writeStall: number
+}
+
+export interface ExchangeOptions {
+  readonly send: Send
+  readonly clock: Clock
+  readonly request: UpstreamRequest
+  readonly limits: ExchangeLimits
+  /** Aborts when the client leaves. */
+  readonly signal: AbortSignal
+  /** Judges the head: who watches the body, or a `Failure` to answer instead of it. */
+  accept(status: number, headers: HeaderList): BodyWatch
+  /** Bytes that tell the client of a failure in the middle of the body, or null when nothing can. */
+  lastWords(failure: Failure): Uint8Array | null
+  /** See `Bindings.truncate`. */
+  readonly truncate: (() => void) | undefined
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: HeaderList
+  readonly body: ReadableStream<Uint8Array>
+}
+
+/** The client left before there was an answer. Nobody will read one; the log calls it 499. */
+export class ClientGone extends Error {
+  constructor() {
+    super('the client went away')
+    this.name = 'ClientGone'
+  }
+}
+
+/** Bytes held for a slow client before the upstream is paused. */
+const highWater = 64 * 1024
+
+/**
+ * Sends one request upstream and resolves at the head of its answer. The body is one hand-made stream fed by the
+ * transport's callbacks: no tee, no TransformStream (half the cost per frame, and backpressure that reaches the
+ * upstream; docs/decisions/001).
+ * Rejects with UpstreamError, Failure (`upstream_timeout`, or what `accept` threw) or ClientGone.
+ */
+export const exchange = (options: ExchangeOptions): Promise<Answer> =>
+  new Promise((resolve, reject) => new Exchange(options, resolve, reject).start())
+
+class Exchange implements UpstreamSink {
+  readonly #options: ExchangeOptions
+  readonly #resolve: (answer: Answer) => void
+  readonly #reject: (error: Error) => void
+  #call: UpstreamCall | undefined
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined
+  #watch: BodyWatch | undefined
+  #timer: ReturnType<typeof setTimeout> | undefined
+  /** `clock.elapsed()` of the last sign of life: the start, the head, a chunk, a read by the client. */
+  #alive = 0
+  #paused = false
+  #over = false
+  #cut = false
+
+  constructor(
+    options: ExchangeOptions,
+    resolve: (answer: Answer) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.#options = options
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  start(): void {
+    const { send, request, signal, limits } = this.#options
+    if (signal.aborted) {
+      this.#over = true
+      this.#reject(new ClientGone())
+      return
+    }
+    signal.addEventListener('abort', this.#leave, { once: true })
+    this.#touch()
+    this.#arm(limits.firstByte)
+    const call = send(request, this)
+    this.#call = call
+    // The sink may have been called, and the exchange been over, before there was a call to abort.
+    if (this.#over) call.abort()
+  }
+
+  head(status: number, headers: HeaderList): void {
+    if (this.#over) return
+    try {
+      this.#watch = this.#options.accept(status, headers)
+    } catch (error) {
+      this.#finish()
+      this.#call?.abort()
+      this.#reject(error as Error)
+      return
+    }
+    this.#touch()
+    this.#resolve({ status, headers, body: this.#body() })
+  }
+
+  data(chunk: Uint8Array): void {
+    if (this.#over) return
+    this.#touch()
+    this.#enqueue(this.#watch?.push(chunk))
+    if (!this.#paused && (this.#controller?.desiredSize ?? 0) <= 0) {
+      this.#paused = true
+      this.#call?.pause()
+    }
+  }
+
+  end(): void {
+    if (this.#over) return
+    this.#enqueue(this.#watch?.flush())
+    this.#finish('ok')
+    this.#controller?.close()
+  }
+
+  error(error: UpstreamError): void {
+    if (this.#over) return
+    if (!this.#watch) {
+      this.#finish()
+      this.#reject(error)
+      return
+    }
+    this.#break(new Failure('upstream_error', 'The model server broke off its answer.'))
+  }
+
+  #body(): ReadableStream<Uint8Array> {
+    return new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller
+        },
+        pull: () => this.#pull(),
+        cancel: () => this.#leave(),
+      },
+      { highWaterMark: highWater, size: (chunk) => chunk.byteLength },
+    )
+  }
+
+  /** The client took something. */
+  #pull(): void {
+    this.#touch()
+    if (this.#cut) this.#cutSoon()
+    if (!this.#paused) return
+    this.#paused = false
+    this.#call?.resume()
+  }
+
+  readonly #leave = (): void => {
+    if (this.#over) {
+      this.#cut = false
+      clearTimeout(this.#timer)
+      return
+    }
+    const answered = this.#watch !== undefined
+    this.#finish('client_gone')
+    this.#call?.abort()
+    if (!answered) this.#reject(new ClientGone())
+  }
+
+  /** Ends a body that has begun, in such a way that nobody takes it for complete. */
+  #break(failure: Failure): void {
+    this.#enqueue(this.#watch?.flush())
+    this.#enqueue(this.#options.lastWords(failure))
+    this.#finish('upstream_error')
+    this.#call?.abort()
+    this.#cut = true
+    this.#cutSoon()
+    this.#timer = setTimeout(() => this.#truncate(), this.#options.limits.writeStall)
+  }
+
+  /** What is queued must reach the client first: failing a stream throws its queue away. */
+  #cutSoon(): void {
+    setTimeout(() => {
+      if (this.#controller?.desiredSize === highWater) this.#truncate()
+    })
+  }
+
+  #truncate(): void {
+    if (!this.#cut) return
+    this.#cut = false
+    clearTimeout(this.#timer)
+    const { truncate } = this.#options
+    if (truncate) truncate()
+    else this.#controller?.error(new Error('the upstream broke off'))
+  }
+
+  #enqueue(bytes: Uint8Array | null | undefined): void {
+    if (bytes && bytes.byteLength > 0) this.#controller?.enqueue(bytes)
+  }
+
+  #finish(outcome?: 'ok' | 'client_gone' | 'upstream_error'): void {
+    this.#over = true
+    clearTimeout(this.#timer)
+    this.#options.signal.removeEventListener('abort', this.#leave)
+    if (outcome) this.#watch?.done(outcome)
+  }
+
+  #touch(): void {
+    this.#alive = this.#options.clock.elapsed()
+  }
+
+  /** One timer per exchange, re-armed when it fires early: setting it anew for each frame would cost more. */
+  #arm(ms: number): void {
+    this.#timer = setTimeout(() => this.#check(), Math.max(1, Math.min(ms, maxTimer)))
+  }
+
+  #check(): void {
+    const limit = this.#limit()
+    const left = this.#alive + limit - this.#options.clock.elapsed()
+    if (left > 0) {
+      this.#arm(left)
+      return
+    }
+    if (this.#paused) {
+      this.#leave()
+      this.#options.truncate?.()
+      return
+    }
+    const failure = new Failure('upstream_timeout', 'The model server did not answer in time.')
+    if (this.#watch) {
+      this.#break(failure)
+      return
+    }
+    this.#finish()
+    this.#call?.abort()
+    this.#reject(failure)
+  }
+
+  #limit(): number {
+    const { firstByte, idle, writeStall } = this.#options.limits
+    if (!this.#watch) return firstByte
+    return this.#paused ? writeStall : idle
+  }
+}
+
+/** setTimeout fires at once for anything longer (2^31-1 ms). */
+const maxTimer = 2_147_483_647

@@ -1,0 +1,77 @@
+import { concat } from '../http/body.ts'
+import type { BodyWatch } from '../http/env.ts'
+import { Failure } from '../http/errors.ts'
+import type { HeaderList } from '../http/headers.ts'
+import type { Provider } from '../upstream/upstream.ts'
+
+/**
+ * Refuses answers that must not reach the client as they are.
+ * A redirect would carry key and prompt elsewhere (hazards 0.1 a); a 401 is about our key, not the client's, and would
+ * make it doubt its own; a page of HTML is a proxy's or a login form's, never a model's.
+ * @throws Failure `upstream_error`
+ */
+export const judgeHead = (status: number, headers: HeaderList, contentType: string): void => {
+  const refuse = (message: string, reason: string): never => {
+    throw new Failure('upstream_error', message, { reason })
+  }
+  if (status >= 300 && status < 400) {
+    refuse('The model server answered with a redirect, which is not followed.', 'upstream_redirect')
+  }
+  if (status === 401 || status === 403 || status === 407) {
+    refuse("The model server refused the gateway's own credentials.", `upstream_${status}`)
+  }
+  if (contentType.startsWith('text/html')) {
+    refuse('The model server answered with a web page.', 'upstream_html')
+  }
+  const length = headers.find(([name]) => name === 'content-length')?.[1]
+  if (status === 200 && length === '0') {
+    refuse('The model server answered with nothing.', 'upstream_empty')
+  }
+}
+
+/** More of an error than this is no error message. */
+const maxError = 64 * 1024
+
+/**
+ * Holds back an error's body, takes out the provider's key and address, and lets it go (hazards 196).
+ * Error bodies are short and not streamed, so nothing is slowed down.
+ */
+export const scrubbing = (watch: BodyWatch, provider: Provider): BodyWatch => {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  return {
+    push: (chunk) => {
+      if (size < maxError) chunks.push(chunk)
+      size += chunk.byteLength
+      return null
+    },
+    flush: () => {
+      const kept = Math.min(
+        size,
+        chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0),
+      )
+      const clean = new TextEncoder().encode(
+        scrub(new TextDecoder().decode(concat(chunks, kept)), provider),
+      )
+      return join(watch.push(clean), watch.flush())
+    },
+    done: (outcome) => watch.done(outcome),
+  }
+}
+
+const join = (a: Uint8Array | null, b: Uint8Array | null): Uint8Array | null =>
+  a && b ? concat([a, b], a.byteLength + b.byteLength) : (a ?? b)
+
+/** Replaces the exact secrets; patterns would miss half of them. */
+export const scrub = (text: string, { apikey, baseurl, addHeaders }: Provider): string => {
+  const secrets = [apikey, ...addHeaders.map(([, value]) => value), ...addresses(baseurl)]
+  return secrets
+    .filter((secret) => secret.length > 3)
+    .reduce((clean, secret) => clean.replaceAll(secret, '[redacted]'), text)
+}
+
+const addresses = (baseurl: string): string[] => {
+  if (!URL.canParse(baseurl)) return []
+  const { host, hostname } = new URL(baseurl)
+  return hostname === 'localhost' ? [host] : [host, hostname]
+}

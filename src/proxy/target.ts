@@ -1,0 +1,65 @@
+import type { Context, MiddlewareHandler } from 'hono'
+import { parseJsonBody } from '../dialect/json-body.ts'
+import { findModelPart, withModel } from '../dialect/multipart-body.ts'
+import type { Operation } from '../dialect/operations.ts'
+import { type BodyLimits, readBody } from '../http/body.ts'
+import type { Env, Target } from '../http/env.ts'
+import { Failure } from '../http/errors.ts'
+
+export interface TargetOptions {
+  readonly operation: Operation
+  readonly limits: BodyLimits
+}
+
+/** Reads the body, once, and finds out what is asked for. */
+export const readTarget = ({ operation, limits }: TargetOptions): MiddlewareHandler<Env> =>
+  async function readTarget(c, next) {
+    const contentType = expectedType(c, operation)
+    const bytes = await readBody(c.req.raw, limits)
+    const target =
+      operation.body === 'json'
+        ? jsonTarget(operation, bytes, contentType)
+        : formTarget(operation, bytes, contentType)
+    c.set('target', target)
+    c.get('meter').asked(target)
+    await next()
+  }
+
+/** Only what a web page cannot send without being asked first (CORS preflight), and only UTF-8 (hazards 107). */
+const expectedType = (c: Context<Env>, { body }: Operation): string => {
+  const contentType = c.req.header('content-type') ?? ''
+  const wanted = body === 'json' ? 'application/json' : 'multipart/form-data'
+  const [type = '', ...parameters] = contentType.toLowerCase().split(';')
+  const charset = parameters.find((parameter) => parameter.trim().startsWith('charset='))
+  if (type.trim() !== wanted || (charset && !/^\s*charset="?utf-8"?\s*$/.test(charset))) {
+    throw new Failure('unsupported_media_type', `Send the body as ${wanted}.`)
+  }
+  return contentType
+}
+
+const jsonTarget = (operation: Operation, bytes: Uint8Array, contentType: string): Target => {
+  const body = parseJsonBody(bytes)
+  const counted = body.stream && operation.operation.endsWith('completions')
+  return {
+    operation,
+    model: body.model,
+    stream: body.stream,
+    usageAsked: body.usageAsked,
+    size: bytes.byteLength,
+    contentType,
+    forward: (model) => body.forward(model, counted),
+  }
+}
+
+const formTarget = (operation: Operation, bytes: Uint8Array, contentType: string): Target => {
+  const part = findModelPart(bytes, contentType)
+  return {
+    operation,
+    model: part.model,
+    stream: false,
+    usageAsked: false,
+    size: bytes.byteLength,
+    contentType,
+    forward: (model) => withModel(bytes, part, model),
+  }
+}

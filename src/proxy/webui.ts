@@ -1,0 +1,127 @@
+import type { Context, Handler } from 'hono'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { WebuiConfig } from '../config/config.ts'
+import type { BodyWatch, Env } from '../http/env.ts'
+import { Failure } from '../http/errors.ts'
+import { fromFallback, toFallback } from '../http/headers.ts'
+import { originAllowed } from '../http/host-check.ts'
+import type { Clock, Log } from '../platform.ts'
+import { type Send, UpstreamError } from '../upstream/upstream.ts'
+import { type ExchangeLimits, exchange } from './exchange.ts'
+import { webuiDownPage } from './pages.ts'
+
+export interface WebuiOptions {
+  readonly webui: WebuiConfig
+  readonly allowedHosts: readonly string[]
+  readonly send: Send
+  readonly clock: Clock
+  readonly log: Log
+  readonly limits: ExchangeLimits
+}
+
+/**
+ * Passes everything that is not ours to Open WebUI, uploads and event streams included, touching nothing but hop,
+ * identity and gateway-credential headers. Its own login stays in charge of what happens there.
+ */
+export const webuiProxy = (options: WebuiOptions): Handler<Env> =>
+  async function webuiProxy(c) {
+    const { upgrade } = c.env
+    if (c.get('client').door === 'public' && !options.webui.public) {
+      throw new Failure('not_found', 'There is nothing here.')
+    }
+    try {
+      return await (upgrade ? joinSocket(c, upgrade, options) : pass(c, options))
+    } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error
+      options.log('warn', 'webui.error', { rid: c.get('requestId'), reason: error.message })
+      return webuiDown(c)
+    }
+  }
+
+const pass = async (c: Context<Env>, options: WebuiOptions): Promise<Response> => {
+  const { method, headers, body } = c.req.raw
+  const bodyless = method === 'GET' || method === 'HEAD'
+  const {
+    status,
+    headers: answered,
+    body: stream,
+  } = await exchange({
+    send: options.send,
+    clock: options.clock,
+    limits: options.limits,
+    signal: c.req.raw.signal,
+    truncate: c.env.truncate,
+    request: {
+      origin: new URL(options.webui.url).origin,
+      path: pathAndQuery(c),
+      method,
+      headers: [...toFallback(headers), ...forwarded(c), ...lengthOf(headers, bodyless)],
+      body: bodyless ? null : body,
+    },
+    accept: () => passive,
+    lastWords: () => null,
+  })
+  const empty = method === 'HEAD' || status === 204 || status === 304
+  return new Response(empty ? null : stream, {
+    status: status as ContentfulStatusCode,
+    headers: fromFallback(answered),
+  })
+}
+
+const passive: BodyWatch = { push: (chunk) => chunk, flush: () => null, done: () => {} }
+
+/** A known length is kept, so that the upload arrives as it was sent, not as chunks. */
+const lengthOf = (headers: Headers, bodyless: boolean): [string, string][] => {
+  const length = headers.get('content-length')
+  return length === null || bodyless ? [] : [['content-length', length]]
+}
+
+const pathAndQuery = (c: Context<Env>): string => {
+  const target = c.env.framing.target
+  return target ? target.path + target.search : '/'
+}
+
+/** Who asked, by our own knowledge; what the client claimed was taken out before. */
+const forwarded = (c: Context<Env>): [string, string][] => {
+  const { ip } = c.get('client')
+  const host = c.req.header('host') ?? ''
+  const headers: [string, string][] = [
+    ['host', host],
+    ['x-forwarded-host', host],
+    ['x-forwarded-proto', new URL(c.req.url).protocol.replace(':', '')],
+  ]
+  return ip === 'unix' ? headers : [...headers, ['x-forwarded-for', ip]]
+}
+
+/** People get a page that reloads itself, programs a JSON error. */
+const webuiDown = async (c: Context<Env>): Promise<Response> => {
+  if (!c.req.header('accept')?.includes('text/html')) {
+    throw new Failure('upstream_error', 'Open WebUI does not answer.', { reason: 'webui_down' })
+  }
+  return c.html(webuiDownPage(), 502)
+}
+
+/**
+ * Joins a WebSocket. Browsers open one from any page and send their cookies along, so only our own origins may
+ * (RFC 6455 §10.2, hazards 136).
+ */
+const joinSocket = (
+  c: Context<Env>,
+  upgrade: NonNullable<Env['Bindings']['upgrade']>,
+  { webui, allowedHosts }: WebuiOptions,
+): Promise<Response> => {
+  if (!originAllowed(c.req.header('origin'), c.req.header('host'), allowedHosts)) {
+    const message = 'WebSockets are accepted from pages of this address only.'
+    throw new Failure('origin_not_allowed', message)
+  }
+  return upgrade({
+    origin: new URL(webui.url).origin,
+    path: pathAndQuery(c),
+    headers: [
+      ...toFallback(c.req.raw.headers),
+      ...forwarded(c),
+      ['connection', 'Upgrade'],
+      ['upgrade', 'websocket'],
+    ],
+  })
+}

@@ -1,0 +1,26 @@
+import { type CredentialCache, createCredentialCache } from './identity/credential-cache.ts'
+import type { Platform } from './platform.ts'
+import { type Bans, createBans } from './ratelimit/bans.ts'
+import { createFailures, type Failures } from './ratelimit/failures.ts'
+import { createLimiter, type Limiter } from './ratelimit/limits.ts'
+import type { Provider } from './upstream/upstream.ts'
+
+/** What outlives a configuration: who is shut out, what was counted, what is known of providers. */
+export interface State {
+  readonly bans: Bans
+  readonly failures: Failures
+  readonly limiter: Limiter
+  readonly credentials: CredentialCache
+  readonly registry: { providers(): readonly Provider[] }
+  /** The host is shutting down: no new work. */
+  draining: boolean
+}
+
+export const createState = (platform: Platform, registry: State['registry']): State => ({
+  bans: createBans(platform),
+  failures: createFailures(platform),
+  limiter: createLimiter(platform.clock),
+  credentials: createCredentialCache(platform),
+  registry,
+  draining: false,
+})

@@ -1,0 +1,124 @@
+import { isUsageOnlyFrame, readUsage, type TokenCounts } from '../dialect/usage.ts'
+import { concat } from '../http/body.ts'
+import { EventSplitter, eventData } from './events.ts'
+
+/** Reads the token counts out of an answer while it passes. */
+export interface UsageReader {
+  /** Returns what goes on to the client: the same bytes, but for a usage frame nobody asked for. */
+  push(chunk: Uint8Array): Uint8Array | null
+  flush(): Uint8Array | null
+  readonly counts: TokenCounts | undefined
+  /** Pieces of text seen so far: about one token each, when the upstream told no count. */
+  readonly pieces: number
+}
+
+const text = new TextDecoder()
+
+/** Frames that carry text in one of the dialects; comments, pings and role frames are none. */
+const carriesText =
+  /"(?:content|text|delta|reasoning_content|arguments|partial_json|thinking)":\s*"[^"]/
+
+/**
+ * For a stream of server-sent events. Bytes pass first and are read after, unless the usage frame must be taken out:
+ * then each event waits for its own end, which no client could act on earlier anyway.
+ */
+export const eventUsage = (dropUsageFrame: boolean): UsageReader => {
+  const events = new EventSplitter()
+  let counts: TokenCounts | undefined
+  let pieces = 0
+
+  /** False when the event is the extra frame. */
+  const read = (event: Uint8Array): boolean => {
+    const raw = text.decode(event)
+    if (carriesText.test(raw)) pieces++
+    if (!raw.includes('"usage"')) return true
+    const frame = parse(eventData(raw))
+    counts = readUsage(frame, counts)
+    return !(dropUsageFrame && isUsageOnlyFrame(frame))
+  }
+
+  const push = (chunk: Uint8Array): Uint8Array | null => {
+    const complete = events.push(chunk)
+    const kept = complete.filter(read)
+    if (!dropUsageFrame) return chunk
+    return kept.length > 0 ? joined(kept) : null
+  }
+
+  const flush = (): Uint8Array | null => {
+    const rest = events.rest()
+    if (rest.length === 0) return null
+    const kept = read(rest)
+    return dropUsageFrame && kept ? rest : null
+  }
+
+  return {
+    push,
+    flush,
+    get counts() {
+      return counts
+    },
+    get pieces() {
+      return pieces
+    },
+  }
+}
+
+/** How much of a plain body is kept to look for its usage: the counts stand at its end. */
+const maxTail = 256 * 1024
+
+/** For an answer in one piece. Only its tail is kept, so that a long one costs no memory. */
+export const bodyUsage = (): UsageReader => {
+  let tail: Uint8Array[] = []
+  let size = 0
+  let whole = true
+  let counts: TokenCounts | undefined
+  const push = (chunk: Uint8Array): Uint8Array => {
+    tail.push(chunk)
+    size += chunk.length
+    while (size > maxTail && tail.length > 1) {
+      size -= tail.shift()?.length ?? 0
+      whole = false
+    }
+    return chunk
+  }
+  const flush = (): null => {
+    const body = text.decode(joined(tail))
+    tail = []
+    counts = readUsage(whole ? parse(body) : { usage: parse(lastUsage(body)) })
+    return null
+  }
+  return {
+    push,
+    flush,
+    get counts() {
+      return counts
+    },
+    pieces: 0,
+  }
+}
+
+/** The last `"usage": {…}` object of a text that is no whole JSON document. */
+const lastUsage = (body: string): string => {
+  const start = body.indexOf('{', body.lastIndexOf('"usage"'))
+  if (start < 0) return ''
+  let depth = 0
+  for (let i = start; i < body.length; i++) {
+    if (body[i] === '{') depth++
+    if (body[i] === '}' && --depth === 0) return body.slice(start, i + 1)
+  }
+  return ''
+}
+
+const parse = (json: string): unknown => {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return undefined
+  }
+}
+
+const joined = (pieces: readonly Uint8Array[]): Uint8Array =>
+  concat(
+    pieces,
+    pieces.reduce((size, piece) => size + piece.length, 0),
+  )
