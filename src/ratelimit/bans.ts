@@ -1,0 +1,138 @@
+import { LRUCache } from 'lru-cache'
+import type { AuthFailuresConfig } from '../config/config.ts'
+import { type AddressSet, addressSet, contains } from '../http/client-address.ts'
+import type { Client } from '../http/env.ts'
+import type { Platform } from '../platform.ts'
+import type { Ban } from './ban.ts'
+
+/** Who is shut out. One per process: a reload of the configuration lifts no ban. */
+export interface Bans {
+  /** Settles once the bans of earlier runs are in force; wait for it before listening. */
+  readonly loaded: Promise<void>
+  /** The ban in force on this client. Never one for a client behind whom everybody stands. */
+  find(client: Client): ActiveBan | undefined
+  /**
+   * Shuts a client out after wrong guesses: twice as long as the time before, until it was quiet for `maxBan`.
+   * In force at once; settles when the ban would survive `kill -9`, or after 250 ms.
+   */
+  impose(client: Client, config: AuthFailuresConfig): Promise<void>
+}
+
+export interface ActiveBan {
+  readonly cause: Ban['cause']
+  /** ms; Infinity for a ban without an end. */
+  readonly left: number
+}
+
+interface Entry {
+  readonly ban: Ban
+  /**
+   * On the clock that never goes back, so that setting the wall clock neither lifts nor prolongs a ban (hazards 159).
+   * Past for a lapsed ban, which is kept to double the next.
+   */
+  readonly endsAt: number
+}
+
+type Needs = Pick<Platform, 'clock' | 'store' | 'log' | 'waitUntil'>
+
+/** About 30 MB when full; the address that was quiet longest is forgotten first. */
+const capacity = 50_000
+const saveWait = 250
+
+export const createBans = (platform: Needs): Bans => {
+  const { clock, store, log } = platform
+  const automatic = new LRUCache<string, Entry>({ max: capacity })
+  /** Bans by a person: few, and never forgotten. */
+  let byHand: readonly (Entry & { readonly addresses: AddressSet })[] = []
+  /** Not yet in the store, so a list read from there lacks them. */
+  const saving = new Set<Entry>()
+
+  const entryOf = (ban: Ban): Entry => {
+    const known = automatic.peek(ban.address)
+    const same = known?.ban.startedAt === ban.startedAt && known.ban.until === ban.until
+    return same ? known : { ban, endsAt: clock.elapsed() + timeLeft(ban, clock.now()) }
+  }
+
+  const replace = (bans: readonly Ban[]): void => {
+    const entries = bans.map(entryOf)
+    byHand = entries
+      .filter(({ ban }) => ban.cause === 'admin')
+      .flatMap((entry) => {
+        const addresses = readAddress(entry.ban.address)
+        if (addresses !== undefined) return [{ ...entry, addresses }]
+        log('warn', 'ban.unreadable', { address: entry.ban.address })
+        return []
+      })
+    automatic.clear()
+    for (const entry of [...entries, ...saving]) {
+      if (entry.ban.cause === 'auth_failures') automatic.set(entry.ban.address, entry)
+    }
+  }
+
+  const save = (entry: Entry): Promise<void> => {
+    saving.add(entry)
+    const saved = store
+      .saveBan(entry.ban)
+      .catch((error: unknown) => log('error', 'ban.unsaved', { error: String(error) }))
+      .finally(() => saving.delete(entry))
+    platform.waitUntil(saved)
+    return atMost(saveWait, saved)
+  }
+
+  store.onBansChanged(replace)
+  return {
+    loaded: store
+      .loadBans()
+      .then(replace)
+      .catch((error: unknown) => log('error', 'ban.unloaded', { error: String(error) })),
+
+    find: (client) => {
+      if (client.unbannable) return undefined
+      const now = clock.elapsed()
+      const hand = byHand.find((e) => e.endsAt > now && contains(e.addresses, client.ip))
+      const entry = hand ?? automatic.get(client.key)
+      if (entry === undefined || entry.endsAt <= now) return undefined
+      return { cause: entry.ban.cause, left: entry.endsAt - now }
+    },
+
+    impose: (client, config) => {
+      const now = clock.elapsed()
+      const last = automatic.peek(client.key)
+      const level = last && now - last.endsAt < config.maxBan ? last.ban.level + 1 : 1
+      const lasts = Math.min(config.ban * 2 ** (level - 1), config.maxBan)
+      const startedAt = clock.now()
+      const entry: Entry = {
+        ban: {
+          address: client.key,
+          cause: 'auth_failures',
+          level,
+          startedAt,
+          until: startedAt + lasts,
+          note: `${config.max} wrong credentials within ${Math.round(config.window / 1000)} s`,
+        },
+        endsAt: now + lasts,
+      }
+      automatic.set(client.key, entry)
+      log('warn', 'auth.ban', { ip: client.ip, address: client.key, level, seconds: lasts / 1000 })
+      return save(entry)
+    },
+  }
+}
+
+/** By the wall clock, all that is left after a restart. Set back in between, it must not prolong the ban. */
+const timeLeft = ({ startedAt, until }: Ban, now: number): number =>
+  until === null ? Number.POSITIVE_INFINITY : Math.min(until - now, until - startedAt)
+
+const readAddress = (address: string): AddressSet | undefined => {
+  try {
+    return addressSet([address])
+  } catch {
+    return undefined
+  }
+}
+
+const atMost = (ms: number, work: Promise<void>): Promise<void> => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  return Promise.race([work, promise]).finally(() => clearTimeout(timer))
+}

@@ -1,0 +1,91 @@
+import { LRUCache } from 'lru-cache'
+import type { AuthFailuresConfig } from '../config/config.ts'
+import type { Client } from '../http/env.ts'
+import type { Clock } from '../platform.ts'
+
+/**
+ * Wrong guesses per address (IPv6: per /64) and checks under way. One per process: a reload forgets nothing.
+ *
+ * Nothing but time takes a failure back. A success does not: whoever has one account could then guess at the others
+ * for ever, with a login of their own in between (hazards 150). Names are not counted: a thousand strangers failing
+ * as alice must not keep alice out (hazards 154).
+ */
+export interface Failures {
+  /** Reserves one check, so that guesses sent at once are not checked beyond `max` (hazards 151). */
+  admit(client: Client, config: AuthFailuresConfig): Reservation
+  count(client: Client, config: AuthFailuresConfig): void
+  /** Have there been `max` failures within `window`? */
+  reached(client: Client, config: AuthFailuresConfig): boolean
+  /** After a ban, which starts the count anew. */
+  forget(client: Client): void
+}
+
+export type Reservation =
+  | { readonly admitted: true; readonly settle: (outcome: 'right' | 'wrong' | 'void') => void }
+  | { readonly admitted: false; readonly retryAfter: number }
+
+interface Entry {
+  /** `clock.elapsed()` of the latest failures, oldest first, at most `max`. */
+  readonly times: number[]
+  pending: number
+}
+
+/** With the default `max` about 6 MB when full. */
+const capacity = 20_000
+
+/** A check takes about that long, and a slot may be free then. */
+const pendingRetryAfter = 1000
+
+export const createFailures = ({ clock }: { readonly clock: Clock }): Failures => {
+  const entries = new LRUCache<string, Entry>({ max: capacity })
+
+  const entryOf = (client: Client): Entry => {
+    const known = entries.get(client.key)
+    if (known !== undefined) return known
+    const entry: Entry = { times: [], pending: 0 }
+    entries.set(client.key, entry)
+    return entry
+  }
+
+  const recent = ({ times }: Entry, { window }: AuthFailuresConfig): number => {
+    const since = clock.elapsed() - window
+    while (times.length > 0 && times[0]! <= since) times.shift()
+    return times.length
+  }
+
+  const add = ({ times }: Entry, { max }: AuthFailuresConfig): void => {
+    times.push(clock.elapsed())
+    while (times.length > max) times.shift()
+  }
+
+  return {
+    admit: (client, config) => {
+      const entry = entryOf(client)
+      if (entry.pending >= slots(client, recent(entry, config), config)) {
+        return { admitted: false, retryAfter: pendingRetryAfter }
+      }
+      entry.pending += 1
+      return {
+        admitted: true,
+        settle: (outcome) => {
+          entry.pending -= 1
+          if (outcome === 'wrong') add(entry, config)
+        },
+      }
+    },
+    count: (client, config) => add(entryOf(client), config),
+    reached: (client, config) => recent(entryOf(client), config) >= config.max,
+    forget: (client) => {
+      entryOf(client).times.length = 0
+    },
+  }
+}
+
+/**
+ * How many checks may run at once for this address. One that cannot be banned, since everybody may stand behind it,
+ * is slowed to one at a time instead.
+ */
+const slots = (client: Client, failed: number, { max }: AuthFailuresConfig): number => {
+  if (!client.unbannable) return max - failed
+  return failed >= max ? 1 : max
+}

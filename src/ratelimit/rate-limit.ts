@@ -1,0 +1,93 @@
+import type { Context, MiddlewareHandler } from 'hono'
+// The posix build: the main one asks the process which platform it is on.
+import picomatch from 'picomatch/posix.js'
+import type { RateLimitConfig } from '../config/config.ts'
+import type { Env } from '../http/env.ts'
+import { Failure, retryAfter } from '../http/errors.ts'
+import type { Platform } from '../platform.ts'
+import type { Limiter } from './limits.ts'
+import { createSampler } from './sampler.ts'
+
+export interface RateLimitOptions {
+  readonly limiter: Limiter
+  readonly rules: readonly RateLimitConfig[]
+  /** `client` rules and `listener` rules stand before authentication, `caller` rules need one and stand after. */
+  readonly stage: 'before-authentication' | 'after-authentication'
+  readonly platform: Pick<Platform, 'clock' | 'log'>
+}
+
+/** Refuses with 429 what exceeds the first matching rule of each zone. */
+export const rateLimit = (options: RateLimitOptions): MiddlewareHandler<Env> => {
+  const { limiter, platform, stage } = options
+  const zones = compile(options.rules)
+  const mayLog = createSampler(platform.clock, 5)
+
+  const refuse = (c: Context<Env>, rule: Rule, wait: number): Failure => {
+    const omitted = mayLog()
+    if (omitted !== undefined) {
+      const { ip } = c.var.client
+      platform.log('info', 'limit.hit', { ip, zone: rule.zone, per: rule.per, omitted })
+    }
+    const after = retryAfter(wait + spread(c.var.requestId, wait))
+    return new Failure('rate_limited', `Too many requests. Try again in ${after} s.`, {
+      headers: { 'retry-after': after },
+      reason: `rate_limited ${rule.zone}`,
+    })
+  }
+
+  return async function rateLimit(c, next) {
+    for (const rules of zones) {
+      const rule = rules.find(({ matches }) => matches(c.req.path))
+      if (rule === undefined || stageOf(rule) !== stage) continue
+      const subjects = subjectsOf(rule, c)
+      const wait = subjects === undefined ? 0 : limiter.take(subjects, rule)
+      if (wait > 0) throw refuse(c, rule, wait)
+    }
+    await next()
+  }
+}
+
+interface Rule extends RateLimitConfig {
+  readonly matches: (path: string) => boolean
+}
+
+/** Rules by zone, in the order of the file. */
+const compile = (rules: readonly RateLimitConfig[]): readonly (readonly Rule[])[] => {
+  const compiled = rules.map((rule) => ({ ...rule, matches: picomatch(rule.match, { dot: true }) }))
+  return [...Map.groupBy(compiled, (rule) => rule.zone).values()]
+}
+
+const stageOf = (rule: Rule): RateLimitOptions['stage'] =>
+  rule.per === 'caller' ? 'after-authentication' : 'before-authentication'
+
+/** Names of the bucket, finest first. Undefined: the rule is about callers, and this route has let in none. */
+const subjectsOf = (rule: Rule, c: Context<Env>): readonly string[] | undefined => {
+  const bucket = `${rule.zone} ${rule.match}`
+  switch (rule.per) {
+    case 'client': {
+      const { key } = c.var.client
+      return [`${bucket} ${key}`, `${bucket} ${neighbourhood(key)}`, bucket]
+    }
+    case 'caller': {
+      const login = c.var.auth.caller?.login
+      return login === undefined ? undefined : [`${bucket} ${login}`, bucket]
+    }
+    case 'listener':
+      return [`${bucket} ${c.env.listener.name}`]
+  }
+}
+
+/** The first two groups of an address: an IPv4 /16 or an IPv6 /32, about what one network operator owns. */
+const neighbourhood = (key: string): string => key.split(/[.:]/, 2).join('.')
+
+/**
+ * Up to half the wait, and at least two seconds, on top: clients that were refused together should not come back
+ * together (hazards 164). Taken from the request's id, which is random, as the core has no randomness of its own.
+ */
+const spread = (requestId: string, wait: number): number => {
+  let hash = 0
+  for (let i = 0; i < requestId.length; i += 1) {
+    hash = (Math.imul(hash, 31) + requestId.charCodeAt(i)) >>> 0
+  }
+  return (hash / 2 ** 32) * Math.max(2000, wait / 2)
+}

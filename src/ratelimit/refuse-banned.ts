@@ -1,0 +1,42 @@
+import type { Context, MiddlewareHandler } from 'hono'
+import type { Env } from '../http/env.ts'
+import { Failure, retryAfter } from '../http/errors.ts'
+import type { Platform } from '../platform.ts'
+import type { ActiveBan, Bans } from './bans.ts'
+import { createSampler } from './sampler.ts'
+
+export interface RefuseBannedOptions {
+  readonly bans: Bans
+  /** Carries a credential found right a moment ago. Asked only for automatic bans; must be cheap. */
+  readonly exempt: (c: Context<Env>) => boolean | Promise<boolean>
+  readonly platform: Pick<Platform, 'clock' | 'log'>
+}
+
+/**
+ * Refuses clients that are shut out, before anything dear is done for them: no hash, no database. Right and wrong
+ * passwords get the same answer, or a ban could be used to tell them apart. Streams that run already go on.
+ */
+export const refuseBanned = (options: RefuseBannedOptions): MiddlewareHandler<Env> => {
+  const { bans, exempt, platform } = options
+  const mayLog = createSampler(platform.clock, 5)
+  return async function refuseBanned(c, next) {
+    const ban = bans.find(c.var.client)
+    if (ban === undefined || (ban.cause === 'auth_failures' && (await exempt(c)))) return next()
+    const omitted = mayLog()
+    if (omitted !== undefined) {
+      platform.log('info', 'auth.blocked', { ip: c.var.client.ip, cause: ban.cause, omitted })
+    }
+    throw refusal(ban)
+  }
+}
+
+const refusal = ({ cause, left }: ActiveBan): Failure => {
+  switch (cause) {
+    case 'admin':
+      return new Failure('banned', 'This address has been shut out by an administrator.')
+    case 'auth_failures':
+      return new Failure('too_many_failures', 'Too many failed attempts. Try again later.', {
+        headers: { 'retry-after': retryAfter(left) },
+      })
+  }
+}
