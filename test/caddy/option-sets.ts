@@ -1,0 +1,42 @@
+import type { CaddyOptions } from '../../caddy/options.ts'
+
+const tcp = (port: number, host = '127.0.0.1') => ({ kind: 'tcp', host, port }) as const
+const socket = (path: string) => ({ kind: 'unix', path }) as const
+
+const base: Omit<CaddyOptions, 'site'> = {
+  gateway: tcp(8787),
+  bodyLimit: 33_554_432,
+  trustedProxies: [],
+  accessLog: undefined,
+  admin: tcp(2019, 'localhost'),
+}
+
+/** The ways Caddy stands in front; each has a golden file of its name. */
+export const optionSets: Readonly<Record<string, CaddyOptions>> = {
+  'loopback-behind-tailscale': {
+    ...base,
+    site: { tls: 'none', listen: [tcp(8081), tcp(8081, '::1')] },
+    accessLog: '/var/log/caddy/postern.jsonl',
+  },
+  'sockets-behind-tailscale': {
+    ...base,
+    site: { tls: 'none', listen: [socket('/run/postern/edge.sock')] },
+    gateway: socket('/var/lib/postern/caddy.sock'),
+    admin: socket('/run/postern/caddy-admin.sock'),
+  },
+  'public-host': {
+    ...base,
+    site: { tls: 'automatic', hosts: ['ai.example.com', 'box.tail1234.ts.net'] },
+    gateway: socket('/var/lib/postern/caddy.sock'),
+    accessLog: '/var/log/caddy/postern.jsonl',
+  },
+  'public-host-behind-cdn': {
+    ...base,
+    site: { tls: 'automatic', hosts: ['ai.example.com'] },
+    trustedProxies: ['198.51.100.0/24', '2001:db8::/32'],
+  },
+  'internal-certificate': {
+    ...base,
+    site: { tls: 'internal', hosts: ['ai.home.arpa'], ports: { https: 8443, http: 8080 } },
+  },
+}
