@@ -1,8 +1,7 @@
 import { findNodeAtLocation } from 'jsonc-parser'
 import { buildConfig } from './build.ts'
-import { check } from './checks.ts'
+import { check } from './checks/check.ts'
 import type { Config } from './config.ts'
-import { findingsOf, valueAt } from './issues.ts'
 import {
   type Finding,
   formatPath,
@@ -11,8 +10,10 @@ import {
   type Problem,
   type Source,
 } from './problem.ts'
+import { findingsOf } from './read/issues.ts'
+import { Remainder } from './read/remainder.ts'
+import { position, readSource } from './read/source.ts'
 import { type ConfigFile, configSchema } from './schema.ts'
-import { position, readSource } from './source.ts'
 import { type Lookup, resolveReferences } from './values/references.ts'
 
 export interface ParseOptions extends Lookup {
@@ -38,52 +39,38 @@ export function parseConfig(text: string, options: ParseOptions): ParseResult {
   return { config: buildConfig(file), problems }
 }
 
-/** What is wrong is noted and taken out, and the rest is looked at again, so that one mistake does not hide the next. */
+/** What is wrong is noted and taken out, and the rest is looked at again, until the parts can be held against each other. */
 function validate(value: Json, lookup: Lookup, findings: Finding[]): ConfigFile | undefined {
-  const root = resolveReferences(value, lookup, findings)
-  let rest = root
+  const unresolved: Finding[] = []
+  const root = resolveReferences(value, lookup, unresolved)
+  const rest = new Remainder(root)
+  for (const { path } of unresolved) rest.remove(path)
+  findings.push(...unresolved)
   for (;;) {
-    const parsed = configSchema.safeParse(rest)
+    const parsed = configSchema.safeParse(rest.value)
+    const known = [...findings]
+    const note = (finding: Finding) => {
+      const path = rest.original(finding.path)
+      if (!known.some((it) => isWithin(it.path, path))) findings.push({ ...finding, path })
+      return path
+    }
     if (parsed.success) {
-      findings.push(...check(parsed.data, root))
+      check(parsed.data, root).map(note)
       return parsed.data
     }
-    const found = parsed.error.issues.flatMap((issue) => findingsOf(issue, rest))
-    findings.push(...found.filter(({ path }) => !findings.some((it) => samePath(it.path, path))))
-    if (found.some(({ path }) => path.length === 0)) return undefined
-    for (const { path } of found) rest = without(rest, path)
+    const paths = parsed.error.issues.flatMap((issue) => findingsOf(issue, rest.value)).map(note)
+    if (paths.some((path) => path.length === 0)) return undefined
+    for (const path of paths) rest.remove(path)
   }
 }
 
-const samePath = (a: Path, b: Path): boolean => formatPath(a) === formatPath(b)
-
-/** The value without what is at the path; a missing key takes its object with it. Indexes of lists stay. */
-function without(root: Json, path: Path): Json {
-  if (path.length === 0) return {}
-  const parent = path.slice(0, -1)
-  const holder = valueAt(root, parent)
-  if (holder === undefined || holder === null || typeof holder !== 'object') return root
-  const key = String(path.at(-1))
-  if (Array.isArray(holder) || !Object.hasOwn(holder, key)) return without(root, parent)
-  const { [key]: _, ...kept } = holder as { readonly [key: string]: Json }
-  return replaceAt(root, parent, kept)
-}
-
-function replaceAt(root: Json, path: Path, value: Json): Json {
-  const [segment, ...rest] = path
-  if (segment === undefined || root === null || typeof root !== 'object') return value
-  if (Array.isArray(root)) {
-    return root.map((item, index) => (index === segment ? replaceAt(item, rest, value) : item))
-  }
-  const entries = Object.entries(root as { readonly [key: string]: Json })
-  return Object.fromEntries(
-    entries.map(([key, item]) => [key, key === segment ? replaceAt(item, rest, value) : item]),
-  )
-}
+/** A part that was taken out may leave its whole incomplete; that is no second mistake. */
+const isWithin = (inner: Path, outer: Path): boolean =>
+  inner.length > 0 && outer.every((segment, index) => inner[index] === segment)
 
 function locate(findings: readonly Finding[], source: Source, file: string): Problem[] {
   return findings
-    .map((finding) => ({ ...finding, offset: finding.offset ?? offsetOf(source, finding.path) }))
+    .map((finding) => ({ ...finding, offset: offsetOf(source, finding) }))
     .sort((a, b) => a.offset - b.offset)
     .map(({ severity, path, message, remedy, offset }) => {
       const place = position(source.text, offset)
@@ -91,10 +78,12 @@ function locate(findings: readonly Finding[], source: Source, file: string): Pro
     })
 }
 
-/** Where the value stands; where it is missing, the object that should have it. An unknown key is its own place. */
-function offsetOf(source: Source, path: Path): number {
-  if (!source.root) return 0
-  const node = findNodeAtLocation(source.root, [...path])
-  if (node) return node.offset
-  return path.length === 0 ? source.root.offset : offsetOf(source, path.slice(0, -1))
+/** Where the value or key stands; where it is missing, the object that should have it. */
+function offsetOf(source: Source, { offset, path, about }: Finding): number {
+  if (offset !== undefined || !source.root) return offset ?? 0
+  for (let length = path.length; length > 0; length--) {
+    const node = findNodeAtLocation(source.root, path.slice(0, length))
+    if (node) return about === 'key' ? (node.parent?.offset ?? node.offset) : node.offset
+  }
+  return source.root.offset
 }

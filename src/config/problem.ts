@@ -26,6 +26,8 @@ export interface Finding {
   readonly remedy: string
   /** Character offset, when the path alone does not lead there (a syntax error, the second of two equal keys). */
   readonly offset?: number
+  /** The name of the key is wrong, not its value. */
+  readonly about?: 'key'
 }
 
 /** A value from the file before validation. */
@@ -57,6 +59,12 @@ export const warning = (path: Path, message: string, remedy: string): Finding =>
   path,
   message,
   remedy,
+})
+
+/** An error in the name of a key, so its place is the key. */
+export const keyError = (path: Path, message: string, remedy: string): Finding => ({
+  ...error(path, message, remedy),
+  about: 'key',
 })
 
 /** Key path as people write it: `providers.gpu.models[0]`, `app["tailscale.com/cap/aperture"]`. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import * as field from './fields.ts'
 import { authFailures, database, limits, log, rateLimits } from './schema-limits.ts'
+import * as field from './values/fields.ts'
 
 /**
  * The configuration file as written. The descriptions are its manual: `docs/configuration.md` and the JSON Schema

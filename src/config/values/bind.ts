@@ -45,3 +45,11 @@ export function bindsCollide(a: Bind, b: Bind): boolean {
   const hosts = [a, b].map(({ host }) => ipaddr.process(host).toString())
   return hosts[0] === hosts[1] || hosts.includes('0.0.0.0') || hosts.includes('::')
 }
+
+/** Does a URL's host name lead back to this machine? Takes the spelling that `URL.hostname` gives. */
+export function isLoopbackHost(hostname: string): boolean {
+  const host = hostname.replace(/^\[|\]$/g, '')
+  if (host === 'localhost' || host.endsWith('.localhost')) return true
+  if (!ipaddr.isValid(host)) return false
+  return ['loopback', 'unspecified'].includes(ipaddr.process(host).range())
+}

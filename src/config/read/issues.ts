@@ -1,8 +1,9 @@
 import type { z } from 'zod'
-import { knownKeys } from './json-schema.ts'
+import { knownKeys } from '../json-schema.ts'
+import { error, type Finding, type Json, keyError, type Path, quote } from '../problem.ts'
+import { isSecret } from '../values/references.ts'
 import { nearest } from './nearest.ts'
-import { error, type Finding, type Json, type Path, quote } from './problem.ts'
-import { isSecret } from './values/references.ts'
+import { valueAt } from './remainder.ts'
 
 type Issue = z.core.$ZodIssue
 
@@ -55,11 +56,11 @@ function unknownKey(parent: Path, key: string): Finding {
   const message = `unknown config key ${quote(key)}`
   const path = [...parent, key]
   if (LATER.has(key))
-    return error(path, message, `Remove it: ${quote(key)} is not in this version yet`)
+    return keyError(path, message, `Remove it: ${quote(key)} is not in this version yet`)
   const known = knownKeys(parent)
   const meant = nearest(key, known)
-  if (meant !== undefined) return error(path, message, `Did you mean ${quote(meant)}?`)
-  return error(path, message, `Remove it; the keys here are ${known.join(', ')}`)
+  if (meant !== undefined) return keyError(path, message, `Did you mean ${quote(meant)}?`)
+  return keyError(path, message, `Remove it; the keys here are ${known.join(', ')}`)
 }
 
 const NOUNS: { readonly [type: string]: string } = {
@@ -132,15 +133,3 @@ const isTypeOfWhole = ({ code, path }: Issue): boolean =>
 /** Aperture names the provider in this message. */
 const prefixed = (path: Path, message: string): string =>
   path[0] === 'providers' && path[2] === 'add_headers' ? `provider ${path[1]}: ${message}` : message
-
-/** The value a path leads to, if there is one. */
-export function valueAt(root: Json, path: Path): Json | undefined {
-  let value: Json | undefined = root
-  for (const segment of path) {
-    if (value === null || typeof value !== 'object') return undefined
-    value = Object.hasOwn(value, segment)
-      ? (value as { readonly [key: string]: Json })[segment]
-      : undefined
-  }
-  return value
-}

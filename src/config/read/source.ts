@@ -6,7 +6,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from 'jsonc-parser'
-import { error, type Finding, type Json, type Path, quote, type Source } from './problem.ts'
+import { error, type Finding, type Json, type Path, quote, type Source } from '../problem.ts'
 
 /** Characters. Ten thousand users fit; what is larger is not a configuration. */
 export const MAX_CONFIG_SIZE = 1024 * 1024

@@ -1,10 +1,10 @@
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
-import { quote } from './problem.ts'
-import { parseBind } from './values/bind.ts'
-import { checkHash } from './values/password-hash.ts'
-import { parseDuration, parseSize } from './values/units.ts'
-import { checkHttpUrl, refuseDatabaseUrl } from './values/url.ts'
+import { quote } from '../problem.ts'
+import { parseBind } from './bind.ts'
+import { checkHash } from './password-hash.ts'
+import { parseDuration, parseSize } from './units.ts'
+import { checkHttpUrl, refuseDatabaseUrl } from './url.ts'
 
 /** Beyond this, timers of JavaScript fire at once (2^31 ms). */
 const MAX_TIMER = 24 * 86_400_000
@@ -118,14 +118,16 @@ export const passwordHash = () =>
   })
 
 /** Names that mean something else in `src`; a user so called would be taken for it. */
-const RESERVED_LOGIN = /^(\*|\(.*\)|(group|tag|door):.*)$/
+const RESERVED_LOGIN = /^(\*|\(.*\)|(group|tag|door):.*)$/i
+
+/** May this be a principal, as `src`, `login` or the name of a user without one? */
+export const isLogin = (text: string): boolean =>
+  /^[^\s\p{C}]{1,254}$/u.test(text) && !RESERVED_LOGIN.test(text)
 
 /** Full login, lower-cased. */
 export const login = () =>
   z.string().transform((text, ctx) => {
-    if (/^[^\s\p{C}]{1,254}$/u.test(text) && !RESERVED_LOGIN.test(text.toLowerCase())) {
-      return text.toLowerCase()
-    }
+    if (isLogin(text)) return text.toLowerCase()
     const remedy = 'Write a name or an e-mail address, such as "alice@example.com"'
     return refuse(ctx, text, `${quote(text)} cannot be a login`, remedy)
   })
@@ -143,9 +145,7 @@ export const grantSource = () =>
   z.string().transform((text, ctx) => {
     if (/^(group|tag):[^\s\p{C}]+$/u.test(text) || text === '*' || text === '(loopback)')
       return text
-    if (/^[^\s\p{C}]{1,254}$/u.test(text) && !RESERVED_LOGIN.test(text.toLowerCase())) {
-      return text.toLowerCase()
-    }
+    if (isLogin(text)) return text.toLowerCase()
     const remedy = 'Write "*", a login, "group:name" or "(loopback)"'
     return refuse(ctx, text, `${quote(text)} names nobody`, remedy)
   })

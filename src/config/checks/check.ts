@@ -1,0 +1,58 @@
+import { error, type Finding, type Json, quote, warning } from '../problem.ts'
+import { valueAt } from '../read/remainder.ts'
+import type { ConfigFile } from '../schema.ts'
+import { checkGrants } from './grants.ts'
+import { checkListeners } from './listeners.ts'
+import { checkProviders } from './providers.ts'
+import { checkUsers } from './users.ts'
+
+/** What is declared, even where its own part is wrong: a mistake in a provider must not make its grants wrong too. */
+export interface Declared {
+  readonly providers: readonly string[]
+  readonly users: readonly string[]
+  /** Lower-cased. */
+  readonly logins: readonly string[]
+  readonly groups: readonly string[]
+}
+
+/** What no single value can tell: names, and how the parts of a configuration fit together. */
+export function check(file: ConfigFile, root: Json): Finding[] {
+  const declared: Declared = {
+    providers: keysOf(root, 'providers'),
+    users: keysOf(root, 'users'),
+    logins: keysOf(root, 'users').map((name) => {
+      const login = valueAt(root, ['users', name, 'login'])
+      return (typeof login === 'string' ? login : name).toLowerCase()
+    }),
+    groups: keysOf(root, 'groups'),
+  }
+  return [
+    ...checkUsers(file, declared),
+    ...checkListeners(file, declared),
+    ...checkProviders(file, declared),
+    ...checkGrants(file, declared),
+    ...checkLimits(file),
+  ]
+}
+
+function keysOf(root: Json, key: string): readonly string[] {
+  const section = valueAt(root, [key])
+  return section && typeof section === 'object' && !Array.isArray(section)
+    ? Object.keys(section)
+    : []
+}
+
+function checkLimits({ auth_failures, rate_limits }: ConfigFile): Finding[] {
+  const findings: Finding[] = []
+  if (auth_failures.max_ban < auth_failures.ban) {
+    const path = ['auth_failures', 'max_ban']
+    findings.push(error(path, 'is shorter than "ban"', 'Raise "max_ban", or lower "ban"'))
+  }
+  for (const [index, { zone, match }] of rate_limits.entries()) {
+    const first = rate_limits.findIndex((rule) => rule.zone === zone && rule.match === match)
+    if (first === index) continue
+    const message = `never counts: an earlier rule of zone ${quote(zone)} matches the same paths`
+    findings.push(warning(['rate_limits', index], message, 'Give it another zone, or remove it'))
+  }
+  return findings
+}
