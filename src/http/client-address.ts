@@ -124,7 +124,8 @@ const hopIfAddress = (text: string): Hop | undefined => {
 const parseAddress = (text: string): Address | undefined => {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text)
   if (!ipaddr.IPv6.isValid(text)) return undefined
-  const address = ipaddr.IPv6.parse(text)
+  // Anew from its parts: without the zone, which names an interface of ours and no client.
+  const address = new ipaddr.IPv6(ipaddr.IPv6.parse(text).parts)
   return address.isIPv4MappedAddress() ? address.toIPv4Address() : address
 }
 

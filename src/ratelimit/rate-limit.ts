@@ -84,10 +84,16 @@ const neighbourhood = (key: string): string => key.split(/[.:]/, 2).join('.')
  * Up to half the wait, and at least two seconds, on top: clients that were refused together should not come back
  * together (hazards 164). Taken from the request's id, which is random, as the core has no randomness of its own.
  */
-const spread = (requestId: string, wait: number): number => {
-  let hash = 0
-  for (let i = 0; i < requestId.length; i += 1) {
-    hash = (Math.imul(hash, 31) + requestId.charCodeAt(i)) >>> 0
+const spread = (requestId: string, wait: number): number =>
+  (hash32(requestId) / 2 ** 32) * Math.max(2000, wait / 2)
+
+/** FNV-1a with MurmurHash3's finaliser, so that ids that differ only at their end land far apart. */
+const hash32 = (text: string): number => {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
   }
-  return (hash / 2 ** 32) * Math.max(2000, wait / 2)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
 }

@@ -1,0 +1,198 @@
+import bcrypt from 'bcryptjs'
+import { afterAll, describe, expect, it } from 'vitest'
+import { createPasswordPool } from '../../src/adapter/node/passwords.ts'
+import { openLock } from '../support/lock.ts'
+import { fakeHash } from '../support/verifier.ts'
+
+const users = { alice: 'right' }
+
+describe('a password', () => {
+  it('proves its user, by the exact name', async () => {
+    const lock = openLock({ users: { Alice: 'right', alice: 'other' } })
+    const response = await lock.login('Alice', 'right')
+    expect(await response.json()).toEqual({
+      login: 'alice',
+      kind: 'password',
+      credentialId: 'Alice',
+      groups: [],
+    })
+    expect((await lock.login('alice', 'right')).status).toBe(401)
+    expect((await lock.login('ALICE', 'right')).status).toBe(401)
+  })
+
+  it('is hashed once and remembered for a minute after its last use', async () => {
+    const lock = openLock({ users })
+    for (let i = 0; i < 100; i += 1) expect((await lock.login('alice', 'right')).status).toBe(200)
+    expect(lock.verifier.asked).toHaveLength(1)
+    lock.clock.advance(59_000)
+    await lock.login('alice', 'right')
+    lock.clock.advance(59_000)
+    await lock.login('alice', 'right')
+    expect(lock.verifier.asked).toHaveLength(1)
+    lock.clock.advance(60_001)
+    await lock.login('alice', 'right')
+    expect(lock.verifier.asked).toHaveLength(2)
+  })
+
+  it('is remembered whole: no other user, no other password', async () => {
+    const lock = openLock({ users: { ...users, bob: 'right' } })
+    await lock.login('alice', 'right')
+    expect((await lock.login('alice', 'righ')).status).toBe(401)
+    expect((await lock.login('alice', 'right ')).status).toBe(401)
+    expect((await lock.login('bob', 'right')).status).toBe(200)
+    expect(lock.verifier.asked).toHaveLength(4)
+  })
+
+  it('is forgotten at once when a reload changes or removes its user, and no other', async () => {
+    const lock = openLock({ users: { ...users, bob: 'right' } })
+    await lock.login('alice', 'right')
+    await lock.login('bob', 'right')
+    lock.reload({ users: { alice: fakeHash('new'), bob: 'right' } })
+    expect((await lock.login('alice', 'right')).status).toBe(401)
+    expect((await lock.login('alice', 'new')).status).toBe(200)
+    lock.reload({ users: { bob: 'right' } })
+    expect((await lock.login('alice', 'new')).status).toBe(401)
+    const asked = lock.verifier.asked.length
+    expect((await lock.login('bob', 'right')).status).toBe(200)
+    expect(lock.verifier.asked).toHaveLength(asked)
+  })
+
+  it('longer than 72 bytes is refused without a hash, for bcrypt would ignore the rest', async () => {
+    const long = 'a'.repeat(72)
+    const lock = openLock({ users: { alice: fakeHash(`${long}X`) } })
+    expect((await lock.login('alice', `${long}X`)).status).toBe(401)
+    expect((await lock.login('alice', 'ä'.repeat(37))).status).toBe(401)
+    expect(lock.verifier.asked).toHaveLength(0)
+    expect(lock.logged('auth.fail')[0]?.fields.reason).toBe('too_long')
+    expect((await lock.login('alice', long)).status).toBe(401)
+    expect(lock.verifier.asked).toHaveLength(1)
+  })
+
+  it('of an unknown user costs the dearest hash among the known ones', async () => {
+    const lock = openLock({ users: { alice: fakeHash('a', 10), bob: fakeHash('b', 14) } })
+    expect((await lock.login('mallory', 'x')).status).toBe(401)
+    expect(lock.verifier.asked).toEqual([expect.stringMatching(/^\$2b\$14\$.{53}$/)])
+    expect(lock.logged('auth.fail')[0]?.fields.reason).toBe('unknown_user')
+  })
+
+  it('that is wrong costs one hash a minute, and counts each time', async () => {
+    const lock = openLock({ users, authFailures: { max: 100 } })
+    for (let i = 0; i < 9; i += 1) expect((await lock.login('alice', 'old')).status).toBe(401)
+    expect(lock.verifier.asked).toHaveLength(1)
+    lock.clock.advance(60_001)
+    await lock.login('alice', 'old')
+    expect(lock.verifier.asked).toHaveLength(2)
+    const shut = openLock({ users })
+    for (let i = 0; i < 5; i += 1) await shut.login('alice', 'old')
+    expect((await shut.login('alice', 'old')).status).toBe(429)
+  })
+
+  it('that was wrong is right once a reload makes it so', async () => {
+    const lock = openLock({ users })
+    expect((await lock.login('alice', 'new')).status).toBe(401)
+    expect((await lock.login('bob', 'new')).status).toBe(401)
+    lock.reload({ users: { alice: 'new', bob: 'new' } })
+    expect((await lock.login('alice', 'new')).status).toBe(200)
+    expect((await lock.login('bob', 'new')).status).toBe(200)
+  })
+
+  it('sent many times at once is checked once, and lets all of them in', async () => {
+    const lock = openLock({ users })
+    lock.verifier.hold()
+    const all = Promise.all(Array.from({ length: 50 }, () => lock.login('alice', 'right')))
+    await settled()
+    lock.verifier.release()
+    expect(new Set((await all).map(({ status }) => status))).toEqual(new Set([200]))
+    expect(lock.verifier.asked).toHaveLength(1)
+  })
+
+  it('gets 503 and Retry-After when the queue is full, which counts for nothing', async () => {
+    const lock = openLock({ users })
+    lock.verifier.fill()
+    for (let i = 0; i < 20; i += 1) {
+      const response = await lock.login('alice', `guess ${i}`)
+      expect(response.status).toBe(503)
+      expect(response.headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
+    }
+    expect(lock.store.bans).toEqual([])
+  })
+
+  it('remembered is let in while the queue is full', async () => {
+    const lock = openLock({ users })
+    await lock.login('alice', 'right')
+    lock.verifier.fill()
+    expect((await lock.login('alice', 'right')).status).toBe(200)
+  })
+})
+
+describe('a client that leaves while its password waits', () => {
+  it('takes its check along, and leaves the slot free', async () => {
+    const lock = openLock({ users })
+    lock.verifier.hold()
+    for (let i = 0; i < 20; i += 1) {
+      const leaving = new AbortController()
+      const answer = lock.login('alice', `guess ${i}`, { signal: leaving.signal })
+      await settled()
+      expect(lock.verifier.held).toBe(1)
+      leaving.abort()
+      await answer
+      expect(lock.verifier.held).toBe(0)
+    }
+    expect(lock.state.cache.flights.size).toBe(0)
+    lock.verifier.release()
+    expect((await lock.login('alice', 'right')).status).toBe(200)
+  })
+
+  it('does not take along those who wait for the same check', async () => {
+    const lock = openLock({ users })
+    lock.verifier.hold()
+    const leaving = new AbortController()
+    const gone = lock.login('alice', 'right', { signal: leaving.signal })
+    const stays = lock.login('alice', 'right')
+    await settled()
+    leaving.abort()
+    await gone
+    expect(lock.verifier.held).toBe(1)
+    lock.verifier.release()
+    expect((await stays).status).toBe(200)
+  })
+
+  it('does not spoil a check that begins right after', async () => {
+    const lock = openLock({ users })
+    lock.verifier.hold()
+    const leaving = new AbortController()
+    const gone = lock.login('alice', 'right', { signal: leaving.signal })
+    await settled()
+    leaving.abort()
+    const next = lock.login('alice', 'right')
+    await gone
+    await settled()
+    lock.verifier.release()
+    expect((await next).status).toBe(200)
+  })
+})
+
+describe('with real bcrypt', () => {
+  const pool = createPasswordPool({ workers: 1 })
+  afterAll(() => pool.close())
+
+  it('accepts the hashes of Caddy and htpasswd, and non-ASCII passwords', async () => {
+    const hash = bcrypt.hashSync('pässwörd€', 4)
+    const lock = openLock({
+      passwords: pool,
+      users: { a: hash, b: hash.replace('$2b$', '$2y$'), c: hash.replace('$2b$', '$2a$') },
+    })
+    for (const user of ['a', 'b', 'c']) {
+      expect((await lock.login(user, 'pässwörd€')).status).toBe(200)
+      expect((await lock.login(user, 'password')).status).toBe(401)
+    }
+  })
+
+  it('lets nobody in under a name that does not exist', async () => {
+    const lock = openLock({ passwords: pool, users: { a: bcrypt.hashSync('x', 5) } })
+    expect((await lock.login('nobody', 'x')).status).toBe(401)
+  })
+})
+
+/** Lets everything happen that waits for nothing but its turn. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
