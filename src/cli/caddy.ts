@@ -1,0 +1,114 @@
+import { readFile } from 'node:fs/promises'
+import type { Config } from 'caddy-json-config-types'
+import { Command, type CommanderError, Option } from 'commander'
+import { build } from '../../caddy/config.ts'
+import { type CaddyOptions, dialAddress } from '../../caddy/options.ts'
+import { parseConfig } from '../config/parse.ts'
+import { loadIntoCaddy } from './caddy/admin.ts'
+import { findCaddy, whyInvalid } from './caddy/binary.ts'
+import { type CaddyFlags, deriveOptions } from './caddy/options.ts'
+
+interface Flags extends CaddyFlags {
+  readonly config: string
+}
+
+/** `postern caddy render|apply|validate`: Caddy's JSON from Postern's configuration. */
+export const caddyCommand = (): Command => {
+  const command = new Command('caddy').description('put Caddy in front: TLS, clean headers')
+  command.exitOverride(({ exitCode }: CommanderError) => process.exit(exitCode === 0 ? 0 : 2))
+  subcommand(command, 'render', "print Caddy's configuration as JSON", render)
+  subcommand(command, 'apply', 'load it into a running Caddy through its admin API', apply)
+  subcommand(command, 'validate', 'have the caddy program check it', validate)
+  return command
+}
+
+const subcommand = (
+  parent: Command,
+  name: string,
+  description: string,
+  action: (prepared: Prepared) => void | Promise<void>,
+): void => {
+  parent
+    .command(name)
+    .description(description)
+    .addOption(
+      new Option('--config <file>', "Postern's configuration")
+        .env('POSTERN_CONFIG')
+        .default('./postern.hujson'),
+    )
+    .addOption(
+      new Option('--data <dir>', "Postern's data directory, where its sockets are")
+        .env('POSTERN_DATA')
+        .default('./data'),
+    )
+    .option(
+      '--listen <address...>',
+      'plain HTTP for a TLS terminator on this machine (default: 127.0.0.1:8081)',
+    )
+    .option('--host <name...>', 'HTTPS for these names instead, with automatic certificates')
+    .option('--internal', "certificates of Caddy's own authority for --host")
+    .option('--https-port <port>', 'for --host (default: 443)')
+    .option('--http-port <port>', 'redirects to HTTPS, for --host (default: 80)')
+    .option('--gateway <address>', 'where Postern listens (default: from its configuration)')
+    .option('--trusted-proxy <range...>', 'proxies on other machines before Caddy, such as a CDN')
+    .option('--access-log <file>', 'write an access log, without headers and queries')
+    .addOption(
+      new Option('--admin <address>', "Caddy's admin API")
+        .env('CADDY_ADMIN')
+        .default('localhost:2019'),
+    )
+    .action(async (flags: Flags) => {
+      try {
+        await action(await prepare(flags))
+      } catch (error) {
+        console.error(error instanceof Error ? error.message : String(error))
+        process.exitCode = error instanceof RangeError ? 2 : 1
+      }
+    })
+}
+
+interface Prepared {
+  readonly options: CaddyOptions
+  readonly config: Config
+}
+
+/** Throws `RangeError` for flags that cannot be, `Error` for a configuration that is wrong. */
+const prepare = async (flags: Flags): Promise<Prepared> => {
+  const { options, warnings } = deriveOptions(await readConfig(flags.config), flags)
+  for (const warning of warnings) console.error(`warning: ${warning}`)
+  return { options, config: build(options) }
+}
+
+const render = ({ config }: Prepared): void => console.log(JSON.stringify(config, null, 2))
+
+const apply = async ({ options, config }: Prepared): Promise<void> => {
+  await loadIntoCaddy(options.admin, config)
+  const { site, gateway } = options
+  const where = site.tls === 'none' ? site.listen.map(dialAddress) : site.hosts
+  console.log(
+    `Caddy now serves ${where.join(', ')} and sends all of it to ${dialAddress(gateway)}.`,
+  )
+}
+
+const validate = async ({ config }: Prepared): Promise<void> => {
+  const caddy = findCaddy(process.env)
+  if (caddy === undefined) {
+    throw new Error(
+      'No caddy program found. Install one (https://caddyserver.com/docs/install), or name it: CADDY=/path/to/caddy',
+    )
+  }
+  const reason = await whyInvalid(caddy, config)
+  if (reason !== undefined) throw new Error(reason)
+  console.log(`${caddy} would run this configuration.`)
+}
+
+const readConfig = async (file: string) => {
+  const { config, problems } = parseConfig(await readFile(file, 'utf8'), {
+    file,
+    env: (name) => process.env[name],
+    readFile: () => undefined,
+  })
+  if (config) return config
+  const lines = problems.map((it) => `${it.file}:${it.line}:${it.column} ${it.path}: ${it.message}`)
+  throw new Error(lines.join('\n'))
+}
