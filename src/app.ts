@@ -37,7 +37,7 @@ import { meter } from './usage/meter.ts'
 export const createApp = (config: Config, platform: Platform, state: State): Hono<Env> => {
   const { limits, webui, allowedHosts } = config
   const { clock, log, send } = platform
-  const { failures, bans, limiter, registry } = state
+  const { failures, bans, limiter, registry, open } = state
   const policy = compileGrants(config.grants, config.groups)
   const passwords = createPasswordScheme({
     ...platform,
@@ -76,7 +76,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
         ...api,
         readTarget({ operation, limits }),
         authorizeTarget((model, dialect) => route(registry.providers(), model, dialect)),
-        reverseProxy({ send, clock, log, limits, join: joinBase }),
+        reverseProxy({ send, clock, log, limits, open, join: joinBase }),
       )
       if (path.startsWith('/v1/')) app.all(path, ...api, () => fail(methodNotAllowed(['POST'])))
     }
@@ -97,7 +97,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
 
   // Everything else: Open WebUI, or a page that says how to get on.
   if (webui) {
-    app.all('*', webuiProxy({ webui, allowedHosts, send, clock, log, limits }))
+    app.all('*', webuiProxy({ webui, allowedHosts, send, clock, log, limits, open }))
   } else {
     app.get('/', hostCheck(allowedHosts), (c) => c.html(statusPage(new URL(c.req.url).origin)))
     app.all('*', () => fail(new Failure('not_found', 'There is nothing here.')))

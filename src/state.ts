@@ -1,5 +1,6 @@
 import { type CredentialCache, createCredentialCache } from './identity/credential-cache.ts'
 import type { Platform } from './platform.ts'
+import type { Stoppable } from './proxy/exchange.ts'
 import { type Bans, createBans } from './ratelimit/bans.ts'
 import { createFailures, type Failures } from './ratelimit/failures.ts'
 import { createLimiter, type Limiter } from './ratelimit/limits.ts'
@@ -12,6 +13,8 @@ export interface State {
   readonly limiter: Limiter
   readonly credentials: CredentialCache
   readonly registry: { providers(): readonly Provider[] }
+  /** Answers under way. */
+  readonly open: Set<Stoppable>
   /** The host is shutting down: no new work. */
   draining: boolean
 }
@@ -22,5 +25,6 @@ export const createState = (platform: Platform, registry: State['registry']): St
   limiter: createLimiter(platform.clock),
   credentials: createCredentialCache(platform),
   registry,
+  open: new Set(),
   draining: false,
 })

@@ -32,6 +32,12 @@ export interface ExchangeOptions {
   lastWords(failure: Failure): Uint8Array | null
   /** See `Bindings.truncate`. */
   readonly truncate: (() => void) | undefined
+  /** Exchanges under way, for a host that shuts down: `stop` ends one as an upstream's failure would. */
+  readonly open: Set<Stoppable>
+}
+
+export interface Stoppable {
+  stop(): void
 }
 
 export interface Answer {
@@ -60,7 +66,7 @@ const highWater = 64 * 1024
 export const exchange = (options: ExchangeOptions): Promise<Answer> =>
   new Promise((resolve, reject) => new Exchange(options, resolve, reject).start())
 
-class Exchange implements UpstreamSink {
+class Exchange implements UpstreamSink, Stoppable {
   readonly #options: ExchangeOptions
   readonly #resolve: (answer: Answer) => void
   readonly #reject: (error: Error) => void
@@ -92,6 +98,7 @@ class Exchange implements UpstreamSink {
       return
     }
     signal.addEventListener('abort', this.#leave, { once: true })
+    this.#options.open.add(this)
     this.#touch()
     this.#arm(limits.firstByte)
     const call = send(request, this)
@@ -139,6 +146,10 @@ class Exchange implements UpstreamSink {
       return
     }
     this.#break(new Failure('upstream_error', 'The model server broke off its answer.'))
+  }
+
+  stop(): void {
+    this.#fail(new Failure('not_ready', 'The gateway is shutting down. Try again shortly.'))
   }
 
   #body(): ReadableStream<Uint8Array> {
@@ -210,6 +221,7 @@ class Exchange implements UpstreamSink {
     this.#over = true
     clearTimeout(this.#timer)
     this.#options.signal.removeEventListener('abort', this.#leave)
+    this.#options.open.delete(this)
     if (outcome) this.#watch?.done(outcome)
   }
 
@@ -234,7 +246,11 @@ class Exchange implements UpstreamSink {
       this.#options.truncate?.()
       return
     }
-    const failure = new Failure('upstream_timeout', 'The model server did not answer in time.')
+    this.#fail(new Failure('upstream_timeout', 'The model server did not answer in time.'))
+  }
+
+  #fail(failure: Failure): void {
+    if (this.#over) return
     if (this.#watch) {
       this.#break(failure)
       return

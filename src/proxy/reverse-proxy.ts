@@ -13,7 +13,7 @@ import {
   UpstreamError,
   type UpstreamRequest,
 } from '../upstream/upstream.ts'
-import { type Answer, type ExchangeLimits, exchange } from './exchange.ts'
+import { type Answer, type ExchangeLimits, exchange, type Stoppable } from './exchange.ts'
 import { judgeHead, scrubbing } from './response.ts'
 
 export interface ReverseProxyOptions {
@@ -21,6 +21,8 @@ export interface ReverseProxyOptions {
   readonly clock: Clock
   readonly log: Log
   readonly limits: ExchangeLimits
+  /** Exchanges under way. */
+  readonly open: Set<Stoppable>
   /** Base URL and operation to the upstream's address. */
   readonly join: (baseurl: string, operation: string) => { origin: string; path: string }
 }
@@ -57,7 +59,7 @@ export const reverseProxy = (options: ReverseProxyOptions): Handler<Env> =>
 const attempt = async (
   c: Context<Env>,
   candidate: Candidate,
-  { send, clock, limits, join }: ReverseProxyOptions,
+  { send, clock, limits, join, open }: ReverseProxyOptions,
 ): Promise<Response> => {
   const envelope = envelopeOf(c.req.path)
   const sentAt = clock.elapsed()
@@ -69,6 +71,7 @@ const attempt = async (
     request: upstreamRequest(c, candidate, join),
     signal: c.req.raw.signal,
     truncate: c.env.truncate,
+    open,
     accept: (status, headers) => accept(c, candidate, status, headers),
     lastWords: (failure) => lastWords(c, envelope, failure),
   })

@@ -7,7 +7,7 @@ import { fromFallback, toFallback } from '../http/headers.ts'
 import { originAllowed } from '../http/host-check.ts'
 import type { Clock, Log } from '../platform.ts'
 import { type Send, UpstreamError } from '../upstream/upstream.ts'
-import { type ExchangeLimits, exchange } from './exchange.ts'
+import { type ExchangeLimits, exchange, type Stoppable } from './exchange.ts'
 import { webuiDownPage } from './pages.ts'
 
 export interface WebuiOptions {
@@ -17,6 +17,8 @@ export interface WebuiOptions {
   readonly clock: Clock
   readonly log: Log
   readonly limits: ExchangeLimits
+  /** Exchanges under way. */
+  readonly open: Set<Stoppable>
 }
 
 /**
@@ -51,6 +53,7 @@ const pass = async (c: Context<Env>, options: WebuiOptions): Promise<Response> =
     limits: options.limits,
     signal: c.req.raw.signal,
     truncate: c.env.truncate,
+    open: options.open,
     request: {
       origin: new URL(options.webui.url).origin,
       path: pathAndQuery(c),

@@ -50,7 +50,7 @@ class RequestMeter implements Meter {
     this.#caller = caller
     this.#started = c.get('startedAt')
     this.#base = {
-      startedAt: options.clock.now() - (options.clock.elapsed() - this.#started),
+      startedAt: Math.round(options.clock.now() - (options.clock.elapsed() - this.#started)),
       door: c.get('client').door,
       clientIp: c.get('client').ip,
       userAgent: (c.req.header('user-agent') ?? '').slice(0, 256),

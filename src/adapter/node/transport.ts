@@ -65,7 +65,8 @@ function toDispatch({ path, method, headers, body }: UpstreamRequest): Dispatche
   return {
     path,
     method,
-    headers: headers as Iterable<[string, string]>,
+    // A list of pairs would be read as a flat list, an iterable of pairs costs a generator.
+    headers: headers.flat(),
     // A web stream is an async iterable, and as such undici sends it at the pace of the socket. Its types do not say so.
     body: body as Uint8Array | null,
   }

@@ -1,0 +1,103 @@
+import type { Server } from 'node:http'
+import type { Hono } from 'hono'
+import { createApp } from '../../app.ts'
+import type { Config, ListenerConfig } from '../../config/config.ts'
+import type { Env } from '../../http/env.ts'
+import type { Platform } from '../../platform.ts'
+import type { State } from '../../state.ts'
+import { bindServer } from './bind.ts'
+import { createListener } from './listener.ts'
+
+export interface GatewayOptions {
+  readonly config: Config
+  readonly platform: Platform
+  readonly state: State
+  readonly dataDir: string
+}
+
+export interface Gateway {
+  /** Listener name to address. */
+  readonly addresses: ReadonlyMap<string, string>
+  /** New requests follow the new configuration at once; running ones end under the old one. */
+  reload(config: Config): Promise<void>
+  /** Takes no new connections, lets answers finish for `grace` ms, then ends what is left with an error. */
+  stop(grace: number): Promise<void>
+}
+
+interface Bound {
+  readonly listener: ListenerConfig
+  readonly server: Server
+  readonly address: string
+}
+
+/** Opens every listener of the configuration, or none: an address in use closes what was opened before. */
+export const startGateway = async (options: GatewayOptions): Promise<Gateway> => {
+  const { platform, state, dataDir } = options
+  let app: Hono<Env> = createApp(options.config, platform, state)
+  const bound = new Map<string, Bound>()
+
+  const open = async (config: Config): Promise<void> => {
+    for (const listener of config.listeners) {
+      if (bound.has(keyOf(listener))) continue
+      const server = createListener({
+        listener,
+        fetch: (request, bindings) => app.fetch(request, bindings),
+        headerTimeout: config.limits.headerTimeout,
+      })
+      const address = await bindServer(server, listener, dataDir)
+      bound.set(keyOf(listener), { listener, server, address })
+    }
+  }
+
+  const closeAll = (servers: Iterable<Bound>): Promise<unknown> =>
+    Promise.all([...servers].map(({ server }) => close(server)))
+
+  try {
+    await open(options.config)
+  } catch (error) {
+    await closeAll(bound.values())
+    throw error
+  }
+
+  return {
+    get addresses() {
+      return new Map([...bound.values()].map(({ listener, address }) => [listener.name, address]))
+    },
+    reload: async (config) => {
+      await open(config)
+      app = createApp(config, platform, state)
+      const wanted = new Set(config.listeners.map(keyOf))
+      for (const [key, gone] of bound) {
+        if (wanted.has(key)) continue
+        bound.delete(key)
+        void close(gone.server)
+      }
+    },
+    stop: async (grace) => {
+      state.draining = true
+      const closed = closeAll(bound.values())
+      const late = setTimeout(() => endAnswers(state, bound.values()), grace)
+      await closed
+      clearTimeout(late)
+    },
+  }
+}
+
+/** A listener whose declaration changed in any way is another listener. */
+const keyOf = (listener: ListenerConfig): string => JSON.stringify(listener)
+
+const close = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeIdleConnections()
+  })
+
+/** ms for the last words to leave. */
+const farewell = 500
+
+const endAnswers = (state: State, servers: Iterable<Bound>): void => {
+  for (const exchange of state.open) exchange.stop()
+  setTimeout(() => {
+    for (const { server } of servers) server.closeAllConnections()
+  }, farewell)
+}

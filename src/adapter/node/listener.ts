@@ -1,0 +1,134 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http'
+import type { Socket } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import type { ListenerConfig } from '../../config/config.ts'
+import type { Bindings } from '../../http/env.ts'
+import { inspectFraming } from '../../http/framing.ts'
+import { refuseOnWire } from './refuse.ts'
+import { splice } from './splice.ts'
+
+/** The app as the listener sees it; read anew for each request, so that a reload takes effect at once. */
+export type Fetch = (request: Request, bindings: Bindings) => Response | Promise<Response>
+
+export interface ListenerOptions {
+  readonly listener: ListenerConfig
+  readonly fetch: Fetch
+  readonly headerTimeout: number
+}
+
+/**
+ * An HTTP server for one listener. Node's parser has refused broken framing before we are called; here the raw request
+ * is judged and its target brought into the one canonical spelling before any library looks at it.
+ */
+export const createListener = ({ listener, fetch, headerTimeout }: ListenerOptions): Server => {
+  const handle = getRequestListener((request, env) => {
+    const { incoming, outgoing } = env as { incoming: IncomingMessage; outgoing: ServerResponse }
+    return fetch(request, bindingsOf(listener, incoming, outgoing))
+  })
+  const server = createServer(serverOptions(headerTimeout), (incoming, outgoing) => {
+    canonicalize(incoming)
+    handle(incoming, outgoing).catch(() => outgoing.destroy())
+  })
+  server.on('upgrade', (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
+    // Before anything is awaited: an unheard 'error' would end the process (hazards 139).
+    socket.on('error', () => socket.destroy())
+    canonicalize(incoming)
+    void upgrade(listener, fetch, incoming, socket, head)
+  })
+  server.on('clientError', refuseOnWire)
+  server.on('connect', (_incoming: IncomingMessage, socket: Socket) => {
+    socket.on('error', () => socket.destroy())
+    socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+  })
+  return server
+}
+
+const serverOptions = (headerTimeout: number): ServerOptions => ({
+  headersTimeout: headerTimeout,
+  // Bodies have deadlines of their own, and a slow model may hold a request for as long as it likes.
+  requestTimeout: 0,
+  connectionsCheckingInterval: Math.min(5_000, Math.max(250, headerTimeout / 3)),
+  keepAliveTimeout: 75_000,
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: 30_000,
+  maxHeaderSize: 16 * 1024,
+  // h2c and other upgrades are ignored, as RFC 9110 §7.8 allows: the request is served as plain HTTP.
+  shouldUpgradeCallback: ({ method, headers }) =>
+    method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket',
+})
+
+const framings = new WeakMap<IncomingMessage, Bindings['framing']>()
+
+const canonicalize = (incoming: IncomingMessage): void => {
+  const framing = inspectFraming({
+    method: incoming.method ?? '',
+    target: incoming.url ?? '',
+    httpVersion: incoming.httpVersion,
+    rawHeaders: incoming.rawHeaders,
+  })
+  framings.set(incoming, framing)
+  incoming.url = framing.target ? framing.target.path + framing.target.search : '/'
+  // The router needs some valid host even for a request that is going to be refused.
+  if (framing.failure || !incoming.headers.host) incoming.headers.host = 'localhost'
+}
+
+const bindingsOf = (
+  listener: ListenerConfig,
+  incoming: IncomingMessage,
+  outgoing?: ServerResponse,
+): Bindings => ({
+  listener,
+  peer: listener.bind.kind === 'unix' ? 'unix' : (incoming.socket.remoteAddress ?? ''),
+  framing: framings.get(incoming) as Bindings['framing'],
+  // Writes what is buffered, then closes without the last chunk.
+  ...(outgoing && { truncate: () => incoming.socket.destroySoon() }),
+})
+
+const upgrade = async (
+  listener: ListenerConfig,
+  fetch: Fetch,
+  incoming: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+): Promise<void> => {
+  let spliced = false
+  const headers = new Headers()
+  for (let i = 0; i < incoming.rawHeaders.length; i += 2) {
+    headers.append(incoming.rawHeaders[i] ?? '', incoming.rawHeaders[i + 1] ?? '')
+  }
+  const bindings: Bindings = {
+    ...bindingsOf(listener, incoming),
+    upgrade: async (target) => {
+      const refusal = await splice(socket, head, target)
+      spliced = refusal === undefined
+      return refusal ?? new Response(null, { status: 200 })
+    },
+  }
+  const leave = new AbortController()
+  socket.once('close', () => leave.abort())
+  const url = `http://${incoming.headers.host}${incoming.url}`
+  try {
+    const response = await fetch(new Request(url, { headers, signal: leave.signal }), bindings)
+    if (!spliced) await answerOnSocket(socket, response)
+  } catch {
+    socket.destroy()
+  }
+}
+
+const answerOnSocket = async (socket: Socket, response: Response): Promise<void> => {
+  const body = Buffer.from(await response.arrayBuffer())
+  const lines = [`HTTP/1.1 ${response.status} ${response.statusText}`.trimEnd()]
+  for (const [name, value] of response.headers) {
+    if (!/^(?:connection|content-length|transfer-encoding)$/.test(name))
+      lines.push(`${name}: ${value}`)
+  }
+  lines.push('connection: close', `content-length: ${body.byteLength}`)
+  socket.end(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), body]))
+}

@@ -1,0 +1,31 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import type { Clock, Log, PasswordVerifier, Platform, Store } from '../../platform.ts'
+import type { Send } from '../../upstream/upstream.ts'
+import { uuidv7 } from './uuid.ts'
+
+export interface NodeParts {
+  readonly store: Store
+  readonly passwords: PasswordVerifier
+  readonly send: Send
+  readonly log: Log
+}
+
+const clock: Clock = { now: () => Date.now(), elapsed: () => performance.now() }
+
+/** Node's side of the port. The pepper lives in this process only: digests of credentials mean nothing outside it. */
+export const createPlatform = ({ store, passwords, send, log }: NodeParts): Platform => {
+  const pepper = randomBytes(32)
+  return {
+    clock,
+    newId: () => uuidv7(),
+    send,
+    passwords,
+    fingerprint: (secret) => createHmac('sha256', pepper).update(secret).digest('base64'),
+    store,
+    log,
+    waitUntil: (work) => {
+      work.catch((error: unknown) => log('error', 'background', { reason: String(error) }))
+    },
+  }
+}
