@@ -27,7 +27,12 @@ export const loggedByName: readonly Handler[] = [
     key: 'request_id',
     value: '{http.response.header.X-Request-Id}',
   },
-  { handler: 'log_append', key: 'user_agent', value: '{http.request.header.User-Agent}' },
+  {
+    handler: 'log_append',
+    key: 'user_agent',
+    value: '{http.request.header.User-Agent}',
+    early: true,
+  },
 ]
 
 /** `accessLog`: its file, rolled at 50 MB and kept for thirty days; none: no access log. */

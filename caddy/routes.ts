@@ -72,7 +72,7 @@ const asSeenByTrustedProxy: readonly Route[] = [
 
 /** One address, the caller's: Caddy alone would append its peer's to what a trusted proxy sent. */
 const forwarded: HeaderValues = {
-  'X-Forwarded-For': ['{http.request.client_ip}'],
+  'X-Forwarded-For': ['{http.vars.client_ip}'],
   'X-Forwarded-Proto': ['{http.vars.postern_scheme}'],
   'X-Forwarded-Host': ['{http.vars.postern_host}'],
 }

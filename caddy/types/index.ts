@@ -229,11 +229,13 @@ export interface ResponseHeaderOperations extends HeaderOperations {
   readonly deferred?: boolean
 }
 
-/** A field of the access log, read when the request is over. Since 2.8. */
+/** A field of the access log. Since 2.8. */
 export interface LogAppendHandler extends Identified {
   readonly handler: 'log_append'
   readonly key: string
   readonly value: string
+  /** Read it now, not when the request is over: an answer that breaks off has no end. Since 2.11. */
+  readonly early?: boolean
 }
 
 export interface RequestBodyHandler extends Identified {
