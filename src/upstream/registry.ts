@@ -1,0 +1,229 @@
+import type { Config, ProviderConfig } from '../config/config.ts'
+import type { Clock, Log } from '../platform.ts'
+import { demoProvider } from './demo.ts'
+import { discoverServers, type FoundServer } from './discover.ts'
+import { type AskedModels, askModels } from './probe/ask-models.ts'
+import type { Provider, Send } from './upstream.ts'
+
+/** The providers in force. */
+export interface Registry {
+  /** The same array until something changes: cheap, for every request. */
+  providers(): readonly Provider[]
+  /** Looks now, and from then on at intervals. Resolves after the first look; never rejects. */
+  start(): Promise<void>
+  stop(): void
+  /** Looks now, unless a look is under way already, which then serves. Never rejects. */
+  refresh(): Promise<void>
+  /** Takes a new configuration: in force at once with what is known, and looked after. */
+  update(config: Config): Promise<void>
+  /**
+   * For a model nobody lists: it may be new. Looks once, waits a bounded time, and says whether asking again is worth
+   * it. At most one look per ten seconds, however many ask.
+   */
+  lookAgain(): Promise<boolean>
+}
+
+export interface RegistryPorts {
+  readonly send: Send
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface RegistryOptions {
+  /** Where to look for model servers; default: the usual ports. */
+  readonly ports?: readonly number[]
+}
+
+/** ms between looks: a new server should be found while its owner watches. */
+const whileDemo = 10_000
+const settled = 60_000
+/** ms that a request may wait for a look, and ms between two looks that requests ask for. */
+const patience = 1_500
+const lookEvery = 10_000
+/** Looks in which a found server may be silent before it is taken for gone: busy is not gone. */
+const patienceLooks = 3
+
+export const createRegistry = (
+  config: Config,
+  ports: RegistryPorts,
+  options: RegistryOptions = {},
+): Registry => new ModelRegistry(config, ports, options)
+
+interface Sighting {
+  readonly server: FoundServer
+  readonly missed: number
+}
+
+class ModelRegistry implements Registry {
+  readonly #ports: RegistryPorts
+  readonly #options: RegistryOptions
+  #config: Config
+  #providers: readonly Provider[] = []
+  /** Last good answers, by provider: kept until there is a better one. */
+  readonly #asked = new Map<string, AskedModels>()
+  #sightings: readonly Sighting[] = []
+  #look: Promise<void> | undefined
+  #lookedAt = Number.NEGATIVE_INFINITY
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #running: boolean = false
+
+  constructor(config: Config, ports: RegistryPorts, options: RegistryOptions) {
+    this.#config = config
+    this.#ports = ports
+    this.#options = options
+    this.#publish()
+  }
+
+  providers(): readonly Provider[] {
+    return this.#providers
+  }
+
+  async start(): Promise<void> {
+    this.#running = true
+    await this.refresh()
+    this.#schedule()
+  }
+
+  stop(): void {
+    this.#running = false
+    clearTimeout(this.#timer)
+  }
+
+  refresh(): Promise<void> {
+    this.#look ??= this.#lookNow().finally(() => {
+      this.#look = undefined
+    })
+    return this.#look
+  }
+
+  async update(config: Config): Promise<void> {
+    this.#config = config
+    this.#publish()
+    // A look under way is about the configuration before; its end makes room for one about this.
+    await this.#look
+    await this.refresh()
+  }
+
+  async lookAgain(): Promise<boolean> {
+    if (!this.#look && this.#ports.clock.elapsed() - this.#lookedAt < lookEvery) return false
+    const before = this.#providers
+    await Promise.race([this.refresh(), sleep(patience)])
+    return this.#providers !== before
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer)
+    if (!this.#running) return
+    const wait = this.#providers.includes(demoProvider) ? whileDemo : settled
+    this.#timer = setTimeout(() => void this.refresh().then(() => this.#schedule()), wait)
+  }
+
+  async #lookNow(): Promise<void> {
+    this.#lookedAt = this.#ports.clock.elapsed()
+    const config = this.#config
+    try {
+      if (config.providers.size === 0) await this.#discover(config)
+      else await Promise.all([...config.providers].map((entry) => this.#ask(entry)))
+    } catch (error) {
+      this.#ports.log('error', 'providers.look', { reason: String(error) })
+    }
+  }
+
+  async #discover(config: Config): Promise<void> {
+    const own = config.listeners.flatMap(({ bind }) => (bind.kind === 'tcp' ? [bind.port] : []))
+    const found = await discoverServers({
+      send: this.#ports.send,
+      skipPorts: own,
+      ...this.#options,
+    })
+    const silent = this.#sightings.filter(({ server }) =>
+      found.every(({ port }) => port !== server.port),
+    )
+    this.#logNews(found)
+    this.#sightings = [
+      ...found.map((server) => ({ server, missed: 0 })),
+      ...silent
+        .map(({ server, missed }) => ({ server, missed: missed + 1 }))
+        .filter(({ missed }) => missed < patienceLooks),
+    ]
+    this.#publish()
+  }
+
+  #logNews(found: readonly FoundServer[]): void {
+    for (const { name, port, models } of found) {
+      if (this.#sightings.some(({ server }) => server.port === port)) continue
+      this.#ports.log('info', 'providers.found', { server: name, port, models: models.length })
+    }
+  }
+
+  async #ask([id, config]: readonly [string, ProviderConfig]): Promise<void> {
+    if (config.disabled) return
+    const asked = await askModels(this.#ports.send, configured(id, config, undefined))
+    if (this.#config.providers.get(id) !== config) return
+    if (!asked) {
+      if (!this.#asked.has(keyOf(id, config))) {
+        this.#ports.log('warn', 'providers.models_unknown', { provider: id })
+      }
+      return
+    }
+    this.#asked.set(keyOf(id, config), asked)
+    this.#publish()
+  }
+
+  #publish(): void {
+    const { providers } = this.#config
+    if (providers.size > 0) {
+      this.#providers = [...providers].map(([id, config]) =>
+        configured(id, config, this.#asked.get(keyOf(id, config))),
+      )
+      return
+    }
+    const found = discovered(this.#sightings.map(({ server }) => server))
+    this.#providers = found.some(({ models }) => models.length > 0) ? found : [demoProvider]
+  }
+}
+
+/** An answer belongs to the address that gave it. */
+const keyOf = (id: string, { baseurl }: ProviderConfig): string => `${id} ${baseurl}`
+
+function configured(id: string, config: ProviderConfig, asked: AskedModels | undefined): Provider {
+  const whole = config.models.length === 0 || config.models.includes('*')
+  return {
+    id,
+    name: config.name,
+    description: config.description,
+    baseurl: config.baseurl,
+    models: whole ? (asked?.models ?? []) : config.models,
+    apikey: config.apikey,
+    authorization: config.authorization,
+    dialects: config.dialects,
+    addHeaders: config.addHeaders,
+    preference: config.preference,
+    disabled: config.disabled,
+    details: asked?.details ?? new Map(),
+    ...(asked?.server !== undefined && { server: asked.server }),
+  }
+}
+
+/** One provider per server, named after its kind; the second of a kind carries its port as well. */
+function discovered(servers: readonly FoundServer[]): Provider[] {
+  return servers.map((server, i) => {
+    const first = servers.findIndex(({ kind }) => kind === server.kind) === i
+    return {
+      id: first ? server.kind : `${server.kind}-${server.port}`,
+      name: server.name,
+      baseurl: server.baseurl,
+      models: server.models,
+      apikey: '',
+      authorization: 'bearer',
+      dialects: server.dialects,
+      addHeaders: [],
+      preference: 0,
+      disabled: false,
+      server: server.kind,
+      details: server.details,
+    }
+  })
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
