@@ -23,7 +23,7 @@ export interface Registry {
   lookAgain(): Promise<boolean>
 }
 
-export interface RegistryPorts {
+export interface RegistryPlatform {
   readonly send: Send
   readonly clock: Clock
   readonly log: Log
@@ -44,10 +44,10 @@ const lookEvery = 10_000
 const patienceLooks = 3
 
 export const createRegistry = (
+  platform: RegistryPlatform,
   config: Config,
-  ports: RegistryPorts,
   options: RegistryOptions = {},
-): Registry => new ModelRegistry(config, ports, options)
+): Registry => new ModelRegistry(platform, config, options)
 
 interface Sighting {
   readonly server: FoundServer
@@ -55,7 +55,7 @@ interface Sighting {
 }
 
 class ModelRegistry implements Registry {
-  readonly #ports: RegistryPorts
+  readonly #platform: RegistryPlatform
   readonly #options: RegistryOptions
   #config: Config
   #providers: readonly Provider[] = []
@@ -67,9 +67,9 @@ class ModelRegistry implements Registry {
   #timer: ReturnType<typeof setTimeout> | undefined
   #running: boolean = false
 
-  constructor(config: Config, ports: RegistryPorts, options: RegistryOptions) {
+  constructor(platform: RegistryPlatform, config: Config, options: RegistryOptions) {
     this.#config = config
-    this.#ports = ports
+    this.#platform = platform
     this.#options = options
     this.#publish()
   }
@@ -105,7 +105,7 @@ class ModelRegistry implements Registry {
   }
 
   async lookAgain(): Promise<boolean> {
-    if (!this.#look && this.#ports.clock.elapsed() - this.#lookedAt < lookEvery) return false
+    if (!this.#look && this.#platform.clock.elapsed() - this.#lookedAt < lookEvery) return false
     const before = this.#providers
     await Promise.race([this.refresh(), sleep(patience)])
     return this.#providers !== before
@@ -119,20 +119,20 @@ class ModelRegistry implements Registry {
   }
 
   async #lookNow(): Promise<void> {
-    this.#lookedAt = this.#ports.clock.elapsed()
+    this.#lookedAt = this.#platform.clock.elapsed()
     const config = this.#config
     try {
       if (config.providers.size === 0) await this.#discover(config)
       else await Promise.all([...config.providers].map((entry) => this.#ask(entry)))
     } catch (error) {
-      this.#ports.log('error', 'providers.look', { reason: String(error) })
+      this.#platform.log('error', 'providers.look', { reason: String(error) })
     }
   }
 
   async #discover(config: Config): Promise<void> {
     const own = config.listeners.flatMap(({ bind }) => (bind.kind === 'tcp' ? [bind.port] : []))
     const found = await discoverServers({
-      send: this.#ports.send,
+      send: this.#platform.send,
       skipPorts: own,
       ...this.#options,
     })
@@ -152,17 +152,17 @@ class ModelRegistry implements Registry {
   #logNews(found: readonly FoundServer[]): void {
     for (const { name, port, models } of found) {
       if (this.#sightings.some(({ server }) => server.port === port)) continue
-      this.#ports.log('info', 'providers.found', { server: name, port, models: models.length })
+      this.#platform.log('info', 'providers.found', { server: name, port, models: models.length })
     }
   }
 
   async #ask([id, config]: readonly [string, ProviderConfig]): Promise<void> {
     if (config.disabled) return
-    const asked = await askModels(this.#ports.send, configured(id, config, undefined))
+    const asked = await askModels(this.#platform.send, configured(id, config, undefined))
     if (this.#config.providers.get(id) !== config) return
     if (!asked) {
       if (!this.#asked.has(keyOf(id, config))) {
-        this.#ports.log('warn', 'providers.models_unknown', { provider: id })
+        this.#platform.log('warn', 'providers.models_unknown', { provider: id })
       }
       return
     }
