@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Config } from 'caddy-json-config-types'
-import { Command, type CommanderError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { build } from '../../caddy/config.ts'
 import { type CaddyOptions, dialAddress } from '../../caddy/options.ts'
 import { parseConfig } from '../config/parse.ts'
@@ -15,7 +15,6 @@ interface Flags extends CaddyFlags {
 /** `postern caddy render|apply|validate`: Caddy's JSON from Postern's configuration. */
 export const caddyCommand = (): Command => {
   const command = new Command('caddy').description('put Caddy in front: TLS, clean headers')
-  command.exitOverride(({ exitCode }: CommanderError) => process.exit(exitCode === 0 ? 0 : 2))
   subcommand(command, 'render', "print Caddy's configuration as JSON", render)
   subcommand(command, 'apply', 'load it into a running Caddy through its admin API', apply)
   subcommand(command, 'validate', 'have the caddy program check it', validate)
@@ -57,13 +56,8 @@ const subcommand = (
         .env('CADDY_ADMIN')
         .default('localhost:2019'),
     )
-    .action(async (flags: Flags) => {
-      try {
-        await action(await prepare(flags))
-      } catch (error) {
-        console.error(error instanceof Error ? error.message : String(error))
-        process.exitCode = error instanceof RangeError ? 2 : 1
-      }
+    .action(async (flags: Flags, self: Command) => {
+      await action(await prepare(flags, self))
     })
 }
 
@@ -72,11 +66,17 @@ interface Prepared {
   readonly config: Config
 }
 
-/** Throws `RangeError` for flags that cannot be, `Error` for a configuration that is wrong. */
-const prepare = async (flags: Flags): Promise<Prepared> => {
-  const { options, warnings } = deriveOptions(await readConfig(flags.config), flags)
-  for (const warning of warnings) console.error(`warning: ${warning}`)
-  return { options, config: build(options) }
+/** Flags that cannot be are wrong usage; a configuration that is wrong is thrown. */
+const prepare = async (flags: Flags, command: Command): Promise<Prepared> => {
+  const postern = await readConfig(flags.config)
+  try {
+    const { options, warnings } = deriveOptions(postern, flags)
+    for (const warning of warnings) console.error(`warning: ${warning}`)
+    return { options, config: build(options) }
+  } catch (error) {
+    if (error instanceof RangeError) return command.error(`error: ${error.message}`)
+    throw error
+  }
 }
 
 const render = ({ config }: Prepared): void => console.log(JSON.stringify(config, null, 2))

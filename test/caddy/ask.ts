@@ -11,6 +11,8 @@ export interface Door {
 }
 
 export interface Ask {
+  /** The Host header, when it is not the door's. */
+  readonly host?: string
   readonly method?: string
   /** Names and values, in order and repeated as wished. */
   readonly headers?: readonly (readonly [string, string])[]
@@ -25,8 +27,8 @@ export interface Answer {
   readonly body: string
 }
 
-const open = (door: Door, path: string, { method = 'GET', headers = [] }: Ask) => {
-  const lines: string[] = ['Host', door.host ?? `127.0.0.1:${door.port}`, ...headers.flat()]
+const open = (door: Door, path: string, { method = 'GET', headers = [], host }: Ask) => {
+  const lines: string[] = ['Host', host ?? door.host ?? `127.0.0.1:${door.port}`, ...headers.flat()]
   const options: RequestOptions = {
     ...(door.socketPath === undefined
       ? { host: '127.0.0.1', port: door.port }

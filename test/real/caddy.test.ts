@@ -1,15 +1,18 @@
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { build } from '../../caddy/config.ts'
 import type { CaddyOptions, Site } from '../../caddy/options.ts'
 import { loadIntoCaddy } from '../../src/cli/caddy/admin.ts'
+import { whyInvalid } from '../../src/cli/caddy/binary.ts'
 import { ask, begin, type Door, upgrade } from '../caddy/ask.ts'
+import { optionSets } from '../caddy/option-sets.ts'
 import { type Stub, startStub } from '../caddy/stub.ts'
 import { caddy, startCaddy } from '../support/parts/caddy.ts'
 import { describeWith } from '../support/parts/need.ts'
+import { pathOf } from '../support/parts/part.ts'
 import { freePort, type Server } from '../support/parts/server.ts'
 
 const tcp = (port: number) => ({ kind: 'tcp', host: '127.0.0.1', port }) as const
@@ -24,16 +27,18 @@ interface Setup {
 const folder = await mkdtemp(join(tmpdir(), 'postern-caddy-test-'))
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-const setUp = async (site: Site, url: string, gatewayPort: number): Promise<Setup> => {
+const setUp = async (site: Site, gatewayPort: number): Promise<Setup> => {
+  const admin = await freePort()
   const options: CaddyOptions = {
     site,
     gateway: tcp(gatewayPort),
     bodyLimit: megabyte,
     trustedProxies: [],
     accessLog: join(folder, `${gatewayPort}-${site.tls}.jsonl`),
-    admin: tcp(await freePort()),
+    admin: tcp(admin),
   }
-  return { options, server: await startCaddy(build(options), url) }
+  const server = await startCaddy(build(options), `http://127.0.0.1:${admin}/config/`)
+  return { options, server }
 }
 
 const headersNamed = (stub: Stub, name: RegExp): string[] => {
@@ -53,7 +58,7 @@ describeWith([caddy], 'Caddy behind a TLS terminator on this machine', () => {
     door = { port }
     socketDoor = { port, socketPath: join(folder, 'edge.sock') }
     const listen = [tcp(port), { kind: 'unix', path: join(folder, 'edge.sock') } as const]
-    setup = await setUp({ tls: 'none', listen }, `http://127.0.0.1:${port}/`, stub.port)
+    setup = await setUp({ tls: 'none', listen }, stub.port)
   })
   afterAll(async () => {
     await setup?.server.stop()
@@ -305,6 +310,118 @@ describeWith([caddy], 'Caddy behind a TLS terminator on this machine', () => {
     expect(setup.server.log()).toContain('aborting with incomplete response')
     expect(setup.server.log()).not.toContain('sk-secret')
     expect(JSON.stringify(lines)).not.toContain('sk-secret')
+  })
+})
+
+describeWith([caddy], 'Caddy as the public server', () => {
+  let stub: Stub
+  let server: Server
+  let ports: { https: number; http: number }
+  let door: Door
+
+  beforeAll(async () => {
+    stub = await startStub()
+    ports = { https: await freePort(), http: await freePort() }
+    door = { port: ports.https, host: 'ai.home.arpa' }
+    const site: Site = { tls: 'internal', hosts: ['ai.home.arpa'], ports }
+    server = (await setUp(site, stub.port)).server
+    // The certificate is made just after the ports are open.
+    await vi.waitFor(() => ask(door, '/'), 10_000)
+  })
+  afterAll(async () => {
+    await server?.stop()
+    await stub?.stop()
+  })
+
+  test('believes nothing a client says of its address, scheme or host', async () => {
+    const headers = [
+      ['X-Forwarded-For', '9.9.9.9'],
+      ['X-Forwarded-Proto', 'http'],
+      ['X-Forwarded-Host', 'evil.example'],
+    ] as const
+    await ask(door, '/', { headers })
+    expect(new Set(headersNamed(stub, /forwarded/i))).toEqual(
+      new Set([
+        'X-Forwarded-For: 127.0.0.1',
+        'X-Forwarded-Host: ai.home.arpa',
+        'X-Forwarded-Proto: https',
+      ]),
+    )
+  })
+
+  test('answers 404 in JSON to a name it does not serve, never an empty 200', async () => {
+    const before = stub.passed.length
+    const answer = await ask(door, '/v1/models', { host: 'other.example' })
+    expect(answer.status).toBe(404)
+    expect(JSON.parse(answer.body)).toMatchObject({ error: { code: 'not_found' } })
+    expect(stub.passed).toHaveLength(before)
+  })
+
+  test.each(['ai.home.arpa', 'other.example'])(
+    'redirects plain HTTP for %s and passes nothing of it on',
+    async (host) => {
+      const before = stub.passed.length
+      const answer = await ask({ port: ports.http }, '/v1/models', { host })
+      expect(answer.status).toBe(308)
+      expect(stub.passed).toHaveLength(before)
+    },
+  )
+})
+
+describeWith([caddy], 'Caddy before a gateway on a socket', () => {
+  let server: Server
+  let door: Door
+  const path = join(folder, 'gateway.sock')
+
+  beforeAll(async () => {
+    const port = await freePort()
+    door = { port }
+    const options: CaddyOptions = {
+      site: { tls: 'none', listen: [tcp(port)] },
+      gateway: { kind: 'unix', path },
+      bodyLimit: megabyte,
+      trustedProxies: [],
+      accessLog: undefined,
+      admin: { kind: 'unix', path: join(folder, 'admin.sock') },
+    }
+    server = await startCaddy(build(options), `http://127.0.0.1:${port}/`)
+    await loadIntoCaddy(options.admin, build({ ...options, bodyLimit: 2 * megabyte }))
+  })
+  afterAll(() => server?.stop())
+
+  test('answers 502 in JSON while the gateway is down, and passes again once it is up', async () => {
+    const down = await ask(door, '/v1/models')
+    expect(down.status).toBe(502)
+    expect(down.headers['content-type']).toBe('application/json')
+    expect(JSON.parse(down.body)).toEqual({
+      error: {
+        message: expect.stringContaining('not running'),
+        type: 'api_error',
+        code: 'upstream_error',
+        param: null,
+      },
+    })
+    const stub = await startStub(path)
+    const { status } = await ask(door, '/v1/models')
+    await stub.stop()
+    expect(status).toBe(200)
+  })
+
+  test('opens its admin socket to its owner only', async () => {
+    const { mode } = await stat(join(folder, 'admin.sock'))
+    expect((mode & 0o777).toString(8)).toBe('600')
+  })
+})
+
+describeWith([caddy], 'every golden configuration', () => {
+  test.each(Object.entries(optionSets))('%s would run', async (_, options) => {
+    expect(await whyInvalid(pathOf(caddy), build(options))).toBeUndefined()
+  })
+
+  test('and Caddy notices a field it does not know', async () => {
+    const config = build(optionSets['public-host'] as CaddyOptions)
+    const wrong = { ...config, apps: { http: { servers: {}, nonsense: 1 } } }
+    expect(await whyInvalid(pathOf(caddy), wrong)).toMatch(/unknown field "nonsense"/)
   })
 })
 

@@ -40,7 +40,7 @@ export const whyInvalid = async (caddy: string, config: Config): Promise<string 
     if (tooOld !== undefined) return tooOld
     const input = JSON.stringify(withoutFiles(config))
     const { code, output } = await run(caddy, ['validate', '--config', '-'], home, input)
-    return code === 0 ? undefined : lastLine(output)
+    return code === 0 ? undefined : reasonIn(output)
   } finally {
     await rm(home, { recursive: true, force: true })
   }
@@ -55,10 +55,13 @@ const whyTooOld = (said: string): string | undefined => {
   return `Caddy ${version.join('.')} is too old: ${oldest.join('.')} or newer is needed.`
 }
 
+/** Logs of the `default` logger stay: Caddy tells there what is wrong. */
 const withoutFiles = (config: Config): Config => {
-  const logs = Object.entries(config.logging?.logs ?? {})
-  const silent = logs.map(([name, log]) => [name, { ...log, writer: { output: 'discard' } }])
-  return { ...config, logging: { ...config.logging, logs: Object.fromEntries(silent) } }
+  const logs = Object.entries(config.logging?.logs ?? {}).map(([name, log]) => [
+    name,
+    log.writer?.output === 'file' ? { ...log, writer: { output: 'discard' } } : log,
+  ])
+  return { ...config, logging: { ...config.logging, logs: Object.fromEntries(logs) } }
 }
 
 const run = async (caddy: string, args: readonly string[], home: string, input = '') => {
@@ -74,6 +77,10 @@ const run = async (caddy: string, args: readonly string[], home: string, input =
   return { code: await code, output: (await said).join('\n') }
 }
 
-/** Above it stand log lines in JSON. */
-const lastLine = (output: string): string =>
-  output.trim().split('\n').at(-1) ?? 'Caddy refused it and gave no reason.'
+/** Caddy ends with `Error: …`, or with a log line in JSON, as its version and the configuration want it. */
+const reasonIn = (output: string): string => {
+  const line = output.trim().split('\n').at(-1) ?? ''
+  if (!line.startsWith('{')) return line.replace(/^Error: /, '')
+  const { msg } = JSON.parse(line) as { msg?: unknown }
+  return String(msg)
+}
