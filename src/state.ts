@@ -4,7 +4,7 @@ import type { Stoppable } from './proxy/exchange.ts'
 import { type Bans, createBans } from './ratelimit/bans.ts'
 import { createFailures, type Failures } from './ratelimit/failures.ts'
 import { createLimiter, type Limiter } from './ratelimit/limits.ts'
-import type { Provider } from './upstream/upstream.ts'
+import type { Registry } from './upstream/registry.ts'
 
 /** What outlives a configuration: who is shut out, what was counted, what is known of providers. */
 export interface State {
@@ -12,7 +12,7 @@ export interface State {
   readonly failures: Failures
   readonly limiter: Limiter
   readonly credentials: CredentialCache
-  readonly registry: { providers(): readonly Provider[] }
+  readonly registry: Pick<Registry, 'providers' | 'lookAgain'>
   /** Answers under way. */
   readonly open: Set<Stoppable>
   /** The host is shutting down: no new work. */

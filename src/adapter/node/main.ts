@@ -1,0 +1,133 @@
+import { mkdir } from 'node:fs/promises'
+import type { Config } from '../../config/config.ts'
+import { formatProblem, type Problem } from '../../config/problem.ts'
+import { createState } from '../../state.ts'
+import { withDemo } from '../../upstream/demo/demo.ts'
+import { createRegistry } from '../../upstream/registry.ts'
+import { loadConfig, watchConfig } from './config-file.ts'
+import { welcome, writeFirstConfig } from './first-run.ts'
+import { startGateway } from './gateway.ts'
+import { createLog, type NodeLog } from './log.ts'
+import { createPasswordPool } from './passwords.ts'
+import { createPlatform } from './platform.ts'
+import { openStore } from './store.ts'
+import { createTransport } from './transport.ts'
+
+export interface RunOptions {
+  readonly configPath: string
+  readonly dataDir: string
+}
+
+/** ms for answers to finish after SIGTERM. */
+const grace = 30_000
+
+/**
+ * The whole life of the process: configuration, parts, listeners, reloads, signals, a clean end.
+ * @throws Error with a message for people when it may not or cannot start
+ */
+export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> => {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  const transport = createTransport()
+  const first = await writeFirstConfig(configPath, transport.send)
+  let config = await loadOrRefuse(configPath)
+  const nodeLog = createLog({ level: () => config.log.level, secrets: () => secretsOf(config) })
+  const { log } = nodeLog
+  const store = await openStore({ ...config.database, dataDir, log })
+  const passwords = createPasswordPool()
+  const send = withDemo(transport.send)
+  const platform = createPlatform({ store, passwords, send, log })
+  const registry = createRegistry(config, platform)
+  const state = createState(platform, registry)
+  await Promise.all([registry.start(), state.bans.loaded])
+  const gateway = await startGateway({ config, platform, state, dataDir })
+  welcome({ config, configPath, gateway, registry, first })
+
+  const reload = async (): Promise<void> => {
+    const { config: next, problems } = await loadConfig(configPath)
+    if (!next) {
+      log('error', 'config.error', {
+        reason: `the old configuration stays in force: ${list(problems)}`,
+      })
+      return
+    }
+    await gateway.reload(next)
+    config = next
+    await registry.update(next)
+    log('info', 'config.reload', { warnings: problems.length })
+  }
+  const reloadSafely = oneAtATime(reload, (error) =>
+    log('error', 'config.error', {
+      reason: `the old configuration stays in force: ${String(error)}`,
+    }),
+  )
+  const watcher = watchConfig(configPath, reloadSafely)
+  process.on('SIGHUP', reloadSafely)
+
+  await untilSignalled(nodeLog)
+  watcher.close()
+  registry.stop()
+  await gateway.stop(grace)
+  await store.close()
+  await Promise.all([transport.close(), passwords.close()])
+  log('info', 'stopped', {})
+  nodeLog.flush()
+  process.exit(0)
+}
+
+const loadOrRefuse = async (path: string): Promise<Config> => {
+  const { config, problems } = await loadConfig(path)
+  for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`)
+  if (!config) throw new Error(`${path} cannot be used; nothing was started`)
+  return config
+}
+
+const list = (problems: readonly Problem[]): string => problems.map(formatProblem).join(' | ')
+
+/** What must not turn up in a log line: provider keys and the database's token. */
+const secretsOf = (config: Config): string[] =>
+  [...config.providers.values()]
+    .map(({ apikey }) => apikey)
+    .concat(config.database.authToken ?? '')
+    .filter((secret) => secret.length >= 8)
+
+/** Runs `work` again after the present run if it is asked for in the meantime; two reloads never mix. */
+const oneAtATime = (work: () => Promise<void>, failed: (error: unknown) => void): (() => void) => {
+  let running = false
+  let again = false
+  const start = async (): Promise<void> => {
+    if (running) {
+      again = true
+      return
+    }
+    running = true
+    do {
+      again = false
+      await work().catch(failed)
+    } while (again)
+    running = false
+  }
+  return () => void start()
+}
+
+/** Resolves at the first SIGTERM or SIGINT; the second one ends the process on the spot. */
+const untilSignalled = ({ log, flush }: NodeLog): Promise<void> =>
+  new Promise((resolve) => {
+    let asked = false
+    const stop = (signal: string): void => {
+      if (asked) {
+        flush()
+        process.exit(1)
+      }
+      asked = true
+      log('info', 'stopping', { signal })
+      resolve()
+    }
+    process.on('SIGTERM', stop)
+    process.on('SIGINT', stop)
+    // Half-dead is worse than dead: the supervisor starts it anew, and the ledger's journal keeps the rows.
+    process.on('uncaughtException', (error) => {
+      log('error', 'crash', { reason: error.stack ?? String(error) })
+      flush()
+      process.exit(1)
+    })
+  })

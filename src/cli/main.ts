@@ -1,0 +1,48 @@
+import { Command, CommanderError } from 'commander'
+import { banCommand } from './ban.ts'
+import { caddyCommand } from './caddy.ts'
+import { checkCommand } from './check.ts'
+import { initCommand } from './init.ts'
+import { modelsCommand } from './models.ts'
+import { upCommand } from './up.ts'
+import { usageCommand } from './usage.ts'
+import { userCommand } from './user.ts'
+import { verifyCommand } from './verify.ts'
+import { version } from './version.ts'
+
+const program = new Command('postern')
+  .description('One address for your own models: private by tailnet identity, public by password.')
+  .version(version)
+  .showHelpAfterError('(postern --help shows what there is)')
+  .exitOverride()
+
+for (const command of [
+  upCommand(),
+  initCommand(),
+  checkCommand(),
+  verifyCommand(),
+  userCommand(),
+  banCommand(),
+  usageCommand(),
+  modelsCommand(),
+  caddyCommand(),
+]) {
+  program.addCommand(command)
+}
+
+try {
+  for (const command of everyCommand(program)) command.exitOverride()
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // commander has said what is wrong; wrong usage is 2, help and version are 0.
+    process.exitCode = error.exitCode === 0 ? 0 : 2
+  } else {
+    process.stderr.write(`postern: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.exitCode = 1
+  }
+}
+
+function everyCommand(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(everyCommand)]
+}
