@@ -1,0 +1,63 @@
+import type { ListenerConfig } from '../../config/config.ts'
+import type { Bindings, UpgradeTarget } from '../../http/env.ts'
+import { inspectFraming } from '../../http/framing.ts'
+
+/** Cloudflare's edge is the one way in. What it says of the client is taken from its own header, never from a proxy's. */
+const listener: ListenerConfig = {
+  name: 'workers',
+  bind: { kind: 'tcp', host: '', port: 443 },
+  identity: 'none',
+  trustedProxies: [],
+}
+
+/** What the app is told of a request, and the request with its path in the one canonical spelling. */
+export const adapt = (request: Request): { request: Request; bindings: Bindings } => {
+  const written = targetOf(request.url)
+  const framing = inspectFraming({
+    method: request.method,
+    target: written,
+    // The edge has read and framed the message, whichever version it came in.
+    httpVersion: '1.1',
+    rawHeaders: [...request.headers].flat(),
+  })
+  const bindings: Bindings = {
+    listener,
+    // The edge overwrites this header; there is no socket to ask (identity.md, row "Workers").
+    peer: request.headers.get('cf-connecting-ip') ?? '',
+    framing,
+    ...(isWebSocket(request) && { upgrade: join }),
+  }
+  const target = framing.target ? framing.target.path + framing.target.search : '/'
+  return { request: target === written ? request : withTarget(request, target), bindings }
+}
+
+/** As it was written, for `URL` would repair what must be refused. */
+const targetOf = (url: string): string => {
+  const start = url.indexOf('/', url.indexOf('://') + 3)
+  return start < 0 ? '/' : url.slice(start)
+}
+
+const withTarget = (request: Request, target: string): Request =>
+  new Request(new URL(request.url).origin + target, request)
+
+const isWebSocket = ({ method, headers }: Request): boolean =>
+  method === 'GET' && headers.get('upgrade')?.toLowerCase() === 'websocket'
+
+/** The runtime makes the handshake anew, on both sides. */
+const handshake =
+  /^(?:connection|host|content-length|sec-websocket-(?:key|version|accept|extensions))$/
+
+/** Joins the client's WebSocket to the server's; the runtime passes the messages on. */
+const join = async ({ origin, path, headers }: UpgradeTarget): Promise<Response> => {
+  const kept = headers.filter(([name]) => !handshake.test(name)) as [string, string][]
+  const answer = await fetch(origin + path, { headers: kept, redirect: 'manual' })
+  const { status, webSocket } = answer
+  // A response of `fetch` is immutable, and the app adds headers to every answer.
+  if (!webSocket) return new Response(answer.body, answer)
+  const protocol = answer.headers.get('sec-websocket-protocol')
+  return new Response(null, {
+    status,
+    webSocket,
+    headers: protocol === null ? {} : { 'sec-websocket-protocol': protocol },
+  })
+}

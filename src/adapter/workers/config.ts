@@ -1,0 +1,63 @@
+import type { Config } from '../../config/config.ts'
+import { parseConfig } from '../../config/parse.ts'
+import { formatProblem } from '../../config/problem.ts'
+
+/** Variables and secrets of the Worker. `POSTERN_CONFIG` is the configuration; the others are what it refers to. */
+export type WorkerEnv = Readonly<Record<string, unknown>>
+
+/** The configuration cannot be used. The message names every problem and holds no secret: it is for the log. */
+export class ConfigError extends Error {
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'))
+    this.name = 'ConfigError'
+  }
+}
+
+const variable = 'POSTERN_CONFIG'
+
+/**
+ * Reads the configuration from the Worker's variables, and refuses what no Worker can do.
+ * @throws ConfigError
+ */
+export const readConfig = (env: WorkerEnv): Config => {
+  const text = env[variable]
+  if (typeof text !== 'string') {
+    throw new ConfigError([
+      `${variable} is not set: put the text of your postern.hujson there, with "wrangler secret put ${variable}"`,
+    ])
+  }
+  const { config, problems } = parseConfig(text, {
+    file: variable,
+    env: (name) => (typeof env[name] === 'string' ? env[name] : undefined),
+    // There are no files.
+    readFile: () => undefined,
+  })
+  if (!config) throw new ConfigError(problems.map(formatProblem))
+  const impossible = limitsOf(config)
+  if (impossible.length > 0) throw new ConfigError(impossible)
+  return config
+}
+
+/** What the configuration asks for and a Worker has not: refused, for a key without effect would be believed. */
+const limitsOf = ({ database, listeners, front, grants }: Config): string[] => {
+  const problems: string[] = []
+  if (database.url.startsWith('file:')) {
+    problems.push('database.url: a Worker has no files; name a libSQL server, "libsql://…"')
+  }
+  if (listeners.length !== 1 || !isDefault(listeners[0])) {
+    problems.push('listeners: a Worker opens no sockets; remove the key')
+  }
+  if (front !== 'none') {
+    problems.push('front: Cloudflare stands in front of a Worker; remove the key')
+  }
+  if (grants.some(({ src }) => src.includes('(loopback)'))) {
+    problems.push('grants: "(loopback)" is nobody on a Worker; name users or groups')
+  }
+  return problems
+}
+
+const isDefault = (listener: Config['listeners'][number] | undefined): boolean =>
+  listener?.bind.kind === 'tcp' &&
+  listener.bind.host === '127.0.0.1' &&
+  listener.bind.port === 8787 &&
+  listener.trustedProxies.length === 0

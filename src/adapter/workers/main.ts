@@ -1,0 +1,50 @@
+import { waitUntil } from 'cloudflare:workers'
+import { adapt } from './bindings.ts'
+import { ConfigError, type WorkerEnv } from './config.ts'
+import { type Gateway, startGateway } from './gateway.ts'
+import { createLog } from './platform.ts'
+
+/** One gateway per isolate, made by its first request: before it, the runtime gives no network and no randomness. */
+let gateway: Promise<Gateway> | undefined
+
+const gatewayFor = (env: WorkerEnv): Promise<Gateway> => {
+  const starting = gateway ?? startGateway(env)
+  gateway = starting
+  // Others wait for the same start: it must not stop when the first client leaves.
+  waitUntil(
+    starting.catch(() => {
+      gateway = undefined
+    }),
+  )
+  return starting
+}
+
+const serve = async (request: Request, env: WorkerEnv): Promise<Response> => {
+  try {
+    const { fetch } = await gatewayFor(env)
+    const adapted = adapt(request)
+    return await fetch(adapted.request, adapted.bindings)
+  } catch (error) {
+    return broken(error)
+  }
+}
+
+/** The gateway could not be made: nothing of it, not even its error handling, is there to answer. */
+const broken = (error: unknown): Response => {
+  const misconfigured = error instanceof ConfigError
+  createLog('error')('error', misconfigured ? 'config' : 'start', { reason: String(error) })
+  const message = misconfigured
+    ? 'The gateway is not configured; its log says what is wrong.'
+    : 'The gateway failed; its log has the cause.'
+  const body = { error: { message, type: 'api_error', code: 'internal_error', param: null } }
+  return Response.json(body, { status: 500 })
+}
+
+export default {
+  fetch: (request: Request, env: WorkerEnv): Promise<Response> => {
+    const answer = serve(request, env)
+    // A client that leaves before there is an answer must not take its ledger row with it.
+    waitUntil(answer)
+    return answer
+  },
+}

@@ -1,0 +1,87 @@
+import { waitUntil } from 'cloudflare:workers'
+import bcrypt from 'bcryptjs'
+import type { Config } from '../../config/config.ts'
+import {
+  type Log,
+  type LogLevel,
+  type PasswordVerifier,
+  type Platform,
+  VerifierBusy,
+} from '../../platform.ts'
+import { withDemo } from '../../upstream/demo.ts'
+import { newId } from './ids.ts'
+import { createStore } from './store.ts'
+import { send } from './transport.ts'
+
+/**
+ * What Cloudflare Workers supply. One per isolate: made while a request is served, because the runtime gives neither
+ * randomness nor the network before the first one.
+ */
+export const createPlatform = (config: Config): Platform => {
+  const log = createLog(config.log.level)
+  const keepAlive: Platform['waitUntil'] = (work) =>
+    waitUntil(work.catch((error: unknown) => log('error', 'background', { reason: String(error) })))
+  return {
+    clock: { now: () => Date.now(), elapsed: () => performance.now() },
+    newId,
+    send: withDemo(send),
+    passwords: createVerifier(keepAlive),
+    fingerprint: createFingerprint(),
+    store: createStore(config.database, { log, waitUntil: keepAlive }),
+    log,
+    waitUntil: keepAlive,
+  }
+}
+
+const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
+
+/** Longer values are cut: what a client sent must not fill the log. */
+const maxLogValue = 512
+
+/** One JSON line each, for `wrangler tail` and Workers Logs. */
+export const createLog = (threshold: LogLevel): Log => {
+  const least = levels.indexOf(threshold)
+  return (level, evt, { ip, ...fields } = {}) => {
+    if (levels.indexOf(level) < least) return
+    const line = { ts: new Date().toISOString(), ...(ip && { ip }), evt, level, ...fields }
+    console.log(
+      JSON.stringify(line, (_, value: unknown) =>
+        typeof value === 'string' ? value.slice(0, maxLogValue) : value,
+      ),
+    )
+  }
+}
+
+/** The isolate is one thread, and its clock stands still while it computes: more at once would only wait longer. */
+const maxChecks = 4
+
+/**
+ * bcrypt in the isolate itself. The runtime has no threads to move it to, so its cost is CPU time of the request:
+ * docs/workers.md has the limits.
+ */
+const createVerifier = (keepAlive: Platform['waitUntil']): PasswordVerifier => {
+  let running = 0
+  return {
+    verify: async (password, hash, signal) => {
+      signal?.throwIfAborted()
+      if (running >= maxChecks) throw new VerifierBusy()
+      running += 1
+      const check = bcrypt.compare(password, hash).finally(() => {
+        running -= 1
+      })
+      // Another request may wait for the same check; it must not stop when this one's client leaves.
+      keepAlive(check)
+      return check
+    },
+  }
+}
+
+/** HMAC-SHA-256 under a key that is made in this isolate, cannot be exported and dies with it. */
+const createFingerprint = (): Platform['fingerprint'] => {
+  const algorithm = { name: 'HMAC', hash: 'SHA-256' }
+  const key = crypto.subtle.generateKey(algorithm, false, ['sign']) as Promise<CryptoKey>
+  return async (secret) => {
+    const digest = await crypto.subtle.sign('HMAC', await key, new TextEncoder().encode(secret))
+    return btoa(String.fromCharCode(...new Uint8Array(digest)))
+  }
+}

@@ -1,0 +1,98 @@
+import { createClient } from '@libsql/client/web'
+import { drizzle } from 'drizzle-orm/libsql/web'
+import type { DatabaseConfig } from '../../config/config.ts'
+import type { Log, Platform, Store } from '../../platform.ts'
+import { insertAuthFailures } from '../../store/auth-failures.ts'
+import { selectBans, upsertBan } from '../../store/bans.ts'
+import { type Migration, migrate } from '../../store/migrate.ts'
+import ledger from '../../store/migrations/0001-ledger.sql'
+import type { Database } from '../../store/schema.ts'
+import { insertUsage } from '../../store/usage.ts'
+
+/** In the order of the folder; test/runtime/workers.test.ts holds the list against it. */
+const migrations: readonly Migration[] = [{ name: '0001-ledger.sql', sql: ledger }]
+
+export interface StoreOptions {
+  readonly log: Log
+  readonly waitUntil: Platform['waitUntil']
+}
+
+/**
+ * The ledger in a libSQL server over HTTP. A row is acknowledged when the server has it; each is written by its own
+ * request, since an isolate has no moment of its own in which it could write what it collected.
+ */
+export const createStore = (config: DatabaseConfig, options: StoreOptions): Store => {
+  const { url, authToken } = config
+  const client = createClient({ url, ...(authToken !== undefined && { authToken }) })
+  const database = drizzle(client) as unknown as Database
+  const prepared = createPreparation(database, options)
+  let healthy = true
+  const attempt = async <Result>(
+    act: (database: Database) => PromiseLike<Result>,
+  ): Promise<Result> => {
+    try {
+      await prepared()
+      const result = await persist(() => act(database))
+      healthy = true
+      return result
+    } catch (error) {
+      healthy = false
+      throw error
+    }
+  }
+  return {
+    recordUsage: async (row) => void (await attempt((db) => insertUsage(db, [row]))),
+    recordAuthFailure: async (row) => void (await attempt((db) => insertAuthFailures(db, [row]))),
+    saveBan: async (ban) => void (await attempt((db) => upsertBan(db, ban))),
+    loadBans: () => attempt((db) => selectBans(db, Date.now())),
+    // Nobody could tell us: an isolate sees changes when it starts.
+    onBansChanged: () => {},
+    healthy: () => healthy,
+  }
+}
+
+/** Brings the tables up to date once per isolate. What failed is tried again by the next write. */
+const createPreparation = (
+  database: Database,
+  { log, waitUntil }: StoreOptions,
+): (() => Promise<void>) => {
+  let running: Promise<void> | undefined
+  return () => {
+    if (running) return running
+    const attempt = persist(() => migrate(database, migrations))
+    running = attempt
+    waitUntil(
+      attempt.catch((error: unknown) => {
+        running = undefined
+        log('error', 'database.migration_failed', { reason: String(error) })
+      }),
+    )
+    return attempt
+  }
+}
+
+/** ms before each further try: within the 30 s that the runtime grants after an answer. */
+const pauses = [100, 400, 1600, 6400]
+
+/** A server that is being written to by someone else says so, and is asked again a little later. */
+const persist = async <Result>(act: () => PromiseLike<Result>): Promise<Result> => {
+  for (const pause of pauses) {
+    try {
+      return await act()
+    } catch (error) {
+      if (!passes(error)) throw error
+      await new Promise((resolve) => setTimeout(resolve, pause))
+    }
+  }
+  return act()
+}
+
+/** Failures that time heals: a locked database, a full transaction queue, a server that does not answer. */
+const passes = (error: unknown): boolean =>
+  /SQLITE_BUSY|SQLITE_LOCKED|TRANSACTION_BUSY|HTTP status (429|5\d\d)|Network connection lost/.test(
+    describe(error),
+  )
+
+/** drizzle wraps what the client says. */
+const describe = (error: unknown): string =>
+  error instanceof Error ? `${error.message} ${describe(error.cause)}` : String(error)
