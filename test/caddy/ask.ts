@@ -27,7 +27,8 @@ export interface Answer {
   readonly body: string
 }
 
-const open = (door: Door, path: string, { method = 'GET', headers = [], host }: Ask) => {
+/** A request whose head is not sent yet. */
+export const open = (door: Door, path: string, { method = 'GET', headers = [], host }: Ask) => {
   const lines: string[] = ['Host', host ?? door.host ?? `127.0.0.1:${door.port}`, ...headers.flat()]
   const options: RequestOptions = {
     ...(door.socketPath === undefined
