@@ -48,19 +48,18 @@ function validate(value: Json, lookup: Lookup, findings: Finding[]): ConfigFile 
   findings.push(...unresolved)
   for (;;) {
     const parsed = configSchema.safeParse(rest.value)
-    const known = [...findings]
-    const note = (finding: Finding) => {
-      const path = rest.original(finding.path)
-      if (!known.some((it) => isWithin(it.path, path))) findings.push({ ...finding, path })
-      return path
-    }
+    const found = parsed.success
+      ? check(parsed.data, root)
+      : parsed.error.issues.flatMap((issue) => findingsOf(issue, rest.value))
+    const placed = found.map((finding) => ({ ...finding, path: rest.original(finding.path) }))
     if (parsed.success) {
-      check(parsed.data, root).map(note)
+      findings.push(...placed)
       return parsed.data
     }
-    const paths = parsed.error.issues.flatMap((issue) => findingsOf(issue, rest.value)).map(note)
-    if (paths.some((path) => path.length === 0)) return undefined
-    for (const path of paths) rest.remove(path)
+    const known = [...findings]
+    findings.push(...placed.filter(({ path }) => !known.some((it) => isWithin(it.path, path))))
+    if (placed.some(({ path }) => path.length === 0)) return undefined
+    for (const { path } of placed) rest.remove(path)
   }
 }
 

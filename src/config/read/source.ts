@@ -68,16 +68,20 @@ function tooDeep(text: string): Finding | undefined {
   return undefined
 }
 
-/** Recovery makes one slip into many errors: the first on each line is the true one. */
+/** Recovery makes one slip into several errors: what it leads to is left out, and the rest of its line. */
 function syntaxFindings(errors: readonly ParseError[], text: string): Finding[] {
   const lines = new Set<number>()
-  return errors
-    .filter(({ offset }) => {
-      const { line } = position(text, offset)
-      return !lines.has(line) && lines.add(line)
-    })
-    .map(({ error: code, offset }) => ({ ...syntaxError(code), offset }))
+  return errors.flatMap(({ error: code, offset }, index) => {
+    const { line } = position(text, offset)
+    const isEcho = index > 0 && ECHOES.has(printParseErrorCode(code))
+    if (isEcho || lines.has(line)) return []
+    lines.add(line)
+    return [{ ...syntaxError(code), offset }]
+  })
 }
+
+/** What the parser misses after it has skipped something. */
+const ECHOES = new Set(['ValueExpected', 'PropertyNameExpected'])
 
 const SYNTAX: { readonly [code: string]: readonly [message: string, remedy: string] } = {
   InvalidSymbol: ['this is not JSON', 'Put keys and text in double quotes; comments start with //'],
