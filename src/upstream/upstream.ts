@@ -71,7 +71,8 @@ export interface UpstreamCall {
 }
 
 /**
- * Starts one exchange. Follows no redirects, sets no time limit, retries nothing, decompresses nothing.
+ * Starts one exchange. Follows no redirects, sets no time limit, decompresses nothing, and repeats nothing but a GET
+ * whose connection was lost before a byte of the answer.
  * The sink may be called before this returns.
  */
 export type Send = (request: UpstreamRequest, sink: UpstreamSink) => UpstreamCall

@@ -45,13 +45,16 @@ export function createTransport(): Transport {
   }
   return {
     send: (request, sink) => {
-      const exchange = new Exchange(sink)
-      try {
-        poolOf(request.origin).dispatch(toDispatch(request), exchange)
-      } catch (error) {
-        // undici checks origin, path and header syntax before anything is sent.
-        exchange.onResponseError(undefined, error)
+      const exchange = new Exchange(sink, repeatable(request) ? () => dispatch() : undefined)
+      const dispatch = () => {
+        try {
+          poolOf(request.origin).dispatch(toDispatch(request), exchange)
+        } catch (error) {
+          // undici checks origin, path and header syntax before anything is sent.
+          exchange.onResponseError(undefined, error)
+        }
       }
+      dispatch()
       return exchange
     },
     close: async () => {
@@ -72,15 +75,25 @@ function toDispatch({ path, method, headers, body }: UpstreamRequest): Dispatche
   }
 }
 
+/**
+ * May this be sent again when the connection closed before a byte of the answer? It may have been an idle one, closed
+ * by the other side just as we wrote (hazards 190). Never a POST: the model may be at work on it (RFC 9110 9.2.2).
+ */
+const repeatable = ({ method, body }: UpstreamRequest): boolean =>
+  body === null && (method === 'GET' || method === 'HEAD')
+
 /** One exchange: undici's handler on one side, the call handle on the other. */
 class Exchange implements UpstreamCall, Dispatcher.DispatchHandler {
   readonly #sink: UpstreamSink
   #controller: Dispatcher.DispatchController | undefined
   #paused: boolean = false
   #over: boolean = false
+  /** Sends the request once more; gone when that was done, or is no longer allowed. */
+  #again: (() => void) | undefined
 
-  constructor(sink: UpstreamSink) {
+  constructor(sink: UpstreamSink, again: (() => void) | undefined) {
     this.#sink = sink
+    this.#again = again
   }
 
   pause(): void {
@@ -109,6 +122,7 @@ class Exchange implements UpstreamCall, Dispatcher.DispatchHandler {
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     // 1xx: the answer itself is still to come.
     if (this.#over || status < 200) return
+    this.#again = undefined
     this.#sink.head(status, headerPairs(controller.rawHeaders as Buffer[]))
   }
 
@@ -124,11 +138,24 @@ class Exchange implements UpstreamCall, Dispatcher.DispatchHandler {
 
   onResponseError(_controller: unknown, cause: unknown): void {
     if (this.#over) return
+    const again = this.#again
+    if (again && this.#controller && isLostConnection(cause)) {
+      this.#again = undefined
+      this.#controller = undefined
+      again()
+      return
+    }
     this.#over = true
     const message = cause instanceof Error ? cause.message : String(cause)
     this.#sink.error(new UpstreamError(this.#controller ? 'broken' : 'connect', message, { cause }))
   }
 }
+
+const isLostConnection = (error: unknown): boolean =>
+  error instanceof errors.SocketError ||
+  (error instanceof Error && 'code' in error && lostCodes.has(error.code))
+
+const lostCodes: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE'])
 
 function headerPairs(raw: readonly Buffer[]): [name: string, value: string][] {
   const pairs: [string, string][] = []

@@ -1,0 +1,19 @@
+/** A certificate for localhost that no authority signed, for tests of what must not be trusted. Valid until 2126. */
+export const selfSigned = {
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBljCCATugAwIBAgIUTHsdANuEdp+bZlBrO2RaV1jnIjUwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTExMjEwMFoYDzIxMjYxMDI4
+MTEyMTAwWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAS/kD3zK38XUzwsKsB8QKJJq9CMEqeCw5iByriLE/CpK1VgZmmSg9UT
+wi6dTNMYElBkJ4JwR7jBNIy0Jt8ypC7eo2kwZzAdBgNVHQ4EFgQUoXD7ODeIqGRs
+cO/ieqtfdq9/BvYwHwYDVR0jBBgwFoAUoXD7ODeIqGRscO/ieqtfdq9/BvYwDwYD
+VR0TAQH/BAUwAwEB/zAUBgNVHREEDTALgglsb2NhbGhvc3QwCgYIKoZIzj0EAwID
+SQAwRgIhAJ9Ch9EFyjirQkY5qMpczBIIUSZhMTcO1N632gXvHrIkAiEAhoASRSmA
+EL9F217P0brf45FbcqkUWb+U4EZfk1YUq7o=
+-----END CERTIFICATE-----`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgBxtcQmOZUxYmsgDM
+ffjXMBrh1uRTjZwqkaTd+kjLeamhRANCAAS/kD3zK38XUzwsKsB8QKJJq9CMEqeC
+w5iByriLE/CpK1VgZmmSg9UTwi6dTNMYElBkJ4JwR7jBNIy0Jt8ypC7e
+-----END PRIVATE KEY-----`,
+}
