@@ -33,8 +33,9 @@ export const authFailures = (options: AuthFailuresOptions): MiddlewareHandler<En
   const shutOut = async (client: Client): Promise<void> => {
     if (!client.unbannable) {
       // Guesses that were under way when the ban came are part of what it is for.
-      if (bans.find(client) !== undefined) return
-      failures.forget(client)
+      const banned = () => bans.find(client) !== undefined
+      if (banned()) return
+      failures.forget(client, banned)
       return bans.impose(client, config)
     }
     if (warned) return

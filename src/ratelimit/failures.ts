@@ -16,8 +16,11 @@ export interface Failures {
   count(client: Client, config: AuthFailuresConfig): void
   /** Have there been `max` failures within `window`? */
   reached(client: Client, config: AuthFailuresConfig): boolean
-  /** After a ban, which starts the count anew. */
-  forget(client: Client): void
+  /**
+   * After a ban, which starts the count anew. Requests that had passed the ban check before are on their way to
+   * `admit`: they are refused there for as long as the ban is in force.
+   */
+  forget(client: Client, banned: () => boolean): void
 }
 
 export type Reservation =
@@ -28,6 +31,7 @@ interface Entry {
   /** `clock.elapsed()` of the latest failures, oldest first, at most `max`. */
   readonly times: number[]
   pending: number
+  banned: () => boolean
 }
 
 /** With the default `max` about 6 MB when full. */
@@ -42,7 +46,7 @@ export const createFailures = ({ clock }: { readonly clock: Clock }): Failures =
   const entryOf = (client: Client): Entry => {
     const known = entries.get(client.key)
     if (known !== undefined) return known
-    const entry: Entry = { times: [], pending: 0 }
+    const entry: Entry = { times: [], pending: 0, banned: () => false }
     entries.set(client.key, entry)
     return entry
   }
@@ -61,7 +65,7 @@ export const createFailures = ({ clock }: { readonly clock: Clock }): Failures =
   return {
     admit: (client, config) => {
       const entry = entryOf(client)
-      if (entry.pending >= slots(client, recent(entry, config), config)) {
+      if (entry.banned() || entry.pending >= slots(client, recent(entry, config), config)) {
         return { admitted: false, retryAfter: pendingRetryAfter }
       }
       entry.pending += 1
@@ -75,8 +79,10 @@ export const createFailures = ({ clock }: { readonly clock: Clock }): Failures =
     },
     count: (client, config) => add(entryOf(client), config),
     reached: (client, config) => recent(entryOf(client), config) >= config.max,
-    forget: (client) => {
-      entryOf(client).times.length = 0
+    forget: (client, banned) => {
+      const entry = entryOf(client)
+      entry.times.length = 0
+      entry.banned = banned
     },
   }
 }

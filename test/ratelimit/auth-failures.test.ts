@@ -1,0 +1,259 @@
+import { describe, expect, it } from 'vitest'
+import { openLock } from '../support/lock.ts'
+
+const users = { alice: 'right', bob: 'other' }
+const times = <T>(n: number, make: (i: number) => T): T[] =>
+  Array.from({ length: n }, (_, i) => make(i))
+
+describe('wrong guesses', () => {
+  it('shut the address out exactly at the limit, and no sooner', async () => {
+    const lock = openLock({ users })
+    for (let i = 0; i < 5; i += 1) {
+      expect((await lock.login('alice', `guess ${i}`)).status).toBe(401)
+      expect(lock.store.bans).toHaveLength(i === 4 ? 1 : 0)
+    }
+    expect((await lock.login('alice', 'guess 5')).status).toBe(429)
+    expect(lock.verifier.asked).toHaveLength(5)
+    expect(lock.store.bans).toEqual([
+      {
+        address: '203.0.113.7',
+        cause: 'auth_failures',
+        level: 1,
+        startedAt: lock.clock.now(),
+        until: lock.clock.now() + 900_000,
+        note: '5 wrong credentials within 600 s',
+      },
+    ])
+    expect(lock.logged('auth.ban')).toHaveLength(1)
+  })
+
+  it('count only within the window', async () => {
+    const lock = openLock({ users })
+    for (let i = 0; i < 4; i += 1) await lock.login('alice', `guess ${i}`)
+    lock.clock.advance(600_000)
+    for (let i = 4; i < 8; i += 1) {
+      expect((await lock.login('alice', `guess ${i}`)).status).toBe(401)
+    }
+    expect(lock.store.bans).toEqual([])
+    lock.clock.advance(599_999)
+    await lock.login('alice', 'guess 8')
+    expect(lock.store.bans).toHaveLength(1)
+  })
+
+  it('are not taken back by a success, or an account would buy guesses at the others', async () => {
+    const lock = openLock({ users })
+    for (let i = 0; i < 4; i += 1) await lock.login('alice', `guess ${i}`)
+    expect((await lock.login('bob', 'other')).status).toBe(200)
+    expect(lock.store.bans).toEqual([])
+    await lock.login('alice', 'guess 4')
+    expect(lock.store.bans).toHaveLength(1)
+  })
+
+  it('outlive a reload', async () => {
+    const lock = openLock({ users })
+    for (let i = 0; i < 4; i += 1) await lock.login('alice', `guess ${i}`)
+    lock.reload({})
+    await lock.login('alice', 'guess 4')
+    expect(lock.store.bans).toHaveLength(1)
+    lock.reload({})
+    expect((await lock.login('alice', 'right')).status).toBe(429)
+  })
+
+  it('count against the socket peer, whatever addresses the client claims', async () => {
+    const lock = openLock({ users })
+    const statuses = []
+    for (let i = 0; i < 50; i += 1) {
+      const headers = {
+        'x-forwarded-for': `1.2.3.${i}`,
+        'x-real-ip': `1.2.3.${i}`,
+        'cf-connecting-ip': `1.2.3.${i}`,
+        'true-client-ip': `1.2.3.${i}`,
+        'x-client-ip': `1.2.3.${i}`,
+        forwarded: `for=1.2.3.${i}`,
+      }
+      statuses.push((await lock.login('alice', `guess ${i}`, { headers })).status)
+    }
+    expect(statuses).toEqual([...Array(5).fill(401), ...Array(45).fill(429)])
+    expect(lock.store.bans.map(({ address }) => address)).toEqual(['203.0.113.7'])
+  })
+
+  it('count against the /64 of an IPv6 client behind a trusted proxy', async () => {
+    const lock = openLock({ users, trustedProxies: ['unix'] })
+    const statuses = []
+    for (let i = 0; i < 1000; i += 1) {
+      const headers = { 'x-forwarded-for': `2001:db8:1:2:${i.toString(16)}::1` }
+      statuses.push((await lock.login('alice', `guess ${i}`, { peer: 'unix', headers })).status)
+    }
+    expect(statuses.filter((status) => status === 401)).toHaveLength(5)
+    expect(lock.verifier.asked).toHaveLength(5)
+    expect(lock.store.bans.map(({ address }) => address)).toEqual(['2001:db8:1:2::/64'])
+  })
+
+  it('at one name from many addresses do not keep its owner out', async () => {
+    const lock = openLock({ users })
+    for (let i = 0; i < 1000; i += 1) {
+      await lock.login('alice', `guess ${i}`, { peer: `198.51.${i % 250}.${i % 100}` })
+    }
+    expect((await lock.login('alice', 'right')).status).toBe(200)
+  })
+
+  it('sent at once are checked no more often than the limit', async () => {
+    const lock = openLock({ users })
+    lock.verifier.hold()
+    const answers = Promise.all(times(100, (i) => lock.login('alice', `guess ${i}`)))
+    await turn()
+    expect(lock.verifier.held).toBe(5)
+    lock.verifier.release()
+    const statuses = (await answers).map(({ status }) => status)
+    expect(statuses.filter((status) => status === 401)).toHaveLength(5)
+    expect(statuses.filter((status) => status === 429)).toHaveLength(95)
+    expect(lock.verifier.asked).toHaveLength(5)
+    expect(lock.store.bans).toHaveLength(1)
+    expect(lock.store.bans[0]?.level).toBe(1)
+  })
+
+  it('sent one after the other into the checks of others are checked no more often', async () => {
+    const lock = openLock({ users })
+    const answers = times(100, async (i) => {
+      for (let turns = 0; turns < i; turns += 1) await Promise.resolve()
+      return lock.login('alice', `guess ${i}`)
+    })
+    await Promise.all(answers)
+    expect(lock.verifier.asked).toHaveLength(5)
+  })
+
+  it('with keys are counted alike, and those sent at once ban once', async () => {
+    const lock = openLock({ users })
+    const guesses = times(100, (i) => lock.knock({ headers: { 'x-api-key': `sk-${i}` } }))
+    await Promise.all(guesses)
+    expect(lock.store.bans.map(({ level }) => level)).toEqual([1])
+    expect((await lock.login('alice', 'right')).status).toBe(429)
+  })
+
+  it('that wait for the same check count each', async () => {
+    const lock = openLock({ users })
+    lock.verifier.hold()
+    const answers = Promise.all(times(5, () => lock.login('alice', 'wrong')))
+    await turn()
+    lock.verifier.release()
+    await answers
+    expect(lock.verifier.asked).toHaveLength(1)
+    expect(lock.store.bans).toHaveLength(1)
+  })
+})
+
+describe('what is no guess', () => {
+  it.each([
+    ['no credential', {}],
+    ['a malformed one', { headers: { authorization: 'Basic %%%%' } }],
+    ['an unknown scheme', { headers: { authorization: 'Negotiate x' } }],
+    ['one too long', { headers: { 'x-api-key': 'k'.repeat(9000) } }],
+    ['two that disagree', { headers: { 'x-api-key': 'a', 'api-key': 'b' } }],
+  ])('is never counted: %s', async (_what, knock) => {
+    const lock = openLock({ users })
+    for (let i = 0; i < 20; i += 1) {
+      expect((await lock.knock(knock)).status).toBeOneOf([400, 401])
+    }
+    expect(lock.store.bans).toEqual([])
+    expect((await lock.login('alice', 'right')).status).toBe(200)
+  })
+
+  it("is never counted: a provider's own 401", async () => {
+    const lock = openLock({ users })
+    for (let i = 0; i < 20; i += 1) {
+      expect((await lock.login('alice', 'right', { path: '/v1/upstream' })).status).toBe(401)
+    }
+    expect(lock.store.bans).toEqual([])
+    expect(lock.store.failures).toEqual([])
+    expect(lock.logged('auth.fail')).toEqual([])
+  })
+
+  it('is never counted: a limit that was hit', async () => {
+    const zone = { zone: 'z', match: '/**', per: 'client', events: 1, window: 60_000 } as const
+    const lock = openLock({ users, rateLimits: [zone] })
+    await lock.login('alice', 'right')
+    for (let i = 0; i < 20; i += 1) {
+      expect((await lock.login('alice', `guess ${i}`)).status).toBe(429)
+    }
+    expect(lock.store.bans).toEqual([])
+  })
+})
+
+describe('an address behind which everybody may stand', () => {
+  const peers = [
+    ['loopback', { peer: '127.0.0.1' }],
+    ['a unix socket', { peer: 'unix' }],
+    ['a trusted proxy', { peer: '10.1.1.1' }],
+  ] as const
+
+  it.each(peers)('is never banned: %s', async (_what, from) => {
+    const lock = openLock({ users, trustedProxies: ['10.0.0.0/8'] })
+    for (let i = 0; i < 100; i += 1) {
+      expect((await lock.login('alice', `guess ${i}`, from)).status).toBe(401)
+    }
+    expect(lock.store.bans).toEqual([])
+    expect((await lock.login('alice', 'right', from)).status).toBe(200)
+    expect(lock.logged('auth.unbannable')).toHaveLength(1)
+    expect(lock.logged('auth.unbannable')[0]?.fields.hint).toMatch(/trusted_proxies/)
+  })
+
+  it('gets so many checks at once, and one at a time after the limit', async () => {
+    const lock = openLock({ users })
+    const from = { peer: '127.0.0.1' }
+    const burst = async (n: number) => {
+      lock.verifier.hold()
+      const answers = Promise.all(times(n, (i) => lock.login('alice', `${n} ${i}`, from)))
+      await turn()
+      const held = lock.verifier.held
+      lock.verifier.release()
+      const refused = (await answers).filter(({ status }) => status === 429)
+      for (const answer of refused) expect(answer.headers.get('retry-after')).toBe('1')
+      return { held, refused: refused.length }
+    }
+    expect(await burst(20)).toEqual({ held: 5, refused: 15 })
+    expect(await burst(10)).toEqual({ held: 1, refused: 9 })
+    lock.clock.advance(600_000)
+    expect(await burst(20)).toEqual({ held: 5, refused: 15 })
+  })
+})
+
+describe('the record of refused attempts', () => {
+  it('has who, what, where from and why', async () => {
+    const lock = openLock({ users })
+    await lock.login('alice', 'wrong', { path: '/v1/chat/completions' })
+    expect(lock.store.failures).toEqual([
+      {
+        id: expect.stringMatching(/^id-/),
+        at: lock.clock.now(),
+        clientIp: '203.0.113.7',
+        user: 'alice',
+        reason: 'wrong_password',
+        route: '/v1/chat/completions',
+        requestId: 'id-1',
+      },
+    ])
+    expect(lock.logged('auth.fail')[0]?.fields).toMatchObject({ ip: '203.0.113.7', rid: 'id-1' })
+  })
+
+  it('cuts long names at 64 characters, leaves no half of one, and holds no secret', async () => {
+    const lock = openLock({ users })
+    await lock.login(`${'u'.repeat(63)}😀`, 'hunter2')
+    await lock.knock({ headers: { authorization: 'Bearer sk-secret' } })
+    expect(lock.store.failures[0]?.user).toBe(`${'u'.repeat(63)}\ufffd`)
+    expect(JSON.stringify([lock.store.failures, lock.log])).not.toMatch(/hunter2|sk-secret/)
+  })
+
+  it('is sampled under a flood, and says how much it left out', async () => {
+    const lock = openLock({ users })
+    for (let i = 0; i < 1000; i += 1) await lock.knock()
+    expect(lock.store.failures).toHaveLength(50)
+    lock.clock.advance(1000)
+    await lock.knock()
+    expect(lock.store.failures).toHaveLength(51)
+    expect(lock.logged('auth.fail')).toHaveLength(51)
+    expect(lock.logged('auth.fail').at(-1)?.fields.omitted).toBe(950)
+  })
+})
+
+/** Lets everything happen that waits for nothing but its turn. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
