@@ -1,4 +1,113 @@
+import { readdir } from 'node:fs/promises'
+import { gzipSync } from 'node:zlib'
+import { type Client, createClient } from '@libsql/client'
+import Database from 'libsql'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type LibsqlServer, startLibsqlServer } from '../support/libsql-server.ts'
 import { runtimeSuite } from './suite.ts'
-import { startOnWorkers } from './workers.ts'
+import { type Bundle, bundleWorker, startOnWorkers, startWorker } from './workers.ts'
 
 runtimeSuite('Cloudflare Workers', startOnWorkers)
+
+describe('the Worker', () => {
+  let bundle: Bundle
+  let server: LibsqlServer
+  let client: Client
+  let stop: (() => Promise<void>)[]
+
+  beforeAll(async () => {
+    bundle = await bundleWorker()
+  })
+
+  beforeEach(async () => {
+    server = await startLibsqlServer()
+    client = createClient({ url: server.url })
+    stop = [server.close, async () => client.close()]
+  })
+
+  afterEach(async () => {
+    for (const end of stop.reverse()) await end()
+  })
+
+  const begin = async (env: Record<string, string>) => {
+    const lines: string[] = []
+    const worker = await startWorker({ bundle, env, log: (line) => lines.push(line) })
+    stop.push(() => worker.dispose())
+    const { origin } = await worker.ready
+    return { lines, ask: (path: string, init?: RequestInit) => fetch(origin + path, init) }
+  }
+
+  const configured = (more: object = {}) => ({
+    POSTERN_CONFIG: JSON.stringify({
+      database: { url: server.url },
+      users: {
+        owner: { password: '$2b$04$tkxmauwhlVIeMnO/Oukx1OxQgloLhjxxbVqeEI386CVXAl94WD9AS' },
+      },
+      ...more,
+    }),
+  })
+  const owner = { authorization: 'Bearer owner:owner-password' }
+
+  it('carries every migration', async () => {
+    const files = await readdir(new URL('../../src/store/migrations', import.meta.url))
+    const bundled = Object.keys(bundle).filter((name) => name.endsWith('.sql'))
+    const names = bundled.map((name) => name.replace(/^[0-9a-f]{40}-/, ''))
+    expect(new Set(names)).toEqual(new Set(files))
+  })
+
+  it('fits a deployment with room to spare: 3 MB compressed is what the smallest plan takes', () => {
+    const whole = Object.values(bundle).map(({ contents }) => contents)
+    expect(gzipSync(whole.join('')).length).toBeLessThan(600_000)
+  })
+
+  it('answers 500 without a configuration, and says in the log alone what to do', async () => {
+    const { ask, lines } = await begin({})
+    const response = await ask('/v1/models')
+    expect(response.status).toBe(500)
+    expect(await response.text()).not.toContain('POSTERN_CONFIG')
+    await expect.poll(() => lines.join('\n')).toContain('wrangler secret put POSTERN_CONFIG')
+  })
+
+  it('serves the demo model when no provider is configured, and looks at no port', async () => {
+    const { ask } = await begin(configured())
+    const list = (await (await ask('/v1/models', { headers: owner })).json()) as {
+      data: { id: string }[]
+    }
+    expect(list.data.map(({ id }) => id)).toEqual(['postern/demo'])
+    const answer = await ask('/v1/chat/completions', {
+      method: 'POST',
+      headers: { ...owner, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'postern/demo', messages: [{ role: 'user', content: 'hi' }] }),
+    })
+    expect(await answer.json()).toMatchObject({ object: 'chat.completion' })
+  })
+
+  it('shuts out in a new isolate whom another one has banned', async () => {
+    const banned = { 'cf-connecting-ip': '198.51.100.77' }
+    const first = await begin(configured({ auth_failures: { max: 2 } }))
+    for (const password of ['a', 'b']) {
+      const headers = { ...banned, authorization: `Bearer owner:${password}` }
+      expect((await first.ask('/v1/models', { headers })).status).toBe(401)
+    }
+    await expect
+      .poll(async () => (await client.execute('SELECT address FROM bans')).rows[0]?.address)
+      .toBe('198.51.100.77')
+    const second = await begin(configured())
+    expect((await second.ask('/v1/models', { headers: { ...banned, ...owner } })).status).toBe(429)
+    expect((await second.ask('/v1/models', { headers: owner })).status).toBe(200)
+  })
+
+  it('answers while the database is locked, and writes the row when it is free again', async () => {
+    const { ask } = await begin(configured())
+    expect((await ask('/v1/models', { headers: owner })).status).toBe(200)
+    const rows = async () => (await client.execute('SELECT count(*) AS n FROM usage')).rows[0]?.n
+    await expect.poll(rows).toBe(1)
+    const other = new Database(server.path)
+    other.exec('BEGIN IMMEDIATE')
+    expect((await ask('/v1/models', { headers: owner })).status).toBe(200)
+    expect(await rows()).toBe(1)
+    other.exec('COMMIT')
+    other.close()
+    await expect.poll(rows, { timeout: 5000 }).toBe(2)
+  })
+})

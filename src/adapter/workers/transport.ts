@@ -55,7 +55,7 @@ class Exchange implements UpstreamCall {
     return {
       method,
       headers: headers.filter(([name]) => !setByRuntime.has(name)) as [string, string][],
-      body,
+      body: body as BodyInit | null,
       redirect: 'manual',
       signal: this.#abort.signal,
     }

@@ -12,6 +12,19 @@ export const accessCases = (bench: Bench): void => {
     expect((await ask(bench, '/readyz')).status).toBe(200)
   })
 
+  it('gives every request an id that sorts by time (UUIDv7)', async () => {
+    const ids: string[] = []
+    for (const path of ['/healthz', '/v1/models', '/nowhere']) {
+      ids.push((await ask(bench, path)).headers.get('x-request-id') ?? '')
+    }
+    for (const id of ids) {
+      expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+      expect(
+        Math.abs(Number.parseInt(id.replace('-', '').slice(0, 12), 16) - Date.now()),
+      ).toBeLessThan(60_000)
+    }
+  })
+
   it('refuses requests without credentials in the dialect of the path', async () => {
     const openai = await ask(bench, '/v1/models')
     expect(openai.status).toBe(401)
