@@ -1,0 +1,60 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, it } from 'vitest'
+import { addressSet, clientAddress } from '../../src/http/client-address.ts'
+import type { Client } from '../../src/http/env.ts'
+import { createCredentialCache } from '../../src/identity/credential-cache.ts'
+import { createBans } from '../../src/ratelimit/bans.ts'
+import { createFailures } from '../../src/ratelimit/failures.ts'
+import { createLimiter } from '../../src/ratelimit/limits.ts'
+import { fakeClock } from '../support/clock.ts'
+import { memoryStore } from '../support/store.ts'
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+const heap = (): number => {
+  collect()
+  return process.memoryUsage().heapUsed
+}
+
+const config = { max: 5, window: 600_000, ban: 900_000, maxBan: 86_400_000 }
+const rate = { events: 600, window: 60_000 }
+const template = clientAddress('203.0.113.7', null, addressSet([]))
+const clientOf = (i: number): Client => {
+  const ip = `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`
+  return { ...template, ip, key: ip }
+}
+
+it('a million addresses with as many credentials cost less than 50 MB', {
+  timeout: 60_000,
+}, async () => {
+  const clock = fakeClock()
+  const limiter = createLimiter(clock)
+  const failures = createFailures({ clock })
+  const cache = createCredentialCache({ clock })
+  const before = heap()
+  for (let i = 0; i < 1_000_000; i += 1) {
+    const client = clientOf(i)
+    limiter.take([`api ${client.key}`, `api 10.${i >> 16}`, 'api'], rate)
+    const attempt = failures.admit(client, config)
+    if (attempt.admitted) attempt.settle('wrong')
+    cache.remember(`digest ${i}`, 'hash', i % 2 === 0)
+  }
+  expect(heap() - before).toBeLessThan(50e6)
+  // Nothing above may be collected before it was measured.
+  expect([limiter, failures, cache]).toHaveLength(3)
+})
+
+it('two hundred thousand bans cost less than 50 MB', { timeout: 60_000 }, async () => {
+  const clock = fakeClock()
+  const store = { ...memoryStore(), saveBan: async () => undefined }
+  const bans = createBans({ clock, store, log: () => undefined, waitUntil: () => undefined })
+  await bans.loaded
+  const before = heap()
+  for (let i = 0; i < 200_000; i += 1) {
+    await bans.impose(clientOf(i), config)
+  }
+  expect(heap() - before).toBeLessThan(50e6)
+  expect(bans.find(clientOf(199_999))).toBeDefined()
+  expect(bans.find(clientOf(0))).toBeUndefined()
+})
