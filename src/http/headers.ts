@@ -62,14 +62,19 @@ export const fromUpstream = (headers: HeaderList): Record<string, string> => {
   return kept
 }
 
+/** Carriers of gateway credentials that Open WebUI has no use for. */
+const gatewayOnly = new Set(['x-api-key', 'api-key', 'x-goog-api-key'])
+/** Said again by whoever sends the request on. */
+const setAnew = new Set(['host', 'content-length', 'expect'])
+
 /** Headers for a server of our own side (Open WebUI): everything but hops, identity and our own credentials. */
 export const toFallback = (headers: Headers): [string, string][] => {
   const connection = connectionNames(headers.get('connection'))
   const kept: [string, string][] = []
   for (const [name, value] of headers) {
     if (hopByHop.has(name) || connection.has(name) || isIdentityHeader(name)) continue
-    if (name === 'host' || name === 'content-length' || name === 'expect') continue
-    if (name === 'authorization' && isOurs(value)) continue
+    if (setAnew.has(name)) continue
+    if (gatewayOnly.has(name) || (name === 'authorization' && isOurs(value))) continue
     kept.push([name, value])
   }
   return kept

@@ -44,6 +44,7 @@ const pathProblem = (path: string): string | undefined => {
   if (hidden.test(path))
     return 'Encoded slashes, backslashes, percent signs or control characters are not accepted.'
   if (/(?:^|\/)\.{1,2}(?:\/|$)/.test(path)) return 'Dot segments are not accepted.'
+  if (/%(?![0-9a-f]{2})/i.test(path)) return 'The path holds a broken percent escape.'
   if (!accepted.test(path)) return 'The path holds a character that is not accepted.'
   return undefined
 }

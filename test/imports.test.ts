@@ -1,0 +1,98 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const root = resolve(import.meta.dirname, '..')
+const src = join(root, 'src')
+
+/** Value files of rank 0: shapes that every stage may name, wherever they live. */
+const values = new Set([
+  'platform.ts', // the port itself
+  'identity/caller.ts', // what authentication proves, read by every later stage
+  'identity/failure.ts', // why there is no caller, counted by the limiter
+  'upstream/upstream.ts', // what the proxy sends and the registry knows
+  'usage/row.ts', // what the meter writes and the store keeps
+  'ratelimit/ban.ts', // what the limiter writes and the store keeps
+])
+
+/** Folder → rank, with the reason for it. A folder imports from lower ranks, and from itself. */
+const ranks: Readonly<Record<string, number>> = {
+  http: 1, // HTTP's own vocabulary: knows no stage
+  dialect: 1, // wire formats of models: pure functions over bytes and parsed events
+  store: 1, // queries: take the database, know no request
+  config: 1, // the file: knows no stage
+  tailscale: 1, // shapes of the LocalAPI
+  identity: 2, // stage 5
+  ratelimit: 2, // stages 4, 6, 7
+  policy: 2, // stage 9
+  upstream: 2, // stages 8 and 11
+  proxy: 2, // stages 8 and 12
+  usage: 2, // stage 13
+  quota: 2, // stage 10
+  admin: 2, // JSON API over the stores
+  dashboard: 2, // pages over the admin queries
+  '': 3, // app.ts and state.ts join the stages
+  adapter: 4, // the only code that knows a runtime
+  cli: 4, // the same
+}
+
+/** Imports within one rank that are part of the design. */
+const within = new Set([
+  'dashboard → admin', // pages are made of the admin queries
+  'http → dialect', // errors are written in the dialect of the path
+  'dialect → http', // and dialects refuse bodies with the errors of http
+  'http → config', // a request carries its listener's declaration
+  'cli → adapter', // commands run the Node host
+])
+
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => file.replaceAll('\\', '/'))
+
+const importsOf = (file: string): string[] => {
+  const text = readFileSync(join(src, file), 'utf8')
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] ?? '')
+}
+
+const folderOf = (file: string): string => (file.includes('/') ? (file.split('/')[0] ?? '') : '')
+const rankOf = (file: string): number =>
+  values.has(file) ? 0 : (ranks[folderOf(file)] ?? Number.NaN)
+
+describe('imports', () => {
+  it('knows the rank of every folder', () => {
+    expect(files.filter((file) => Number.isNaN(rankOf(file)))).toEqual([])
+  })
+
+  it('go one way: to lower ranks, or stay in their folder', () => {
+    const wrong: string[] = []
+    for (const file of files) {
+      for (const specifier of importsOf(file)) {
+        if (!specifier.startsWith('.')) continue
+        const target = relative(src, join(src, dirname(file), specifier)).replaceAll('\\', '/')
+        if (target.startsWith('..') || folderOf(target) === folderOf(file)) continue
+        if (rankOf(target) < rankOf(file) || values.has(target)) continue
+        if (within.has(`${folderOf(file)} → ${folderOf(target)}`)) continue
+        wrong.push(`${file} → ${target}`)
+      }
+    }
+    expect(wrong).toEqual([])
+  })
+
+  it('name a runtime only in adapters and commands', () => {
+    const runtime = /^(?:node:|cloudflare:|undici$|@hono\/node-server|sonic-boom$|commander$)/
+    const wrong = files
+      .filter((file) => rankOf(file) < 4)
+      .flatMap((file) => importsOf(file).map((specifier) => `${file} → ${specifier}`))
+      .filter((line) => runtime.test(line.split(' → ')[1] ?? ''))
+    expect(wrong).toEqual([])
+  })
+
+  it('reach no clock, no randomness and no network past the platform', () => {
+    const forbidden =
+      /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bperformance\.now\(|(?<![.\w])fetch\(|crypto\.(?:randomUUID|getRandomValues)/
+    const wrong = files
+      .filter((file) => rankOf(file) < 4)
+      .filter((file) => forbidden.test(readFileSync(join(src, file), 'utf8')))
+    expect(wrong).toEqual([])
+  })
+})

@@ -1,0 +1,174 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { bodyUsage, eventUsage } from '../../src/usage/reader.ts'
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+/** Sends `text` through a reader in the given pieces and returns what came out. */
+const pass = (
+  reader: ReturnType<typeof eventUsage>,
+  text: string,
+  cuts: readonly number[] = [],
+) => {
+  const all = bytes(text)
+  const out: number[] = []
+  let from = 0
+  for (const cut of [...cuts, all.length].sort((a, b) => a - b)) {
+    out.push(...(reader.push(all.slice(from, cut)) ?? []))
+    from = cut
+  }
+  out.push(...(reader.flush() ?? []))
+  return new TextDecoder().decode(Uint8Array.from(out))
+}
+
+const delta = (content: string) => ({ choices: [{ index: 0, delta: { content } }] })
+const openai = (eol: string, usage: object = { prompt_tokens: 7, completion_tokens: 3 }) =>
+  [
+    ': keep-alive',
+    `data: ${JSON.stringify(delta('Grüße 🚪'))}`,
+    `event: x${eol}data: {"choices":${eol}data: [{"delta":{"content":"b"}}]}`,
+    `data:${JSON.stringify(delta('c'))}`,
+    `data: ${JSON.stringify({ choices: [], usage })}`,
+    'data: [DONE]',
+  ]
+    .map((event) => event + eol + eol)
+    .join('')
+
+const withoutUsage = (text: string) =>
+  text.replace(/data: \{"choices":\[\],"usage".*?(?:\r\n|\r|\n){2}/s, '')
+
+describe('eventUsage', () => {
+  it('passes every byte and reads the same counts, however the stream is cut', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom('\n', '\r\n', '\r'),
+        fc.array(fc.nat(400), { maxLength: 12 }),
+        (eol, cuts) => {
+          const text = openai(eol)
+          const reader = eventUsage(false)
+          expect(
+            pass(
+              reader,
+              text,
+              cuts.map((cut) => cut % bytes(text).length),
+            ),
+          ).toBe(text)
+          expect(reader.counts).toEqual({ input: 7, output: 3, cached: 0, reasoning: 0 })
+        },
+      ),
+    )
+  })
+
+  it('takes out the usage frame, and nothing else, when it was not asked for', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom('\n', '\r\n', '\r'),
+        fc.array(fc.nat(400), { maxLength: 12 }),
+        (eol, cuts) => {
+          const text = openai(eol)
+          const reader = eventUsage(true)
+          const out = pass(
+            reader,
+            text,
+            cuts.map((cut) => cut % bytes(text).length),
+          )
+          expect(out).toBe(withoutUsage(text))
+          expect(out).not.toContain('usage')
+          expect(reader.counts?.output).toBe(3)
+        },
+      ),
+    )
+  })
+
+  it('hands each chunk on at once, as the same object, when nothing is taken out', () => {
+    const reader = eventUsage(false)
+    const half = bytes('data: {"choi')
+    expect(reader.push(half)).toBe(half)
+  })
+
+  it('keeps a last choice that carries usage', () => {
+    const text =
+      'data: {"choices":[{"delta":{}}],"usage":{"prompt_tokens":1,"completion_tokens":2}}\n\n'
+    expect(pass(eventUsage(true), text)).toBe(text)
+  })
+
+  it('passes on what an upstream left unfinished', () => {
+    expect(pass(eventUsage(true), 'data: {"a":1}\n\ndata: {"b')).toBe('data: {"a":1}\n\ndata: {"b')
+  })
+
+  it('joins the counts of Anthropic, cached tokens included', () => {
+    const reader = eventUsage(false)
+    pass(
+      reader,
+      'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":10,"cache_read_input_tokens":5,"cache_creation_input_tokens":2,"output_tokens":1}}}\n\n' +
+        'event: message_delta\ndata: {"type":"message_delta","usage":{"output_tokens":42}}\n\n',
+    )
+    expect(reader.counts).toEqual({ input: 17, output: 42, cached: 5, reasoning: 0 })
+  })
+
+  it('reads the end of a response of the responses API', () => {
+    const reader = eventUsage(false)
+    pass(
+      reader,
+      'data: {"type":"response.completed","response":{"usage":{"input_tokens":4,"output_tokens":9,"output_tokens_details":{"reasoning_tokens":6}}}}\n\n',
+    )
+    expect(reader.counts).toEqual({ input: 4, output: 9, cached: 0, reasoning: 6 })
+  })
+
+  it.each([
+    { prompt_tokens: -1, completion_tokens: -5 },
+    { prompt_tokens: 1e18, completion_tokens: 1e18 },
+    { prompt_tokens: '5', completion_tokens: 'x' },
+    { prompt_tokens: null, completion_tokens: 1.5 },
+    {},
+  ])('does not believe the counts %j', (usage) => {
+    const reader = eventUsage(false)
+    pass(reader, openai('\n', usage))
+    expect(reader.counts).toBeUndefined()
+  })
+
+  it('takes the last of growing counts', () => {
+    const reader = eventUsage(false)
+    pass(reader, openai('\n', { prompt_tokens: 7, completion_tokens: 1 }) + openai('\n'))
+    expect(reader.counts?.output).toBe(3)
+  })
+
+  it('counts pieces of text for the estimate', () => {
+    const reader = eventUsage(false)
+    pass(reader, openai('\n'))
+    expect(reader.pieces).toBe(3)
+  })
+
+  it('stops looking into an event without an end, and passes it on', () => {
+    const reader = eventUsage(true)
+    const piece = bytes('x'.repeat(600_000))
+    let out = 0
+    for (let i = 0; i < 40; i++) out += reader.push(piece)?.length ?? 0
+    expect(out).toBeGreaterThan(20_000_000)
+  })
+})
+
+describe('bodyUsage', () => {
+  it('reads the usage of a body in one piece', () => {
+    const reader = bodyUsage()
+    reader.push(bytes('{"choices":[],"usage":{"prompt_tokens":2,'))
+    reader.push(bytes('"completion_tokens":4}}'))
+    reader.flush()
+    expect(reader.counts).toMatchObject({ input: 2, output: 4 })
+  })
+
+  it('finds it at the end of a body too long to keep', () => {
+    const reader = bodyUsage()
+    for (let i = 0; i < 50; i++) reader.push(bytes('x'.repeat(20_000)))
+    reader.push(bytes('"usage":{"prompt_tokens":2,"completion_tokens":4,"details":{"a":1}}}'))
+    reader.flush()
+    expect(reader.counts).toMatchObject({ input: 2, output: 4 })
+  })
+
+  it('knows nothing of a body that is no JSON', () => {
+    const reader = bodyUsage()
+    reader.push(bytes('<html>'))
+    reader.flush()
+    expect(reader.counts).toBeUndefined()
+  })
+})
