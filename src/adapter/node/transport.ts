@@ -82,7 +82,7 @@ function toDispatch({ path, method, headers, body }: UpstreamRequest): Dispatche
 const repeatable = ({ method, body }: UpstreamRequest): boolean =>
   body === null && (method === 'GET' || method === 'HEAD')
 
-/** One exchange: undici's handler on one side, the call handle on the other. */
+/** One exchange: undici's handler on one side, the call handle on the other. After an abort undici only calls `onResponseError`. */
 class Exchange implements UpstreamCall, Dispatcher.DispatchHandler {
   readonly #sink: UpstreamSink
   #controller: Dispatcher.DispatchController | undefined
@@ -121,17 +121,16 @@ class Exchange implements UpstreamCall, Dispatcher.DispatchHandler {
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     // 1xx: the answer itself is still to come.
-    if (this.#over || status < 200) return
+    if (status < 200) return
     this.#again = undefined
     this.#sink.head(status, headerPairs(controller.rawHeaders as Buffer[]))
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
-    if (!this.#over) this.#sink.data(chunk)
+    this.#sink.data(chunk)
   }
 
   onResponseEnd(): void {
-    if (this.#over) return
     this.#over = true
     this.#sink.end()
   }

@@ -1,0 +1,97 @@
+import { expect, test } from 'vitest'
+import { anthropicModelList, modelRows } from '../../src/upstream/list.ts'
+import { provider } from './provider.ts'
+
+const everything = () => true
+
+test('a row carries Aperture’s fields and what is known of the model', () => {
+  const details = new Map([
+    ['m', { contextLength: 32768, maxOutputTokens: 4096, loaded: true, ownedBy: 'qwen' }],
+  ])
+  const gpu = provider('gpu', ['m'], {
+    name: 'GPU box',
+    description: 'in the basement',
+    server: 'vllm',
+    dialects: new Set(['openai_chat', 'openai_responses', 'anthropic_messages']),
+    details,
+  })
+  expect(modelRows([gpu], everything)).toEqual({
+    object: 'list',
+    data: [
+      {
+        id: 'm',
+        object: 'model',
+        created: 0,
+        owned_by: 'qwen',
+        supported_endpoints: ['/v1/chat/completions', '/v1/responses', '/v1/messages'],
+        metadata: {
+          provider: {
+            id: 'gpu',
+            name: 'GPU box',
+            description: 'in the basement',
+            requires_client_auth: false,
+            upstream: 'vllm',
+          },
+        },
+        context_length: 32768,
+        max_output_tokens: 4096,
+        loaded: true,
+      },
+    ],
+  })
+})
+
+test('unknown facts are left out, and `upstream` is never empty', () => {
+  const [row] = modelRows([provider('a', ['m'])], everything).data
+  expect(row).not.toHaveProperty('context_length')
+  expect(row).not.toHaveProperty('loaded')
+  expect(row?.owned_by).toBe('a')
+  expect(row?.metadata.provider.upstream).toBe('openai')
+  const claude = provider('c', ['m'], { dialects: new Set(['anthropic_messages']) })
+  expect(modelRows([claude], everything).data[0]?.metadata.provider.upstream).toBe('anthropic')
+})
+
+test('never says where a provider is or what its key is', () => {
+  const secret = provider('a', ['m'], { baseurl: 'http://10.1.2.3:9', apikey: 'sk-secret' })
+  const shown = JSON.stringify([
+    modelRows([secret], everything),
+    anthropicModelList([secret], everything),
+  ])
+  expect(shown).not.toMatch(/10\.1\.2\.3|sk-secret/)
+})
+
+test('one row per provider and model; disabled and not allowed ones are hidden', () => {
+  const providers = [
+    provider('a', ['m', 'n']),
+    provider('b', ['m', 'secret']),
+    provider('off', ['m'], { disabled: true }),
+  ]
+  const rows = modelRows(providers, (id, model) => `${id}/${model}` !== 'b/secret').data
+  expect(rows.map(({ id, metadata }) => `${metadata.provider.id}/${id}`)).toEqual([
+    'a/m',
+    'a/n',
+    'b/m',
+  ])
+  expect(modelRows(providers, () => false)).toEqual({ object: 'list', data: [] })
+})
+
+test('Anthropic’s list holds what speaks Messages, each id once', () => {
+  const dialects = new Set(['anthropic_messages'] as const)
+  const providers = [
+    provider('chat', ['only-chat']),
+    provider('a', ['claude-x', 'claude-y'], { dialects }),
+    provider('b', ['claude-x'], { dialects }),
+  ]
+  const list = anthropicModelList(providers, everything)
+  expect(list).toMatchObject({ has_more: false, first_id: 'claude-x', last_id: 'claude-y' })
+  expect(list.data).toEqual([
+    { type: 'model', id: 'claude-x', display_name: 'claude-x', created_at: '1970-01-01T00:00:00Z' },
+    { type: 'model', id: 'claude-y', display_name: 'claude-y', created_at: '1970-01-01T00:00:00Z' },
+  ])
+  expect(anthropicModelList([], everything)).toEqual({
+    data: [],
+    has_more: false,
+    first_id: null,
+    last_id: null,
+  })
+})
