@@ -1,3 +1,4 @@
+import { inArray, lt } from 'drizzle-orm'
 import type { AuthFailureRow } from '../usage/row.ts'
 import { authFailures, type Database } from './schema.ts'
 
@@ -7,3 +8,18 @@ export const insertAuthFailures = (db: Database, rows: readonly AuthFailureRow[]
     .insert(authFailures)
     .values([...rows])
     .onConflictDoNothing({ target: authFailures.id })
+
+/** Forgets at most `limit` attempts older than `before` (ms since the epoch); `rowsAffected` tells how many. */
+export const deleteAuthFailures = (db: Database, before: number, limit: number) =>
+  db
+    .delete(authFailures)
+    .where(
+      inArray(
+        authFailures.id,
+        db
+          .select({ id: authFailures.id })
+          .from(authFailures)
+          .where(lt(authFailures.at, before))
+          .limit(limit),
+      ),
+    )

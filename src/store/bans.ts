@@ -1,16 +1,16 @@
-import { desc, eq, gt, isNull, or, sql } from 'drizzle-orm'
+import { desc, eq, gt, isNull, lte, or, sql } from 'drizzle-orm'
 import type { Ban } from '../ratelimit/ban.ts'
 import { bans, type Database } from './schema.ts'
 
-/** How long a lapsed ban still counts towards the length of the next one, ms. */
-export const LAPSED_KEPT = 24 * 60 * 60 * 1000
+/** How long a lapsed ban is kept, to lengthen the next one, ms. */
+const LAPSED_KEPT = 7 * 24 * 60 * 60 * 1000
 
 /** More than any table of bans in memory may hold; the newest are kept. */
 const MOST = 100_000
 
 /**
  * Sets the ban of an address, or replaces it. One that started earlier than the ban in place changes nothing, so a
- * record that comes twice or late does no harm.
+ * record that comes twice or late does no harm; nor does an automatic ban shorten what an admin set.
  */
 export const upsertBan = (db: Database, ban: Ban) =>
   db
@@ -25,14 +25,15 @@ export const upsertBan = (db: Database, ban: Ban) =>
         until: sql`excluded.until`,
         note: sql`excluded.note`,
       },
-      setWhere: sql`excluded.started_at >= ${bans.startedAt}`,
+      setWhere: sql`excluded.started_at >= ${bans.startedAt} AND NOT (excluded.cause = 'auth_failures'
+        AND ${bans.cause} = 'admin' AND coalesce(${bans.until} > excluded.started_at, TRUE))`,
     })
 
 /** Lifts the ban of exactly this address; a lapsed one is forgotten. Resolves to the rows removed. */
 export const deleteBan = (db: Database, address: string) =>
   db.delete(bans).where(eq(bans.address, address)).returning()
 
-/** Bans in force at `now` (ms since the epoch), and those that lapsed less than a day before, newest first. */
+/** Bans in force at `now` (ms since the epoch), and those that lapsed in the week before, newest first. */
 export const selectBans = (db: Database, now: number): Promise<Ban[]> =>
   db
     .select()
@@ -40,3 +41,7 @@ export const selectBans = (db: Database, now: number): Promise<Ban[]> =>
     .where(or(isNull(bans.until), gt(bans.until, now - LAPSED_KEPT)))
     .orderBy(desc(bans.startedAt))
     .limit(MOST)
+
+/** Forgets bans that lapsed more than a week before `now`. */
+export const deleteLapsed = (db: Database, now: number) =>
+  db.delete(bans).where(lte(bans.until, now - LAPSED_KEPT))

@@ -2,7 +2,8 @@ import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync }
 import { dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Client } from '@libsql/client'
-import { type Migration, migrate } from '../../../store/migrate.ts'
+import { DrizzleQueryError } from 'drizzle-orm/errors'
+import { type Migration, migrate, SchemaTooNew } from '../../../store/migrate.ts'
 import type { Database } from '../../../store/schema.ts'
 
 export interface DatabaseOptions {
@@ -17,6 +18,8 @@ export interface OpenDatabase {
   readonly client: Client
   close(): void
 }
+
+type Connection = Omit<OpenDatabase, 'close'>
 
 /** The database cannot be used as it is, and waiting will not help. The message says what to do. */
 export class UnusableDatabase extends Error {
@@ -70,14 +73,24 @@ export const errorCode = (error: unknown): string => {
   return ''
 }
 
-/** The innermost message: drizzle's own repeats the statement and every value, which do not belong in a log. */
+/** For the log. Drizzle's own message repeats the statement and every value: it is passed over for its cause. */
 export const errorMessage = (error: unknown): string => {
-  let at = error
-  while (at instanceof Error && at.cause instanceof Error) at = at.cause
-  return at instanceof Error ? at.message : String(at)
+  const at = unwrapped(error)
+  if (!(at instanceof Error)) return String(at)
+  return at.cause instanceof Error && at.message === 'fetch failed'
+    ? `${at.message}: ${at.cause.message}`
+    : at.message
 }
 
-type Connection = Omit<OpenDatabase, 'close'>
+/** What the client threw, out of the error drizzle made of it. */
+export const unwrapped = (error: unknown): unknown =>
+  error instanceof DrizzleQueryError ? unwrapped(error.cause) : error
+
+/** Could a failure to open pass by itself? A server may come back; a file only when another process holds it. */
+export const mayPass = (error: unknown, url: string): boolean => {
+  if (error instanceof UnusableDatabase || error instanceof SchemaTooNew) return false
+  return !url.startsWith('file:') || errorCode(error).startsWith('SQLITE_BUSY')
+}
 
 const openFile = async (path: string): Promise<Connection> => {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })

@@ -1,0 +1,60 @@
+import type { BatchItem } from 'drizzle-orm/batch'
+import type { Ban } from '../../../ratelimit/ban.ts'
+import { insertAuthFailures } from '../../../store/auth-failures.ts'
+import { upsertBan } from '../../../store/bans.ts'
+import type { Database } from '../../../store/schema.ts'
+import { insertUsage } from '../../../store/usage.ts'
+import { errorCode, unwrapped } from './database.ts'
+import type { Entry } from './protocol.ts'
+
+/**
+ * Writes lines in one transaction. A line that is already there changes nothing.
+ * @throws what the client throws; then nothing was written. A line that is no JSON is a `SyntaxError`.
+ */
+const apply = async (db: Database, lines: readonly string[]): Promise<void> => {
+  const entries = lines.map((line) => JSON.parse(line) as Entry)
+  const usage = entries.flatMap((entry) => ('usage' in entry ? [entry.usage] : []))
+  const failures = entries.flatMap((entry) => ('failure' in entry ? [entry.failure] : []))
+  const bans = entries.flatMap((entry) => ('ban' in entry ? [entry.ban] : []))
+  const [first, ...rest]: BatchItem<'sqlite'>[] = [
+    ...(usage.length > 0 ? [insertUsage(db, usage)] : []),
+    ...(failures.length > 0 ? [insertAuthFailures(db, failures)] : []),
+    ...bans.map((ban: Ban) => upsertBan(db, ban)),
+  ]
+  if (first !== undefined) await db.batch([first, ...rest])
+}
+
+/**
+ * Writes lines in one transaction or, if one of them is at fault, each in its own.
+ * @param refuse told the index of each line that the database will never take.
+ * @throws when the database is at fault; some of the lines may be written then.
+ */
+export const applyEach = async (
+  db: Database,
+  lines: readonly string[],
+  refuse: (at: number, error: unknown) => void,
+): Promise<void> => {
+  try {
+    await apply(db, lines)
+  } catch (error) {
+    if (!isLinesFault(error)) throw error
+    if (lines.length === 1) return refuse(0, error)
+    for (const [at, line] of lines.entries()) {
+      await applyEach(db, [line], (_, reason) => refuse(at, reason))
+    }
+  }
+}
+
+/** Is it the line that is wrong, so that trying again is in vain, and not the database? */
+const isLinesFault = (error: unknown): boolean =>
+  /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/.test(errorCode(error)) || isMalformed(error)
+
+/** What `JSON.parse`, our mapping or the client's binding throws; `fetch failed` is a TypeError too, with a cause. */
+const isMalformed = (error: unknown): boolean => {
+  const thrown = unwrapped(error)
+  return (
+    thrown instanceof SyntaxError ||
+    thrown instanceof RangeError ||
+    (thrown instanceof TypeError && thrown.cause === undefined)
+  )
+}

@@ -1,0 +1,92 @@
+import { statSync } from 'node:fs'
+import type { Ban } from '../../../ratelimit/ban.ts'
+import { deleteAuthFailures } from '../../../store/auth-failures.ts'
+import { deleteLapsed, selectBans } from '../../../store/bans.ts'
+import { filePath, type OpenDatabase } from './database.ts'
+import type { FromWorker, WorkerOptions } from './protocol.ts'
+
+/** How soon a ban that `postern ban` set is in force, ms. */
+const FILE_EVERY = 500
+/** A server is not asked that often: each time is a round trip, and some are paid by the row. */
+const SERVER_EVERY = 5000
+
+const HOUR = 60 * 60 * 1000
+/** Refused attempts are kept this long, ms: nobody is billed by them, and a stranger decides how many there are. */
+const FAILURES_KEPT = 30 * 24 * HOUR
+/** Old rows go a few at a time, so that no write waits long (hazards 223). */
+const SWEEP = 1000
+
+type CurrentDatabase = () => OpenDatabase | undefined
+type OnFailure = (error: unknown, database: OpenDatabase) => void
+
+/** Looks now and then: did another process change the bans, is the database still there, what is too old? */
+export class BanWatch {
+  readonly #path: string | undefined
+  readonly #send: (message: FromWorker) => void
+  #known: readonly Ban[] = []
+  #last: { database: OpenDatabase; version: unknown; inode: number } | undefined
+  #sweptAt = 0
+  #timer: NodeJS.Timeout | undefined
+  #looking = false
+
+  constructor(options: WorkerOptions, send: (message: FromWorker) => void) {
+    this.#path = filePath(options)
+    this.#send = send
+  }
+
+  /** The bans last read. */
+  get known(): readonly Ban[] {
+    return this.#known
+  }
+
+  /** `current` answers undefined while there is nothing to look at: bans that wait in the journal are not in the table. */
+  start(current: CurrentDatabase, fail: OnFailure): void {
+    const every = this.#path === undefined ? SERVER_EVERY : FILE_EVERY
+    this.#timer = setInterval(() => {
+      const database = current()
+      if (database === undefined || this.#looking) return
+      this.#looking = true
+      this.look(database)
+        .then(() => this.#sweep(database))
+        .catch((error: unknown) => fail(error, database))
+        .finally(() => {
+          this.#looking = false
+        })
+    }, every)
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  /** @throws what the client throws, and when the file was taken away under it. */
+  async look(database: OpenDatabase): Promise<void> {
+    if (!(await this.#changed(database))) return
+    const bans = await selectBans(database.db, Date.now())
+    if (JSON.stringify(bans) === JSON.stringify(this.#known)) return
+    this.#known = bans
+    this.#send({ kind: 'bans', bans })
+  }
+
+  /** SQLite counts the commits of other connections in `data_version`; a server tells nothing of the kind. */
+  async #changed(database: OpenDatabase): Promise<boolean> {
+    if (this.#path === undefined) return true
+    const inode = statSync(this.#path).ino
+    const { rows } = await database.client.execute('PRAGMA data_version')
+    const version = rows[0]?.[0]
+    const last = this.#last
+    this.#last = { database, version, inode }
+    if (last?.database !== database) return true
+    if (last.inode !== inode) throw new Error('the database file was replaced')
+    return last.version !== version
+  }
+
+  async #sweep({ db }: OpenDatabase): Promise<void> {
+    const now = Date.now()
+    if (now - this.#sweptAt < HOUR) return
+    const { rowsAffected } = await deleteAuthFailures(db, now - FAILURES_KEPT, SWEEP)
+    if (rowsAffected === SWEEP) return
+    await deleteLapsed(db, now)
+    this.#sweptAt = now
+  }
+}
