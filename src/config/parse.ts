@@ -9,16 +9,19 @@ import {
   type Path,
   type Problem,
   type Source,
+  warning,
 } from './problem.ts'
 import { findingsOf } from './read/issues.ts'
 import { Remainder } from './read/remainder.ts'
 import { position, readSource } from './read/source.ts'
 import { type ConfigFile, configSchema } from './schema.ts'
-import { type Lookup, resolveReferences } from './values/references.ts'
+import { inlineSecrets, type Lookup, resolveReferences } from './values/references.ts'
 
 export interface ParseOptions extends Lookup {
   /** Name of the file, for the problems. */
   readonly file: string
+  /** Other users of this machine can read the file. */
+  readonly exposed?: boolean
 }
 
 /** `config` is there unless a problem is an error. */
@@ -33,10 +36,20 @@ export type ParseResult =
 export function parseConfig(text: string, options: ParseOptions): ParseResult {
   const source = readSource(text)
   const findings = [...source.findings]
+  if (options.exposed && source.value !== undefined) findings.push(...exposed(source.value))
   const file = source.value === undefined ? undefined : validate(source.value, options, findings)
   const problems = locate(findings, source, options.file)
   if (!file || findings.some(({ severity }) => severity === 'error')) return { problems }
   return { config: buildConfig(file), problems }
+}
+
+function exposed(root: Json): Finding[] {
+  const [first] = inlineSecrets(root)
+  if (!first) return []
+  const message = 'every user of this machine can read this file, and it holds a secret'
+  return [
+    warning(first, message, 'Run `chmod 600` on the file, or write "env:NAME" or "file:/path"'),
+  ]
 }
 
 /** What is wrong is noted and taken out, and the rest is looked at again, until the parts can be held against each other. */

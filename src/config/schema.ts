@@ -133,7 +133,8 @@ const grantEntry = z.strictObject({
     .union([field.modelPattern(), z.array(field.modelPattern())])
     .optional()
     .describe(
-      'Which models, as `provider/model`: `*` stands for anything but a slash, `**` for anything. One or several.',
+      'Which models, as `provider/model`: `*` stands for anything but a slash, `?` for one character, `**` as a whole ' +
+        'segment for any segments. One pattern, or several in a list.',
     ),
 })
 

@@ -70,14 +70,17 @@ function checkPatterns({ app }: Grant, path: Path, declared: Declared): Finding[
 
 function checkPattern(pattern: string, path: Path, { providers }: Declared): Finding[] {
   const [provider = '', ...model] = pattern.split('/')
-  if (provider.includes('**')) return []
+  if (provider === '**') return []
   if (model.length === 0) {
     const message = `models pattern ${quote(pattern)} has no provider part, so it matches nothing`
     return [warning(path, message, `Write ${quote(`*/${pattern}`)} for any provider`)]
   }
   // With no providers in the file, their ids are not known before model servers are looked for.
-  const literal = provider.split('*').map((part) => part.replace(/[.+^$]/g, '\\$&'))
-  const matches = new RegExp(`^${literal.join('.*')}$`)
+  const source = provider
+    .replace(/[\\^$.|+()[\]{}]/g, '\\$&')
+    .replace(/\*+/g, '.*')
+    .replace(/\?/g, '.')
+  const matches = new RegExp(`^${source}$`)
   if (providers.length === 0 || providers.some((id) => matches.test(id))) return []
   const message =
     `models pattern ${quote(pattern)} references provider ${quote(provider)} ` +

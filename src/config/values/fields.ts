@@ -157,12 +157,12 @@ export const modelId = () =>
     return refuse(ctx, text, message, 'Write the id exactly as the provider lists it')
   })
 
-/** A glob over `provider/model`. What other globs know (`{}`, `[]`, `!`) would grant more than it seems to. */
+/** A glob over `provider/model`. A leading `!`, which elsewhere means "all but", would grant nothing or everything. */
 export const modelPattern = () =>
   z.string().transform((text, ctx) => {
-    if (/^[^\s\p{C}!?{}()[\]\\|]+$/u.test(text)) return text
+    if (/^[^\s\p{C}\\!][^\s\p{C}\\]*$/u.test(text)) return text
     const message = `${quote(text)} is no models pattern`
-    const remedy = 'Write "provider/model"; * stands for anything but a slash, ** for anything'
+    const remedy = 'Write "provider/model"; * stands for anything but a slash, ** for any segments'
     return refuse(ctx, text, message, remedy)
   })
 

@@ -27,6 +27,20 @@ export function resolveReferences(root: Json, lookup: Lookup, findings: Finding[
   return walk(root, [])
 }
 
+const REFERENCE = /^(env:|file:|\$\{)/
+
+/** Where a secret itself stands in the file, not a reference to it. */
+export function inlineSecrets(root: Json, path: Path = []): Path[] {
+  if (typeof root === 'string') {
+    const value = path.includes('add_headers') ? root.replace(/^[^:]*: */, '') : root
+    return isSecret(path) && !REFERENCE.test(value) ? [path] : []
+  }
+  if (root === null || typeof root !== 'object') return []
+  return Object.entries(root).flatMap(([key, value]) =>
+    inlineSecrets(value as Json, [...path, Array.isArray(root) ? Number(key) : key]),
+  )
+}
+
 function resolveText(text: string, path: Path, lookup: Lookup, findings: Finding[]): string {
   const key = String(path.at(-1))
   const isHeader = path[0] === 'providers' && path[2] === 'add_headers'
