@@ -3,6 +3,9 @@
  * `node test/real/setup.ts [--without NAME]... [--only NAME]... [--list]`; exits 0 and says what is missing and why,
  * with `--strict` 1 if anything is.
  */
+import { mkdir, rm, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { caddy } from '../support/parts/caddy.ts'
 import { chromium } from '../support/parts/chromium.ts'
@@ -54,8 +57,19 @@ const bring = async (part: Part): Promise<Row> => {
   return { ...row, outcome: `MISSING: ${reason}`, ok: false }
 }
 
+/** `.tools/caddy` is where `postern caddy validate` looks in a checkout. */
+const link = async (part: Part) => {
+  const place = part.find()
+  if ('missing' in place) return
+  const tools = fileURLToPath(new URL('../../.tools/', import.meta.url))
+  await mkdir(tools, { recursive: true })
+  await rm(join(tools, part.name), { force: true })
+  await symlink(place.path, join(tools, part.name))
+}
+
 const rows: Row[] = []
 for (const part of parts) rows.push(await bring(part))
+for (const program of [caddy, llamaServer]) await link(program)
 
 say(`\nparts in ${partsFolder()}`)
 for (const { name, version, outcome } of rows) {
