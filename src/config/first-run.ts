@@ -1,8 +1,10 @@
 import { quote } from './problem.ts'
 
 export interface FirstRunOptions {
-  /** bcrypt hash for the user `owner`. */
+  /** bcrypt hash for the first user. */
   readonly ownerHash: string
+  /** Name of the first user; default `owner`. */
+  readonly owner?: string
   /** Model servers that answer on this machine now, for the examples. */
   readonly found: readonly { readonly name: string; readonly baseurl: string }[]
   /** Open WebUI, when it is already known. */
@@ -10,7 +12,12 @@ export interface FirstRunOptions {
 }
 
 /** The commented configuration of a first start: the defaults, one user, one grant, examples to uncomment. */
-export const firstRunConfig = ({ ownerHash, found, webui }: FirstRunOptions): string => `{
+export const firstRunConfig = ({
+  ownerHash,
+  owner = 'owner',
+  found,
+  webui,
+}: FirstRunOptions): string => `{
   // Postern's configuration: JSON with comments and trailing commas. A running gateway takes over every change at
   // once; a file with a mistake changes nothing and is reported. \`postern check\` tells what is wrong and where.
   // All keys, units and defaults: docs/configuration.md.
@@ -47,14 +54,14 @@ ${found.map(({ name, baseurl }) => `  // At the first start ${oneLine(name)} ans
 
   // Who may sign in with a password. \`postern user add NAME\` adds one, \`postern user passwd NAME\` changes it.
   "users": {
-    "owner": { "password": ${quote(ownerHash)} },
+    ${quote(owner)}: { "password": ${quote(ownerHash)} },
   },
 
   // Who may do what: nobody may do anything that is not granted here. Models are written "provider/model"; * stands
   // for anything but a slash, ** for anything.
   "grants": [
     {
-      "src": ["owner"],
+      "src": [${quote(owner.toLowerCase())}],
       "app": { "tailscale.com/cap/aperture": [{ "role": "admin", "models": "**" }] },
     },
     // {

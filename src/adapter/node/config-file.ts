@@ -21,17 +21,22 @@ export async function loadConfig(path: string): Promise<LoadResult> {
     const { size, mode } = await stat(path)
     // Judged before it is read: the size alone could exhaust memory.
     const text = size > 4 * MAX_CONFIG_SIZE ? undefined : await readFile(path, 'utf8')
-    const result = parseConfig(text ?? ' '.repeat(MAX_CONFIG_SIZE + 1), {
-      file: path,
-      env: (name) => process.env[name],
-      readFile: (name) => readSecret(resolve(dirname(path), name)),
-      exposed: process.platform !== 'win32' && (mode & 0o004) !== 0,
-    })
+    const exposed = process.platform !== 'win32' && (mode & 0o004) !== 0
+    const result = parseText(path, text ?? ' '.repeat(MAX_CONFIG_SIZE + 1), exposed)
     return { ...result, version: text === undefined ? `size ${size}` : versionOf(text) }
   } catch (error) {
     return { problems: [unreadable(path, error)], version: codeOf(error) }
   }
 }
+
+/** What the gateway would make of this text, were it in the file at `path`. */
+export const parseText = (path: string, text: string, exposed = false): ParseResult =>
+  parseConfig(text, {
+    file: path,
+    env: (name) => process.env[name],
+    readFile: (name) => readSecret(resolve(dirname(path), name)),
+    exposed,
+  })
 
 function readSecret(path: string): string | undefined {
   try {

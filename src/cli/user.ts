@@ -1,0 +1,151 @@
+import { Command } from 'commander'
+import { loadConfig } from '../adapter/node/config-file.ts'
+import type { UserConfig } from '../config/config.ts'
+import { formatProblem } from '../config/problem.ts'
+import { configOption } from './user/config-option.ts'
+import { readUsers, type UserEntry, type UsersFile, writeUser } from './user/edit.ts'
+import { newPassword, type PasswordFlags } from './user/password.ts'
+
+interface Flags extends PasswordFlags {
+  readonly config: string
+}
+
+interface AddFlags extends Flags {
+  readonly login?: string
+  readonly group?: readonly string[]
+}
+
+/** `postern user`: the people and programs that sign in with a password. A running gateway takes changes over at once. */
+export const userCommand = (): Command =>
+  new Command('user')
+    .description('password users: add, passwd, remove, list')
+    .addCommand(
+      withPassword(new Command('add').description('add a user'))
+        .option('--login <login>', 'who this is in grants and usage (default: the name)')
+        .option('--group <group...>', 'groups this user is in')
+        .action(add),
+    )
+    .addCommand(withPassword(new Command('passwd').description('change a password')).action(passwd))
+    .addCommand(
+      new Command('remove')
+        .description('remove a user')
+        .argument('<name>')
+        .addOption(configOption())
+        .action(remove),
+    )
+    .addCommand(
+      new Command('list')
+        .description('list the users')
+        .addOption(configOption())
+        .option('--json', 'print as JSON')
+        .action(list),
+    )
+
+const withPassword = (command: Command): Command =>
+  command
+    .argument('<name>')
+    .addOption(configOption())
+    .option('--password-stdin', 'read the password from standard input')
+    .addHelpText(
+      'after',
+      '\nThe password comes from standard input, $POSTERN_PASSWORD or a prompt. Without any of them and without a ' +
+        'terminal\na random one is made and printed once.',
+    )
+
+async function add(name: string, flags: AddFlags): Promise<void> {
+  const file = await readUsers(flags.config)
+  const same = [...file.users.keys()].find((it) => it.toLowerCase() === name.toLowerCase())
+  if (same !== undefined) throw new Error(`there is already a user ${same}`)
+  const { hash, generated } = await newPassword(flags)
+  const groups = flags.group?.map((group) => group.replace(/^(?!group:)/, 'group:'))
+  await save(file, name, {
+    password: hash,
+    ...(flags.login !== undefined && { login: flags.login }),
+    ...(groups && { groups }),
+  })
+  tell(`user ${name} added`, generated)
+}
+
+async function passwd(name: string, flags: Flags): Promise<void> {
+  const file = await readUsers(flags.config)
+  const entry = existing(file, name)
+  if (typeof entry.password === 'string' && /^(env|file):/.test(entry.password)) {
+    throw new Error(`the hash of ${name} is kept in ${entry.password}; change it there`)
+  }
+  const { hash, generated } = await newPassword(flags)
+  await save(file, name, hash)
+  tell(`password of ${name} changed`, generated)
+}
+
+async function remove(name: string, { config }: Flags): Promise<void> {
+  const file = await readUsers(config)
+  existing(file, name)
+  await save(file, name, undefined)
+  tell(`user ${name} removed`)
+}
+
+async function list({
+  config: path,
+  json = false,
+}: {
+  config: string
+  json?: boolean
+}): Promise<void> {
+  const { config, problems } = await loadConfig(path)
+  if (!config) throw new Error(problems.map(formatProblem).join('\n'))
+  const rows = [...config.users].map(([name, user]) => describe(name, user))
+  const text = json ? JSON.stringify(rows, null, 2) : table(rows)
+  process.stdout.write(`${text}\n`)
+}
+
+function existing({ users, path }: UsersFile, name: string): UserEntry {
+  const entry = users.get(name)
+  if (!entry) throw new Error(`there is no user ${name} in ${path}`)
+  return entry
+}
+
+/** Warnings that come with the change, such as a user whom no grant covers, go to stderr. */
+async function save(...change: Parameters<typeof writeUser>): Promise<void> {
+  for (const problem of await writeUser(...change)) {
+    process.stderr.write(`${formatProblem(problem)}\n`)
+  }
+}
+
+function tell(done: string, generated?: string): void {
+  process.stdout.write(`${done}\n`)
+  if (generated === undefined) return
+  process.stdout.write(`password: ${generated}   (shown this once: keep it)\n`)
+}
+
+interface Row {
+  readonly name: string
+  readonly login: string
+  readonly groups: readonly string[]
+  /** bcrypt cost. */
+  readonly cost: number
+}
+
+const describe = (name: string, { login, groups, password }: UserConfig): Row => ({
+  name,
+  login,
+  groups,
+  cost: Number(password.slice(4, 6)),
+})
+
+function table(rows: readonly Row[]): string {
+  const lines = [
+    ['NAME', 'LOGIN', 'GROUPS', 'COST'],
+    ...rows.map(({ name, login, groups, cost }) => [
+      name,
+      login,
+      groups.join(' ') || '-',
+      `${cost}`,
+    ]),
+  ]
+  const widths = [0, 1, 2].map((column) =>
+    Math.max(...lines.map((line) => line[column]?.length ?? 0)),
+  )
+  return lines
+    .map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
+    .join('\n')
+}
