@@ -1,0 +1,3 @@
+import { bringTools } from './parts.ts'
+
+await bringTools((line) => console.log(line))
