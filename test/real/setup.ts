@@ -7,14 +7,22 @@ import { mkdir, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { caddy } from '../support/parts/caddy.ts'
+import { caddy, oldestCaddy } from '../support/parts/caddy.ts'
 import { chromium } from '../support/parts/chromium.ts'
 import { llamaServer, weights } from '../support/parts/llama.ts'
 import { openWebui } from '../support/parts/open-webui.ts'
 import { type Part, partsFolder } from '../support/parts/part.ts'
 import { pythonSdks } from '../support/parts/python-sdks.ts'
 
-const parts: readonly Part[] = [caddy, weights, pythonSdks, chromium, openWebui, llamaServer]
+const parts: readonly Part[] = [
+  caddy,
+  oldestCaddy,
+  weights,
+  pythonSdks,
+  chromium,
+  openWebui,
+  llamaServer,
+]
 
 const { values } = parseArgs({
   options: {
