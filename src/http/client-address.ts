@@ -62,7 +62,7 @@ export const clientAddress = (
 ): Client => {
   const socket = hopOf(peer)
   const socketTrusted = isTrusted(trustedProxies, socket)
-  const hop = socketTrusted ? lastUntrusted(socket, forwardedFor ?? '', trustedProxies) : socket
+  const hop = lastUntrusted(socket, forwardedFor ?? '', trustedProxies)
   // A loopback peer that forwards for someone, or was declared to, is a proxy with the world behind it: it must not
   // pass for a person at this machine even if its address does (hazards 71).
   const loopback = socket.loopback && forwardedFor === null && !socketTrusted

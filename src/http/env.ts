@@ -109,6 +109,8 @@ export interface Meter {
 
 /** Sees an answer's body pass. `push` and `flush` return what goes on to the client, usually the very same bytes. */
 export interface BodyWatch {
+  /** An answer without a single byte is a failure: its head waits for its first byte. */
+  readonly required?: boolean
   push(chunk: Uint8Array): Uint8Array | null
   /** Called once, when the answer is complete. */
   flush(): Uint8Array | null

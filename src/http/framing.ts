@@ -29,7 +29,7 @@ export const inspectFraming = (raw: RawRequest): Framing => {
 }
 
 const versionFailure = ({ httpVersion, rawHeaders }: RawRequest): Failure | undefined => {
-  if (httpVersion !== '1.1' && httpVersion !== '1.0' && httpVersion !== '2.0') {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') {
     return new Failure('http_version_not_supported', 'Use HTTP/1.1.', { close: true })
   }
   // RFC 9112 §6.1: an HTTP/1.0 message with Transfer-Encoding has faulty framing.

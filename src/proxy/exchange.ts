@@ -73,6 +73,9 @@ class Exchange implements UpstreamSink, Stoppable {
   #call: UpstreamCall | undefined
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined
   #watch: BodyWatch | undefined
+  /** The head of an answer that must have a body, until the body begins. */
+  #held: Answer | undefined
+  #answered = false
   #timer: ReturnType<typeof setTimeout> | undefined
   /** `clock.elapsed()` of the last sign of life: the start, the head, a chunk, a read by the client. */
   #alive = 0
@@ -118,12 +121,21 @@ class Exchange implements UpstreamSink, Stoppable {
       return
     }
     this.#touch()
-    this.#resolve({ status, headers, body: this.#body() })
+    const answer = { status, headers, body: this.#body() }
+    if (this.#watch.required) this.#held = answer
+    else this.#answer(answer)
+  }
+
+  #answer(answer: Answer): void {
+    this.#held = undefined
+    this.#answered = true
+    this.#resolve(answer)
   }
 
   data(chunk: Uint8Array): void {
     if (this.#over) return
     this.#touch()
+    if (this.#held) this.#answer(this.#held)
     this.#enqueue(this.#watch?.push(chunk))
     if (!this.#paused && (this.#controller?.desiredSize ?? 0) <= 0) {
       this.#paused = true
@@ -133,6 +145,10 @@ class Exchange implements UpstreamSink, Stoppable {
 
   end(): void {
     if (this.#over) return
+    if (this.#held) {
+      this.#fail(new Failure('upstream_error', 'The model server answered with nothing.'))
+      return
+    }
     this.#enqueue(this.#watch?.flush())
     this.#finish('ok')
     this.#controller?.close()
@@ -140,7 +156,7 @@ class Exchange implements UpstreamSink, Stoppable {
 
   error(error: UpstreamError): void {
     if (this.#over) return
-    if (!this.#watch) {
+    if (!this.#answered) {
       this.#finish()
       this.#reject(error)
       return
@@ -180,10 +196,9 @@ class Exchange implements UpstreamSink, Stoppable {
       clearTimeout(this.#timer)
       return
     }
-    const answered = this.#watch !== undefined
     this.#finish('client_gone')
     this.#call?.abort()
-    if (!answered) this.#reject(new ClientGone())
+    if (!this.#answered) this.#reject(new ClientGone())
   }
 
   /** Ends a body that has begun, in such a way that nobody takes it for complete. */
@@ -251,7 +266,7 @@ class Exchange implements UpstreamSink, Stoppable {
 
   #fail(failure: Failure): void {
     if (this.#over) return
-    if (this.#watch) {
+    if (this.#answered) {
       this.#break(failure)
       return
     }
@@ -262,7 +277,7 @@ class Exchange implements UpstreamSink, Stoppable {
 
   #limit(): number {
     const { firstByte, idle, writeStall } = this.#options.limits
-    if (!this.#watch) return firstByte
+    if (!this.#answered) return firstByte
     return this.#paused ? writeStall : idle
   }
 }

@@ -1,7 +1,6 @@
 import { concat } from '../http/body.ts'
 import type { BodyWatch } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
-import type { HeaderList } from '../http/headers.ts'
 import type { Provider } from '../upstream/upstream.ts'
 
 /**
@@ -10,7 +9,7 @@ import type { Provider } from '../upstream/upstream.ts'
  * make it doubt its own; a page of HTML is a proxy's or a login form's, never a model's.
  * @throws Failure `upstream_error`
  */
-export const judgeHead = (status: number, headers: HeaderList, contentType: string): void => {
+export const judgeHead = (status: number, contentType: string): void => {
   const refuse = (message: string, reason: string): never => {
     throw new Failure('upstream_error', message, { reason })
   }
@@ -22,10 +21,6 @@ export const judgeHead = (status: number, headers: HeaderList, contentType: stri
   }
   if (contentType.startsWith('text/html')) {
     refuse('The model server answered with a web page.', 'upstream_html')
-  }
-  const length = headers.find(([name]) => name === 'content-length')?.[1]
-  if (status === 200 && length === '0') {
-    refuse('The model server answered with nothing.', 'upstream_empty')
   }
 }
 

@@ -109,9 +109,11 @@ const accept = (
   headers: HeaderList,
 ): BodyWatch => {
   const contentType = headers.find(([name]) => name === 'content-type')?.[1] ?? ''
-  judgeHead(status, headers, contentType)
+  judgeHead(status, contentType)
   const watch = c.get('meter').answered(candidate, status, contentType)
-  return status < 400 ? watch : scrubbing(watch, candidate.provider)
+  if (status >= 400) return scrubbing(watch, candidate.provider)
+  // A stream's head goes out at once; an answer in one piece is worth nothing before its first byte.
+  return { ...watch, required: !contentType.startsWith('text/event-stream') }
 }
 
 /** An event for streams; nothing for a body in one piece, which is cut short instead. */

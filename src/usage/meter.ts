@@ -84,9 +84,9 @@ class RequestMeter implements Meter {
     }
   }
 
-  /** The answer's head is out. Without a body from upstream that was the whole request. */
+  /** The answer's head is out. Without a body from upstream, or with an error in its place, that was all. */
   responded(status: number): void {
-    if (this.#reader) return
+    if (this.#reader && this.#status === status) return
     this.#status = status
     this.#write(outcomeOf(status))
   }

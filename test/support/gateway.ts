@@ -54,7 +54,7 @@ export const startTestGateway = async (
     }),
     ...options.platform,
   }
-  const registry = createRegistry(config, platform)
+  const registry = createRegistry(platform, config)
   await registry.start()
   const state = createState(platform, registry)
   const gateway = await startGateway({ config, platform, state, dataDir })

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import type { Config } from '../../config/config.ts'
 import { formatProblem, type Problem } from '../../config/problem.ts'
 import { createState } from '../../state.ts'
-import { withDemo } from '../../upstream/demo/demo.ts'
+import { withDemo } from '../../upstream/demo.ts'
 import { createRegistry } from '../../upstream/registry.ts'
 import { loadConfig, watchConfig } from './config-file.ts'
 import { welcome, writeFirstConfig } from './first-run.ts'
@@ -36,7 +36,7 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   const passwords = createPasswordPool()
   const send = withDemo(transport.send)
   const platform = createPlatform({ store, passwords, send, log })
-  const registry = createRegistry(config, platform)
+  const registry = createRegistry(platform, config)
   const state = createState(platform, registry)
   await Promise.all([registry.start(), state.bans.loaded])
   const gateway = await startGateway({ config, platform, state, dataDir })
