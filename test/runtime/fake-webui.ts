@@ -28,6 +28,10 @@ export const startWebui = async (): Promise<FakeWebui> => {
     )
     // One unmasked text frame (RFC 6455 §5.2).
     socket.write(Buffer.from([0x81, 5, ...Buffer.from('hello')]))
+    // A close frame is answered with one.
+    socket.on('data', ([first = 0]: Buffer) => {
+      if ((first & 0x0f) === 8) socket.end(Buffer.from([0x88, 0]))
+    })
     socket.on('error', () => socket.destroy())
   })
   server.on('connection', (socket) => {

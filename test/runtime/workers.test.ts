@@ -110,4 +110,11 @@ describe('the Worker', () => {
     other.close()
     await expect.poll(rows, { timeout: 5000 }).toBe(2)
   })
+
+  it('answers while the database is out of reach', async () => {
+    const { ask } = await begin(configured({ database: { url: 'http://127.0.0.1:1' } }))
+    const started = performance.now()
+    expect((await ask('/v1/models', { headers: owner })).status).toBe(200)
+    expect(performance.now() - started).toBeLessThan(4000)
+  })
 })

@@ -26,7 +26,8 @@ export const startGateway = async (env: WorkerEnv): Promise<Gateway> => {
     lookAgain: () => look(asked),
   })
   if (someAreAsked(config)) await look(routine)
-  await state.bans.loaded
+  platform.waitUntil(state.bans.loaded)
+  await Promise.race([state.bans.loaded, sleep(patience)])
   const app = createApp(config, platform, state)
   return {
     fetch: (request, bindings) => {
@@ -35,6 +36,11 @@ export const startGateway = async (env: WorkerEnv): Promise<Gateway> => {
     },
   }
 }
+
+/** ms that a start waits for the bans: a database that is out of reach must not shut the gateway. */
+const patience = 1_000
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Is there a provider whose models nobody knows before it is asked? */
 const someAreAsked = ({ providers }: Config): boolean =>
