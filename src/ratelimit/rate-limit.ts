@@ -87,13 +87,11 @@ const neighbourhood = (key: string): string => key.split(/[.:]/, 2).join('.')
 const spread = (requestId: string, wait: number): number =>
   (hash32(requestId) / 2 ** 32) * Math.max(2000, wait / 2)
 
-/** FNV-1a with MurmurHash3's finaliser, so that ids that differ only at their end land far apart. */
+/** FNV-1a. */
 const hash32 = (text: string): number => {
   let hash = 0x811c9dc5
   for (let i = 0; i < text.length; i += 1) {
     hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
   }
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
+  return hash >>> 0
 }

@@ -107,6 +107,7 @@ describe('readCredential', () => {
     expect(authorization(`Bearer ${'k'.repeat(8192)}`)).toMatchObject({ kind: 'key' })
     expect(authorization(`Bearer ${'k'.repeat(8193)}`)).toEqual(tooLong)
     expect(authorization(`Basic ${base64(`${'u'.repeat(15_000)}:pw`)}`)).toEqual(tooLong)
+    expect(authorization(`Basic ${base64(`alice:${'p'.repeat(15_000)}`)}`)).toEqual(tooLong)
     expect(read({ 'x-api-key': 'k'.repeat(8193) })).toEqual(tooLong)
   })
 

@@ -1,6 +1,7 @@
 import bcrypt from 'bcryptjs'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createPasswordPool } from '../../src/adapter/node/passwords.ts'
+import type { PasswordVerifier } from '../../src/platform.ts'
 import { openLock } from '../support/lock.ts'
 import { fakeHash } from '../support/verifier.ts'
 
@@ -125,6 +126,13 @@ describe('a password', () => {
   })
 })
 
+describe('a name that does not exist', () => {
+  it('has no right password, not even if every check said so', async () => {
+    const lock = openLock({ users, passwords: { verify: async () => true } })
+    expect((await lock.login('nobody', 'x')).status).toBe(401)
+  })
+})
+
 describe('a client that leaves while its password waits', () => {
   it('takes its check along, and leaves the slot free', async () => {
     const lock = openLock({ users })
@@ -158,17 +166,25 @@ describe('a client that leaves while its password waits', () => {
   })
 
   it('does not spoil a check that begins right after', async () => {
-    const lock = openLock({ users })
-    lock.verifier.hold()
+    const asked: string[] = []
+    const passwords: PasswordVerifier = {
+      verify: (password, _hash, signal) => {
+        asked.push(password)
+        if (asked.length > 1) return Promise.resolve(true)
+        // Takes its time to notice.
+        return new Promise((_resolve, reject) => {
+          signal?.addEventListener('abort', () => setTimeout(() => reject(signal.reason), 20))
+        })
+      },
+    }
+    const lock = openLock({ users, passwords })
     const leaving = new AbortController()
     const gone = lock.login('alice', 'right', { signal: leaving.signal })
     await settled()
     leaving.abort()
-    const next = lock.login('alice', 'right')
     await gone
-    await settled()
-    lock.verifier.release()
-    expect((await next).status).toBe(200)
+    expect((await lock.login('alice', 'right')).status).toBe(200)
+    expect(asked).toHaveLength(2)
   })
 })
 

@@ -49,6 +49,16 @@ describe('wrong guesses', () => {
     expect(lock.store.bans).toHaveLength(1)
   })
 
+  it('count anew after a ban, even one shorter than the window', async () => {
+    const lock = openLock({ users, authFailures: { ban: 60_000 } })
+    for (let i = 0; i < 5; i += 1) await lock.login('alice', `guess ${i}`)
+    lock.clock.advance(60_000)
+    for (let i = 5; i < 9; i += 1) {
+      expect((await lock.login('alice', `guess ${i}`)).status).toBe(401)
+    }
+    expect((await lock.login('alice', 'right')).status).toBe(200)
+  })
+
   it('outlive a reload', async () => {
     const lock = openLock({ users })
     for (let i = 0; i < 4; i += 1) await lock.login('alice', `guess ${i}`)
@@ -168,6 +178,16 @@ describe('what is no guess', () => {
     expect(lock.logged('auth.fail')).toEqual([])
   })
 
+  it('is never counted: a key for somebody else, where no caller is wanted', async () => {
+    const lock = openLock({ users })
+    const headers = { authorization: 'Bearer token.of.open-webui' }
+    for (let i = 0; i < 20; i += 1) {
+      expect((await lock.knock({ path: '/optional', headers })).status).toBe(200)
+    }
+    expect(lock.store.bans).toEqual([])
+    expect(lock.store.failures).toEqual([])
+  })
+
   it('is never counted: a limit that was hit', async () => {
     const zone = { zone: 'z', match: '/**', per: 'client', events: 1, window: 60_000 } as const
     const lock = openLock({ users, rateLimits: [zone] })
@@ -239,6 +259,8 @@ describe('the record of refused attempts', () => {
     const lock = openLock({ users })
     await lock.login(`${'u'.repeat(63)}😀`, 'hunter2')
     await lock.knock({ headers: { authorization: 'Bearer sk-secret' } })
+    await lock.knock({ path: `/v1/${'p'.repeat(10_000)}` })
+    expect(lock.store.failures[2]?.route).toHaveLength(128)
     expect(lock.store.failures[0]?.user).toBe(`${'u'.repeat(63)}\ufffd`)
     expect(JSON.stringify([lock.store.failures, lock.log])).not.toMatch(/hunter2|sk-secret/)
   })

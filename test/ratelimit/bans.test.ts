@@ -181,6 +181,16 @@ describe('bans changed by a person', () => {
     expect(bans.find(offender)?.cause).toBe('admin')
   })
 
+  it('do not hide another ban once they are over', async () => {
+    const clock = fakeClock()
+    const store = memoryStore()
+    const { bans } = await open(clock, store)
+    await bans.impose(offender, config)
+    store.changeBans([adminBan('203.0.113.0/24', clock.now() + minute), ...store.bans])
+    clock.advance(minute)
+    expect(bans.find(offender)?.cause).toBe('auth_failures')
+  })
+
   it('do not lose a ban that is still being saved', async () => {
     const store = memoryStore()
     const saving = Promise.withResolvers<void>()

@@ -48,7 +48,8 @@ export interface LogLine {
 
 /**
  * The stages of a request from the address to the proven caller, in the order of `src/app.ts`, on fake time and
- * with checks that cost nothing. `/v1/me` says who the caller is, `/v1/upstream` answers 401 on its own account.
+ * with checks that cost nothing. `/v1/me` says who the caller is, `/v1/upstream` answers 401 on its own account,
+ * `/optional` wants no caller, `/open` does not even ask.
  */
 export const openLock = (options: LockOptions = {}) => {
   const clock = fakeClock()
@@ -102,14 +103,18 @@ export const openLock = (options: LockOptions = {}) => {
     app.use(findClient())
     app.use(refuseBanned({ bans, platform, exempt: hasCachedCredential(passwords) }))
     app.use(rateLimit({ ...rules, stage: 'before-authentication' }))
-    const proven = [
+    const known = [
       authFailures({ failures, bans, platform, config: section }),
       authenticate({ passwords, loopback: changed.loopback ?? false }),
+    ] as const
+    const proven = [
+      ...known,
       requireCaller(),
       rateLimit({ ...rules, stage: 'after-authentication' }),
     ] as const
     app.get('/v1/upstream', ...proven, (c) => c.text('the provider refuses', 401))
     app.all('/open', (c) => c.text('open'))
+    app.all('/optional', ...known, (c) => c.text(c.var.auth.caller?.login ?? 'nobody'))
     app.all('*', ...proven, (c) => c.json(c.var.auth.caller))
     return app
   }
