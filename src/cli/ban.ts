@@ -1,0 +1,149 @@
+import { Command, InvalidArgumentError } from 'commander'
+import ipaddr from 'ipaddr.js'
+import { parseDuration } from '../config/values/units.ts'
+import { addressSet, clientAddress, contains } from '../http/client-address.ts'
+import type { Ban } from '../ratelimit/ban.ts'
+import { deleteBan, selectBans, upsertBan } from '../store/bans.ts'
+import { type LedgerFlags, ledgerOptions, withLedger } from './ledger.ts'
+import { print, table } from './table.ts'
+
+interface ListFlags extends LedgerFlags {
+  readonly all?: boolean
+  readonly json?: boolean
+}
+
+interface AddFlags extends LedgerFlags {
+  readonly for?: number
+  readonly note: string
+  readonly json?: boolean
+}
+
+/** `postern ban`: addresses shut out. A running gateway follows within a second. */
+export const banCommand = (): Command =>
+  new Command('ban')
+    .description('addresses shut out; a running gateway follows within a second')
+    .addCommand(listCommand())
+    .addCommand(addCommand())
+    .addCommand(removeCommand())
+
+const listCommand = (): Command =>
+  ledgerOptions(new Command('list').description('who is shut out, since when, for how long'))
+    .option('--all', 'lapsed bans too, which lengthen the next one')
+    .option('--json', 'print JSON')
+    .action(async (flags: ListFlags) => {
+      const now = Date.now()
+      const known = await withLedger(flags, (db) => selectBans(db, now))
+      const bans = flags.all ? known : known.filter((ban) => inForce(ban, now))
+      await print(flags.json ? json(bans.map(asJson)) : asTable(bans, now))
+    })
+
+const addCommand = (): Command =>
+  ledgerOptions(new Command('add').description('shut an address or a CIDR range out'))
+    .argument('<address>', 'IPv4, IPv6 (its whole /64) or CIDR', bannable)
+    .option('--for <duration>', 'such as 1h or 7d; until it is removed if not given', duration)
+    .option('--note <text>', 'why, for `postern ban list`', '')
+    .option('--json', 'print JSON')
+    .action(async (address: string, flags: AddFlags) => {
+      const startedAt = Date.now()
+      const until = flags.for === undefined ? null : startedAt + flags.for
+      const ban: Ban = { address, cause: 'admin', level: 1, startedAt, until, note: flags.note }
+      await withLedger(flags, (db) => upsertBan(db, ban))
+      await print(flags.json ? json(asJson(ban)) : `${address} is shut out ${end(ban)}\n`)
+    })
+
+const removeCommand = (): Command =>
+  ledgerOptions(new Command('remove').description('let an address in again'))
+    .argument('<address>', 'as `postern ban list` shows it', canonical)
+    .option('--json', 'print JSON')
+    .action(async (address: string, flags: ListFlags) => {
+      const [removed, left] = await withLedger(flags, async (db) => {
+        const rows = await deleteBan(db, address)
+        return [rows, await selectBans(db, Date.now())] as const
+      })
+      const covering = left.filter((ban) => inForce(ban, Date.now()) && covers(ban, address))
+      const report = { address, removed: removed.length > 0, covered_by: covering.map(named) }
+      await print(flags.json ? json(report) : removal(report))
+    })
+
+const removal = (report: { address: string; removed: boolean; covered_by: string[] }): string => {
+  const { address, removed, covered_by } = report
+  const rest = covered_by.length > 0 ? `, but ${covered_by.join(', ')} still covers it` : ''
+  return `${address} ${removed ? 'may come in again' : 'was not shut out'}${rest}\n`
+}
+
+/** The spelling under which the gateway keeps it: an IPv6 client is its /64, a range begins at its network. */
+const canonical = (text: string): string => {
+  const [address, bits] = parse(text)
+  if (!text.includes('/')) return clientAddress(text, null, nobody).key
+  const cidr = `${address.toString()}/${bits}`
+  return address.kind() === 'ipv4'
+    ? `${ipaddr.IPv4.networkAddressFromCIDR(cidr).toString()}/${bits}`
+    : `${ipaddr.IPv6.networkAddressFromCIDR(cidr).toRFC5952String()}/${bits}`
+}
+
+const nobody = addressSet([])
+
+/** This machine is where a mistake is mended (hazards 166), and behind a proxy on it stands everybody. */
+const bannable = (text: string): string => {
+  const [address, bits] = parse(text)
+  const overlapsLoopback = LOOPBACK.some(
+    ([range, length]) =>
+      range.kind() === address.kind() && address.match(range, Math.min(bits, length)),
+  )
+  if (overlapsLoopback) throw new InvalidArgumentError(`${text} takes in this machine itself.`)
+  return canonical(text)
+}
+
+const LOOPBACK = addressSet(['127.0.0.0/8', '::1']).ranges
+
+const parse = (text: string) => {
+  try {
+    const [range] = addressSet([text]).ranges
+    if (range !== undefined) return range
+  } catch {}
+  throw new InvalidArgumentError(`"${text}" is not an IP address or a CIDR range.`)
+}
+
+const duration = (text: string): number => {
+  const ms = parseDuration(text)
+  if (ms === undefined || ms === 0) throw new InvalidArgumentError('Give a duration such as 1h.')
+  return ms
+}
+
+const inForce = ({ until }: Ban, now: number): boolean => until === null || until > now
+
+const covers = (ban: Ban, address: string): boolean =>
+  contains(addressSet([ban.address]), address.split('/')[0] ?? '')
+
+const named = ({ address }: Ban): string => address
+
+const end = ({ until }: Ban): string =>
+  until === null ? 'until it is removed' : `until ${new Date(until).toISOString()}`
+
+const asTable = (bans: readonly Ban[], now: number): string => {
+  if (bans.length === 0) return 'nobody is shut out\n'
+  const columns = ['address', 'cause', 'level', 'since', 'until', 'note']
+  const rows = bans.map((ban) => [
+    ban.address,
+    ban.cause,
+    String(ban.level),
+    new Date(ban.startedAt).toISOString(),
+    ban.until === null ? 'no end' : new Date(ban.until).toISOString(),
+    inForce(ban, now) ? ban.note : `(lapsed) ${ban.note}`,
+  ])
+  return table(
+    columns.map((name) => ({ name })),
+    rows,
+  )
+}
+
+const asJson = ({ address, cause, level, startedAt, until, note }: Ban) => ({
+  address,
+  cause,
+  level,
+  started_at: new Date(startedAt).toISOString(),
+  until: until === null ? null : new Date(until).toISOString(),
+  note,
+})
+
+const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`

@@ -1,0 +1,70 @@
+import { existsSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Command } from 'commander'
+import { loadConfig } from '../adapter/node/config-file.ts'
+import {
+  type DatabaseOptions,
+  errorCode,
+  filePath,
+  openDatabase,
+} from '../adapter/node/ledger/database.ts'
+import { formatProblem } from '../config/problem.ts'
+import type { Database } from '../store/schema.ts'
+
+export interface LedgerFlags {
+  readonly config: string
+  readonly data: string
+}
+
+/** A gateway holds the database for milliseconds at a time; whoever holds it longer is waited for this long, ms. */
+const PATIENCE = 10_000
+const PAUSE = 50
+
+/** The options of every command that reads the ledger or writes to it. */
+export const ledgerOptions = (command: Command): Command =>
+  command
+    .option('--config <file>', 'configuration', process.env.POSTERN_CONFIG ?? './postern.hujson')
+    .option('--data <dir>', 'where the ledger lies', process.env.POSTERN_DATA ?? './data')
+
+/**
+ * Runs `work` on the ledger, while a gateway runs or not. When the database is busy both are tried again on a new
+ * connection, so `work` must be harmless to repeat until its last statement.
+ *
+ * @throws Error with a message for people: no ledger yet, damaged, of a newer version, locked.
+ */
+export const withLedger = async <T>(
+  flags: LedgerFlags,
+  work: (db: Database) => Promise<T>,
+): Promise<T> => {
+  const options = await databaseOf(flags)
+  const path = filePath(options)
+  if (path !== undefined && !existsSync(path)) {
+    throw new Error(`there is no ledger at ${path} yet: start the gateway, or name its --data`)
+  }
+  for (let waited = 0; ; waited += PAUSE) {
+    try {
+      return await once(options, work)
+    } catch (error) {
+      if (!errorCode(error).startsWith('SQLITE_BUSY')) throw error
+      if (waited >= PATIENCE) throw new Error('the ledger is locked by another process')
+    }
+    await sleep(PAUSE)
+  }
+}
+
+const once = async <T>(options: DatabaseOptions, work: (db: Database) => Promise<T>) => {
+  const database = await openDatabase(options)
+  try {
+    return await work(database.db)
+  } finally {
+    database.close()
+  }
+}
+
+/** Without a configuration the defaults hold, as they do for `postern up`. */
+const databaseOf = async ({ config: file, data }: LedgerFlags): Promise<DatabaseOptions> => {
+  if (!existsSync(file)) return { url: 'file:postern.db', authToken: undefined, dataDir: data }
+  const { config, problems } = await loadConfig(file)
+  if (config === undefined) throw new Error(problems.map(formatProblem).join('\n'))
+  return { ...config.database, dataDir: data }
+}

@@ -1,0 +1,137 @@
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { parseDuration } from '../config/values/units.ts'
+import type { Database } from '../store/schema.ts'
+import { GROUPS, type Group, summarize, type UsageSummary } from '../store/usage.ts'
+import { type LedgerFlags, ledgerOptions, withLedger } from './ledger.ts'
+import { csvLine, print, table } from './table.ts'
+import { printRows } from './usage-rows.ts'
+
+export interface UsageFlags extends LedgerFlags {
+  readonly by: Group
+  /** ms since the epoch; undefined for the whole ledger. */
+  readonly since: number | undefined
+  readonly rows?: boolean
+  readonly limit?: number
+  readonly csv?: boolean
+  readonly json?: boolean
+}
+
+/** `postern usage`: the ledger, summed up or row by row. */
+export const usageCommand = (): Command =>
+  ledgerOptions(new Command('usage').description('the ledger: who used which model, and how much'))
+    .addOption(new Option('--by <what>', 'what to sum up by').choices([...GROUPS]).default('user'))
+    .option('--since <when>', '7d, 12h, a date such as 2026-11-01 (UTC), or all', since, ago('7d'))
+    .option('--rows', 'every request instead of sums, newest first')
+    .option(
+      '--limit <n>',
+      'groups or rows to print (default: 1000; all for --rows to a file)',
+      count,
+    )
+    .addOption(new Option('--csv', 'print CSV').conflicts('json'))
+    .option('--json', 'print JSON')
+    .action((flags: UsageFlags) =>
+      withLedger(flags, (db) => (flags.rows ? printRows(db, flags) : printSums(db, flags))),
+    )
+
+const printSums = async (db: Database, flags: UsageFlags): Promise<void> => {
+  const filter = flags.since === undefined ? {} : { since: flags.since }
+  const groups = await summarize(db, { ...filter, by: flags.by, limit: flags.limit ?? 1000 })
+  const [total] = await summarize(db, { ...filter, by: 'none' })
+  if (total === undefined) throw new Error('a sum without a row')
+  if (flags.json) return print(asJson(flags, groups, total))
+  if (flags.csv) return print(asCsv(flags, groups))
+  await print(asTable(flags, groups, total))
+}
+
+const asTable = (flags: UsageFlags, groups: UsageSummary[], total: UsageSummary): string => {
+  const from = flags.since === undefined ? 'the beginning' : new Date(flags.since).toISOString()
+  const rows = flags.by === 'none' ? [] : groups.map((sums) => cells(sums.group || '-', sums))
+  return `Since ${from}\n${table(COLUMNS(flags.by), [...rows, cells('total', total)])}`
+}
+
+const COLUMNS = (by: Group) => [
+  { name: by === 'none' ? '' : by },
+  ...['requests', 'failed', 'input', 'output', 'cached', 'cost', 'time'].map((name) => ({
+    name,
+    numeric: true,
+  })),
+]
+
+const cells = (name: string, sums: UsageSummary): string[] => [
+  name,
+  ...[sums.requests, sums.failed, sums.inputTokens, sums.outputTokens, sums.cachedTokens].map(
+    String,
+  ),
+  sums.unpriced === sums.requests ? '-' : `$${(sums.costNanousd / 1e9).toFixed(4)}`,
+  `${(sums.durationMs / 1000).toFixed(1)}s`,
+]
+
+const asCsv = ({ by }: UsageFlags, groups: UsageSummary[]): string => {
+  const records = groups.map((sums) => record(by, sums))
+  const header = csvLine(Object.keys(record(by, NOTHING)))
+  return header + records.map((fields) => csvLine(Object.values(fields))).join('')
+}
+
+const asJson = (flags: UsageFlags, groups: UsageSummary[], total: UsageSummary): string => {
+  const { [flags.by]: _, ...sums } = record(flags.by, total)
+  const value = {
+    since: flags.since === undefined ? null : new Date(flags.since).toISOString(),
+    by: flags.by,
+    groups: flags.by === 'none' ? [] : groups.map((group) => record(flags.by, group)),
+    total: sums,
+  }
+  return `${JSON.stringify(value, null, 2)}\n`
+}
+
+const record = (by: Group, sums: UsageSummary): Record<string, string | number> => ({
+  ...(by === 'none' ? {} : { [by]: sums.group }),
+  requests: sums.requests,
+  failed: sums.failed,
+  input_tokens: sums.inputTokens,
+  output_tokens: sums.outputTokens,
+  cached_tokens: sums.cachedTokens,
+  reasoning_tokens: sums.reasoningTokens,
+  cost_nanousd: sums.costNanousd,
+  unpriced: sums.unpriced,
+  bytes_in: sums.bytesIn,
+  bytes_out: sums.bytesOut,
+  duration_ms: sums.durationMs,
+})
+
+const NOTHING: UsageSummary = {
+  group: '',
+  requests: 0,
+  failed: 0,
+  inputTokens: 0,
+  outputTokens: 0,
+  cachedTokens: 0,
+  reasoningTokens: 0,
+  costNanousd: 0,
+  unpriced: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  durationMs: 0,
+}
+
+function since(text: string): number | undefined {
+  if (text === 'all') return undefined
+  if (/^\d{4}-\d{2}-\d{2}/.test(text)) {
+    const at = Date.parse(text)
+    if (!Number.isNaN(at)) return at
+  }
+  return ago(text)
+}
+
+function ago(text: string): number {
+  const ms = parseDuration(text)
+  if (ms === undefined) throw new InvalidArgumentError('Give 7d, 12h, a date, or all.')
+  return Date.now() - ms
+}
+
+function count(text: string): number {
+  const n = Number(text)
+  if (!/^\d+$/.test(text) || n < 1 || n > 1_000_000) {
+    throw new InvalidArgumentError('Give a number from 1 to 1000000.')
+  }
+  return n
+}
