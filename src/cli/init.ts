@@ -87,16 +87,17 @@ async function ask(found: Surroundings): Promise<Choices> {
 }
 
 /** @throws Error when the answer was Ctrl-C */
-function answered<T>(answer: T | symbol): T {
+function answered<T>(answer: T): Exclude<T, symbol> {
   if (isCancel(answer)) throw new Error('cancelled; nothing was written')
-  return answer as T
+  return answer as Exclude<T, symbol>
 }
 
 async function write(flags: Flags, found: Surroundings, choices: Choices): Promise<void> {
   const { owner, webui, caddy } = choices
-  const { hash: ownerHash, generated } = await newPassword(
-    flags.yes && !flags.passwordStdin ? { unattended: true } : flags,
-  )
+  const { hash: ownerHash, generated } = await newPassword({
+    ...flags,
+    unattended: flags.yes === true,
+  })
   const plain = firstRunConfig({ ownerHash, owner, found: found.servers, ...(webui && { webui }) })
   const config = caddy ? behindCaddy(plain) : plain
   const { problems } = parseText(flags.config, config)

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { loadConfig } from '../adapter/node/config-file.ts'
 import type { UserConfig } from '../config/config.ts'
 import { formatProblem } from '../config/problem.ts'
+import { print, table } from './table.ts'
 import { configOption } from './user/config-option.ts'
 import { readUsers, type UserEntry, type UsersFile, writeUser } from './user/edit.ts'
 import { newPassword, type PasswordFlags } from './user/password.ts'
@@ -94,8 +95,7 @@ async function list({
   const { config, problems } = await loadConfig(path)
   if (!config) throw new Error(problems.map(formatProblem).join('\n'))
   const rows = [...config.users].map(([name, user]) => describe(name, user))
-  const text = json ? JSON.stringify(rows, null, 2) : table(rows)
-  process.stdout.write(`${text}\n`)
+  await print(json ? `${JSON.stringify(rows, null, 2)}\n` : table(COLUMNS, rows.map(toCells)))
 }
 
 function existing({ users, path }: UsersFile, name: string): UserEntry {
@@ -125,27 +125,23 @@ interface Row {
   readonly cost: number
 }
 
+const COLUMNS = [
+  { name: 'name' },
+  { name: 'login' },
+  { name: 'groups' },
+  { name: 'cost', numeric: true },
+]
+
+const toCells = ({ name, login, groups, cost }: Row): string[] => [
+  name,
+  login,
+  groups.join(' ') || '-',
+  String(cost),
+]
+
 const describe = (name: string, { login, groups, password }: UserConfig): Row => ({
   name,
   login,
   groups,
   cost: Number(password.slice(4, 6)),
 })
-
-function table(rows: readonly Row[]): string {
-  const lines = [
-    ['NAME', 'LOGIN', 'GROUPS', 'COST'],
-    ...rows.map(({ name, login, groups, cost }) => [
-      name,
-      login,
-      groups.join(' ') || '-',
-      `${cost}`,
-    ]),
-  ]
-  const widths = [0, 1, 2].map((column) =>
-    Math.max(...lines.map((line) => line[column]?.length ?? 0)),
-  )
-  return lines
-    .map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
-    .join('\n')
-}
