@@ -1,23 +1,51 @@
 /**
  * Compiles `provider/model` globs into one test. `*` is any run of characters within a segment, `?` one character of
  * it, `**` as a whole segment zero or more segments. Everything else means itself: model ids hold `:`, `+`, `[` and `(`,
- * which is why this is not picomatch, whose braces, brackets and extglobs would give them a meaning.
+ * to which picomatch would give a meaning. Not a regular expression either: on `*a*a*a*a` those take exponential time.
  */
 export function compileGlobs(globs: readonly string[]): (target: string) => boolean {
-  if (globs.length === 0) return () => false
-  const pattern = new RegExp(`^(?:${globs.map(source).join('|')})$`, 'su')
-  return (target) => pattern.test(`/${target}`)
+  const patterns = globs.map((glob) => glob.split('/').map((segment) => [...segment]))
+  return (target) => {
+    const segments = target.split('/').map((segment) => [...segment])
+    return patterns.some((pattern) => matches(pattern, segments, isGlobstar, matchesSegment))
+  }
 }
 
-// Every segment carries the slash before it, so that `**` may stand for none at all.
-const source = (glob: string): string =>
-  glob
-    .split('/')
-    .map((segment) => (segment === '**' ? '(?:/[^/]*)*' : `/${segmentSource(segment)}`))
-    .join('')
+const isGlobstar = (segment: readonly string[]): boolean =>
+  segment.length === 2 && segment.every(isStar)
 
-const segmentSource = (segment: string): string =>
-  segment
-    .replace(/[\\^$.|+()[\]{}]/g, '\\$&')
-    .replace(/\*+/g, '[^/]*')
-    .replace(/\?/g, '[^/]')
+const isStar = (character: string): boolean => character === '*'
+
+const matchesSegment = (pattern: readonly string[], segment: readonly string[]): boolean =>
+  matches(pattern, segment, isStar, (wanted, given) => wanted === '?' || wanted === given)
+
+/**
+ * The same for characters of a segment and segments of a path. When something does not fit, only the last star needs to
+ * take one more: what an earlier one could take in exchange, the last can as well.
+ */
+function matches<T>(
+  pattern: readonly T[],
+  items: readonly T[],
+  isAny: (wanted: T) => boolean,
+  fits: (wanted: T, given: T) => boolean,
+): boolean {
+  let at = 0
+  let star = -1
+  let taken = 0
+  for (let i = 0; i < items.length; ) {
+    const wanted = pattern[at]
+    if (wanted !== undefined && isAny(wanted)) {
+      star = at++
+      taken = i
+    } else if (wanted !== undefined && fits(wanted, items[i]!)) {
+      at++
+      i++
+    } else if (star >= 0) {
+      at = star + 1
+      i = ++taken
+    } else {
+      return false
+    }
+  }
+  return pattern.slice(at).every(isAny)
+}

@@ -3,8 +3,6 @@ import type { GrantConfig } from '../config/config.ts'
 import type { Permissions } from '../http/env.ts'
 import { compileGlobs } from './glob.ts'
 
-export type Role = 'user' | 'admin'
-
 /** What of a caller grants look at. `login` is lower-case; `loopback` is about the connection, not the credential. */
 export interface Grantee {
   readonly login: string
