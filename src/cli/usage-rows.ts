@@ -42,7 +42,7 @@ async function* pages(
   let after: Cursor | undefined
   for (let left = most; left > 0; ) {
     const page = await listUsage(db, {
-      ...(since === undefined ? {} : { since }),
+      since,
       ...(after === undefined ? {} : { after }),
       limit: Math.min(PAGE, left),
     })

@@ -8,8 +8,8 @@ import { printRows } from './usage-rows.ts'
 
 export interface UsageFlags extends LedgerFlags {
   readonly by: Group
-  /** ms since the epoch; undefined for the whole ledger. */
-  readonly since: number | undefined
+  /** ms since the epoch; 0 for the whole ledger. */
+  readonly since: number
   readonly rows?: boolean
   readonly limit?: number
   readonly csv?: boolean
@@ -20,11 +20,11 @@ export interface UsageFlags extends LedgerFlags {
 export const usageCommand = (): Command =>
   ledgerOptions(new Command('usage').description('the ledger: who used which model, and how much'))
     .addOption(new Option('--by <what>', 'what to sum up by').choices([...GROUPS]).default('user'))
-    .option('--since <when>', '7d, 12h, a date such as 2026-11-01 (UTC), or all', since, ago('7d'))
+    .option('--since <when>', '7d, 12h, a date such as 2026-11-01 (UTC), or all', start, ago('7d'))
     .option('--rows', 'every request instead of sums, newest first')
     .option(
       '--limit <n>',
-      'groups or rows to print (default: 1000; all for --rows to a file)',
+      'groups or rows to print (default: 1000; 100 rows on screen, all as CSV or JSON)',
       count,
     )
     .addOption(new Option('--csv', 'print CSV').conflicts('json'))
@@ -34,9 +34,9 @@ export const usageCommand = (): Command =>
     )
 
 const printSums = async (db: Database, flags: UsageFlags): Promise<void> => {
-  const filter = flags.since === undefined ? {} : { since: flags.since }
-  const groups = await summarize(db, { ...filter, by: flags.by, limit: flags.limit ?? 1000 })
-  const [total] = await summarize(db, { ...filter, by: 'none' })
+  const { since, by, limit = 1000 } = flags
+  const groups = await summarize(db, { since, by, limit })
+  const [total] = await summarize(db, { since, by: 'none' })
   if (total === undefined) throw new Error('a sum without a row')
   if (flags.json) return print(asJson(flags, groups, total))
   if (flags.csv) return print(asCsv(flags, groups))
@@ -44,7 +44,7 @@ const printSums = async (db: Database, flags: UsageFlags): Promise<void> => {
 }
 
 const asTable = (flags: UsageFlags, groups: UsageSummary[], total: UsageSummary): string => {
-  const from = flags.since === undefined ? 'the beginning' : new Date(flags.since).toISOString()
+  const from = flags.since === 0 ? 'the beginning' : new Date(flags.since).toISOString()
   const rows = flags.by === 'none' ? [] : groups.map((sums) => cells(sums.group || '-', sums))
   return `Since ${from}\n${table(COLUMNS(flags.by), [...rows, cells('total', total)])}`
 }
@@ -75,7 +75,7 @@ const asCsv = ({ by }: UsageFlags, groups: UsageSummary[]): string => {
 const asJson = (flags: UsageFlags, groups: UsageSummary[], total: UsageSummary): string => {
   const { [flags.by]: _, ...sums } = record(flags.by, total)
   const value = {
-    since: flags.since === undefined ? null : new Date(flags.since).toISOString(),
+    since: flags.since === 0 ? null : new Date(flags.since).toISOString(),
     by: flags.by,
     groups: flags.by === 'none' ? [] : groups.map((group) => record(flags.by, group)),
     total: sums,
@@ -113,8 +113,8 @@ const NOTHING: UsageSummary = {
   durationMs: 0,
 }
 
-function since(text: string): number | undefined {
-  if (text === 'all') return undefined
+function start(text: string): number {
+  if (text === 'all') return 0
   if (/^\d{4}-\d{2}-\d{2}/.test(text)) {
     const at = Date.parse(text)
     if (!Number.isNaN(at)) return at

@@ -74,7 +74,7 @@ export const summarize = (
     })
     .from(usage)
     .where(matching(filter))
-    .groupBy(by === 'none' ? sql`NULL` : sql`group_name`)
+    .groupBy(...(by === 'none' ? [] : [sql`group_name`]))
     .orderBy(by === 'day' ? sql`group_name` : sql`requests DESC, group_name`)
     .limit(limit)
 
