@@ -51,7 +51,9 @@ const attack = async (path: string): Promise<void> => {
 
 /** Lines that the gateway never writes: another program's in the same file. */
 const strangers = (line: string): readonly string[] => [
-  `x ${line.slice(1)}`,
+  `x ${line}`,
+  `{"x":1} ${line}`,
+  `{"x": ${line}`,
   `GET /${line} HTTP/1.1`,
   `8.8.8.8 - - [21/Nov/2026:10:00:00 +0000] "GET /${line}"`,
   `${line} trailing`,
@@ -70,7 +72,13 @@ const tool = (name: 'fail2ban-regex' | 'fail2ban-client', args: readonly string[
 
 /** What fail2ban would count, in order: time in seconds and address. */
 const matches = async (log: string): Promise<readonly string[]> => {
-  const { stdout } = await tool('fail2ban-regex', ['--out', '<time> <ip>', log, filter])
+  const { stdout } = await tool('fail2ban-regex', [
+    '--usedns=raw',
+    '--out',
+    '<time> <ip>',
+    log,
+    filter,
+  ])
   return stdout.trim().split('\n').filter(Boolean)
 }
 
