@@ -43,8 +43,7 @@ export interface WelcomeOptions {
 
 /** What a person wants to know after a start; the password is shown this once and stored nowhere. */
 export const welcome = (options: WelcomeOptions): void => {
-  // Progress is for people and goes to stderr: stdout holds nothing but the log's JSON lines.
-  process.stderr.write(`${lines(options).join('\n')}\n`)
+  process.stdout.write(`${lines(options).join('\n')}\n`)
 }
 
 const lines = ({ config, configPath, gateway, registry, first }: WelcomeOptions): string[] => {

@@ -1,4 +1,4 @@
-import { SonicBoom } from 'sonic-boom'
+import sonicBoom from 'sonic-boom'
 import type { Log, LogFields, LogLevel } from '../../platform.ts'
 
 const order: Readonly<Record<LogLevel, number>> = { debug: 10, info: 20, warn: 30, error: 40 }
@@ -27,7 +27,12 @@ const maxBuffered = 4 * 1024 * 1024
  * relies on that order (docs/fail2ban.md).
  */
 export const createLog = ({ level, secrets, fd = 1 }: LogOptions): NodeLog => {
-  const sink = new SonicBoom({ fd, sync: false, maxLength: maxBuffered, retryEAGAIN: () => true })
+  const sink = new sonicBoom.SonicBoom({
+    fd,
+    sync: false,
+    maxLength: maxBuffered,
+    retryEAGAIN: () => true,
+  })
   let dropped = 0
   sink.on('drop', () => {
     dropped++
