@@ -68,7 +68,7 @@ describe('the Worker', () => {
     await expect.poll(() => lines.join('\n')).toContain('wrangler secret put POSTERN_CONFIG')
   })
 
-  it('serves the demo model when no provider is configured, and looks at no port', async () => {
+  it('serves the demo model when no provider is configured', async () => {
     const { ask } = await begin(configured())
     const list = (await (await ask('/v1/models', { headers: owner })).json()) as {
       data: { id: string }[]

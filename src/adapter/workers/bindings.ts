@@ -10,35 +10,26 @@ const listener: ListenerConfig = {
   trustedProxies: [],
 }
 
-/** What the app is told of a request, and the request with its path in the one canonical spelling. */
-export const adapt = (request: Request): { request: Request; bindings: Bindings } => {
-  const written = targetOf(request.url)
-  const framing = inspectFraming({
+/** What the app is told of a request. */
+export const bindingsOf = (request: Request): Bindings => ({
+  listener,
+  // The edge overwrites this header; there is no socket to ask (identity.md, row "Workers").
+  peer: request.headers.get('cf-connecting-ip') ?? '',
+  framing: inspectFraming({
     method: request.method,
-    target: written,
+    target: targetOf(request.url),
     // The edge has read and framed the message, whichever version it came in.
     httpVersion: '1.1',
     rawHeaders: [...request.headers].flat(),
-  })
-  const bindings: Bindings = {
-    listener,
-    // The edge overwrites this header; there is no socket to ask (identity.md, row "Workers").
-    peer: request.headers.get('cf-connecting-ip') ?? '',
-    framing,
-    ...(isWebSocket(request) && { upgrade: join }),
-  }
-  const target = framing.target ? framing.target.path + framing.target.search : '/'
-  return { request: target === written ? request : withTarget(request, target), bindings }
-}
+  }),
+  ...(isWebSocket(request) && { upgrade: join }),
+})
 
 /** As it was written, for `URL` would repair what must be refused. */
 const targetOf = (url: string): string => {
   const start = url.indexOf('/', url.indexOf('://') + 3)
   return start < 0 ? '/' : url.slice(start)
 }
-
-const withTarget = (request: Request, target: string): Request =>
-  new Request(new URL(request.url).origin + target, request)
 
 const isWebSocket = ({ method, headers }: Request): boolean =>
   method === 'GET' && headers.get('upgrade')?.toLowerCase() === 'websocket'

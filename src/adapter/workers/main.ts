@@ -1,5 +1,5 @@
 import { waitUntil } from 'cloudflare:workers'
-import { adapt } from './bindings.ts'
+import { bindingsOf } from './bindings.ts'
 import { ConfigError, type WorkerEnv } from './config.ts'
 import { type Gateway, startGateway } from './gateway.ts'
 import { createLog } from './platform.ts'
@@ -22,8 +22,7 @@ const gatewayFor = (env: WorkerEnv): Promise<Gateway> => {
 const serve = async (request: Request, env: WorkerEnv): Promise<Response> => {
   try {
     const { fetch } = await gatewayFor(env)
-    const adapted = adapt(request)
-    return await fetch(adapted.request, adapted.bindings)
+    return await fetch(request, bindingsOf(request))
   } catch (error) {
     return broken(error)
   }
@@ -40,11 +39,4 @@ const broken = (error: unknown): Response => {
   return Response.json(body, { status: 500 })
 }
 
-export default {
-  fetch: (request: Request, env: WorkerEnv): Promise<Response> => {
-    const answer = serve(request, env)
-    // A client that leaves before there is an answer must not take its ledger row with it.
-    waitUntil(answer)
-    return answer
-  },
-}
+export default { fetch: serve }
