@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest'
+import { HASH, read } from './read.ts'
+
+const config = (file: object) => {
+  const { config: parsed, problems } = read(file)
+  if (!parsed) throw new Error(JSON.stringify(problems))
+  return parsed
+}
+
+describe('defaults', () => {
+  it('are those of the contract', () => {
+    expect(config({})).toEqual({
+      mode: 'local',
+      front: 'none',
+      listeners: [
+        {
+          name: 'local',
+          bind: { kind: 'tcp', host: '127.0.0.1', port: 8787 },
+          identity: 'none',
+          trustedProxies: [],
+        },
+      ],
+      allowedHosts: [],
+      webui: undefined,
+      providers: new Map(),
+      grants: [],
+      groups: new Map(),
+      users: new Map(),
+      rateLimits: [{ zone: 'api', match: '/v1/**', per: 'caller', events: 600, window: 60_000 }],
+      authFailures: { max: 5, window: 600_000, ban: 900_000, maxBan: 86_400_000 },
+      limits: {
+        body: 33_554_432,
+        firstByte: 600_000,
+        idle: 600_000,
+        headerTimeout: 15_000,
+        bodyIdle: 30_000,
+        writeStall: 120_000,
+      },
+      database: { url: 'file:postern.db', authToken: undefined },
+      log: { level: 'info', access: true },
+    })
+  })
+
+  it('grant nothing to anybody but the user called owner, under the login it has', () => {
+    const users = { owner: { password: HASH, login: 'Me@example.com' }, bob: { password: HASH } }
+    expect(config({ users }).grants).toEqual([
+      { src: ['me@example.com'], entries: [{ role: 'admin', models: ['**'] }] },
+    ])
+    expect(config({ users: { bob: { password: HASH } } }).grants).toEqual([])
+    expect(config({ users, grants: [] }).grants).toEqual([])
+  })
+})
+
+describe('a provider', () => {
+  const provider = (fields: object) =>
+    config({ providers: { p: { baseurl: 'http://h', ...fields } } }).providers.get('p')
+
+  it.each([
+    [undefined, ['openai_chat']],
+    [{}, ['openai_chat']],
+    [{ anthropic_messages: true }, ['anthropic_messages']],
+    [{ anthropic_messages: false }, ['openai_chat']],
+    [{ openai_chat: true, openai_responses: true }, ['openai_chat', 'openai_responses']],
+    [{ openai_chat: false, anthropic_messages: true }, ['anthropic_messages']],
+    [{ gemini_generate_content: true }, []],
+    [{ openai_chat: false }, []],
+  ])('with compatibility %j understands %j', (compatibility, dialects) => {
+    expect([...(provider({ compatibility })?.dialects ?? [])]).toEqual(dialects)
+  })
+
+  it.each([[undefined], [[]], [['*']]])('with models %j is asked for its list', (models) => {
+    expect(provider({ models })?.models).toEqual([])
+  })
+
+  it('keeps its base URL as written and takes its id for a name', () => {
+    expect(provider({ baseurl: 'https://openrouter.ai/api/' })).toMatchObject({
+      baseurl: 'https://openrouter.ai/api/',
+      name: 'p',
+    })
+  })
+})
+
+describe('logins and groups', () => {
+  it('are compared in lower case, and a group may be written without its prefix', () => {
+    const parsed = config({
+      users: { Alice: { password: HASH, groups: ['family'] } },
+      groups: { 'group:family': ['BOB@Example.com'] },
+      grants: [{ src: ['ALICE'], app: { 'tailscale.com/cap/aperture': [{ role: 'user' }] } }],
+    })
+    expect(parsed.users.get('Alice')).toMatchObject({ login: 'alice', groups: ['group:family'] })
+    expect(parsed.groups.get('group:family')).toEqual(['bob@example.com'])
+    expect(parsed.grants).toEqual([{ src: ['alice'], entries: [{ role: 'user', models: [] }] }])
+  })
+})
