@@ -39,18 +39,33 @@ export const refuseBadOptions = ({ site, gateway, admin, bodyLimit }: CaddyOptio
     throw new RangeError(`body limit must be a positive number of bytes, not ${bodyLimit}`)
   }
   const listen = site.tls === 'none' ? site.listen : []
-  for (const address of [...listen, gateway, admin]) refuseRelativeSocket(address)
+  for (const address of [...listen, gateway, admin]) refuseBadAddress(address)
   if (site.tls === 'none') refusePublicPlaintext(site.listen)
-  else if (site.hosts.length === 0) throw new RangeError('HTTPS needs at least one host name')
+  else refuseBadNames(site)
   if (!isPrivate(admin)) {
     throw new RangeError('who reaches the admin API owns the proxy: loopback or a socket only')
   }
 }
 
-const refuseRelativeSocket = (address: Address): void => {
-  if (address.kind === 'unix' && !address.path.startsWith('/')) {
+const refuseBadAddress = (address: Address): void => {
+  if (address.kind === 'tcp') refuseBadPort(address.port)
+  // `|` begins the permissions in Caddy's notation.
+  else if (!/^\/[^|]+$/.test(address.path)) {
     throw new RangeError(`socket path must be absolute: ${address.path}`)
   }
+}
+
+const refuseBadPort = (port: number): void => {
+  if (Number.isInteger(port) && port > 0 && port < 65_536) return
+  throw new RangeError(`${port} is not a port`)
+}
+
+/** Caddy would take a URL for a name that never matches. */
+const refuseBadNames = ({ hosts, ports }: Exclude<Site, { tls: 'none' }>): void => {
+  if (hosts.length === 0) throw new RangeError('HTTPS needs at least one host name')
+  const bad = hosts.find((host) => !/^(\*\.)?[\p{L}\p{N}-]+(\.[\p{L}\p{N}-]+)*$/u.test(host))
+  if (bad !== undefined) throw new RangeError(`"${bad}" is not a host name`)
+  for (const port of Object.values(ports ?? {})) refuseBadPort(port)
 }
 
 /** Passwords cross these listeners: in the clear they may not leave the machine. */

@@ -82,8 +82,8 @@ const toGateway = ({ gateway }: CaddyOptions): Handler => ({
     dial_timeout: '2s',
     // Bytes pass as the gateway sent them.
     compression: false,
-    // Below the 5 s after which Node closes an idle connection: one used at that moment would be a 502.
-    keep_alive: { idle_timeout: '3s' },
+    // Below the gateway's 75 s: a connection that it closes while it is being used again would be a 502.
+    keep_alive: { idle_timeout: '60s' },
   },
   headers: { request: { set: forwarded } },
   flush_interval: -1,

@@ -1,12 +1,13 @@
-import { readFile } from 'node:fs/promises'
 import type { Config } from 'caddy-json-config-types'
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import { build } from '../../caddy/config.ts'
 import { type CaddyOptions, dialAddress } from '../../caddy/options.ts'
-import { parseConfig } from '../config/parse.ts'
+import { loadConfig } from '../adapter/node/config-file.ts'
+import { formatProblem } from '../config/problem.ts'
 import { loadIntoCaddy } from './caddy/admin.ts'
 import { findCaddy, whyInvalid } from './caddy/binary.ts'
 import { type CaddyFlags, deriveOptions } from './caddy/options.ts'
+import { configOption } from './user/config-option.ts'
 
 interface Flags extends CaddyFlags {
   readonly config: string
@@ -30,16 +31,8 @@ const subcommand = (
   parent
     .command(name)
     .description(description)
-    .addOption(
-      new Option('--config <file>', "Postern's configuration")
-        .env('POSTERN_CONFIG')
-        .default('./postern.hujson'),
-    )
-    .addOption(
-      new Option('--data <dir>', "Postern's data directory, where its sockets are")
-        .env('POSTERN_DATA')
-        .default('./data'),
-    )
+    .addOption(configOption())
+    .option('--data <dir>', 'where its sockets lie', process.env.POSTERN_DATA ?? './data')
     .option(
       '--listen <address...>',
       'plain HTTP for a TLS terminator on this machine (default: 127.0.0.1:8081)',
@@ -51,11 +44,7 @@ const subcommand = (
     .option('--gateway <address>', 'where Postern listens (default: from its configuration)')
     .option('--trusted-proxy <range...>', 'proxies on other machines before Caddy, such as a CDN')
     .option('--access-log <file>', 'write an access log, without headers and queries')
-    .addOption(
-      new Option('--admin <address>', "Caddy's admin API")
-        .env('CADDY_ADMIN')
-        .default('localhost:2019'),
-    )
+    .option('--admin <address>', "Caddy's admin API", process.env.CADDY_ADMIN ?? 'localhost:2019')
     .action(async (flags: Flags, self: Command) => {
       await action(await prepare(flags, self))
     })
@@ -91,7 +80,7 @@ const apply = async ({ options, config }: Prepared): Promise<void> => {
 }
 
 const validate = async ({ config }: Prepared): Promise<void> => {
-  const caddy = findCaddy(process.env)
+  const caddy = findCaddy(process.env, process.cwd())
   if (caddy === undefined) {
     throw new Error(
       'No caddy program found. Install one (https://caddyserver.com/docs/install), or name it: CADDY=/path/to/caddy',
@@ -103,12 +92,7 @@ const validate = async ({ config }: Prepared): Promise<void> => {
 }
 
 const readConfig = async (file: string) => {
-  const { config, problems } = parseConfig(await readFile(file, 'utf8'), {
-    file,
-    env: (name) => process.env[name],
-    readFile: () => undefined,
-  })
+  const { config, problems } = await loadConfig(file)
   if (config) return config
-  const lines = problems.map((it) => `${it.file}:${it.line}:${it.column} ${it.path}: ${it.message}`)
-  throw new Error(lines.join('\n'))
+  throw new Error(`the configuration is wrong\n${problems.map(formatProblem).join('\n')}`)
 }

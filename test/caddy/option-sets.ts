@@ -20,14 +20,14 @@ export const optionSets: Readonly<Record<string, CaddyOptions>> = {
   },
   'sockets-behind-tailscale': {
     ...base,
-    site: { tls: 'none', listen: [socket('/run/postern/edge.sock')] },
-    gateway: socket('/var/lib/postern/caddy.sock'),
-    admin: socket('/run/postern/caddy-admin.sock'),
+    site: { tls: 'none', listen: [socket('/run/caddy/edge.sock')] },
+    gateway: socket('/run/postern/caddy.sock'),
+    admin: socket('/run/caddy/admin.sock'),
   },
   'public-host': {
     ...base,
     site: { tls: 'automatic', hosts: ['ai.example.com', 'box.tail1234.ts.net'] },
-    gateway: socket('/var/lib/postern/caddy.sock'),
+    gateway: socket('/run/postern/caddy.sock'),
     accessLog: '/var/log/caddy/postern.jsonl',
   },
   'public-host-behind-cdn': {

@@ -9,11 +9,11 @@ import type { Config } from 'caddy-json-config-types'
 /** The oldest Caddy that knows every field we emit and drops header names with `_` (GHSA-f59h-q822-g45g). */
 const oldest = [2, 11, 4] as const
 
-/** `$CADDY`, else `caddy` on the PATH, else in `.tools/`. Undefined when there is none. */
-export const findCaddy = (env: NodeJS.ProcessEnv): string | undefined => {
+/** `$CADDY`, else `caddy` on the PATH, else in `.tools/` of the working directory. Undefined when there is none. */
+export const findCaddy = (env: NodeJS.ProcessEnv, cwd: string): string | undefined => {
   if (env.CADDY) return env.CADDY
   const folders = (env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')
-  return [...folders, '.tools', join('.tools', 'caddy')]
+  return [...folders, join(cwd, '.tools'), join(cwd, '.tools', 'caddy')]
     .map((folder) => join(folder, 'caddy'))
     .find(isProgram)
 }

@@ -28,6 +28,7 @@ const defaultListen: Address = { kind: 'tcp', host: '127.0.0.1', port: 8081 }
 /** Fills what the command line leaves open from Postern's own configuration. Throws `RangeError` for bad flags. */
 export const deriveOptions = (config: Config, flags: CaddyFlags): Derived => {
   const listener = listenerForCaddy(config)
+  addressSet(flags.trustedProxy ?? []) // throws for what is no address
   const options = {
     site: siteOf(flags),
     gateway: flags.gateway ? parseAddress(flags.gateway) : dialOf(listener.bind, flags.data),
