@@ -6,7 +6,7 @@ import { llamaServer, weights } from '../support/parts/llama.ts'
 import { describeWith } from '../support/parts/need.ts'
 import { python, pythonSdks } from '../support/parts/python-sdks.ts'
 import { run } from '../support/parts/run.ts'
-import { doors, pair, type Stack, startStack } from './stack.ts'
+import { completionsOf, doors, pair, type Stack, startStack } from './stack.ts'
 
 const question = 'Say hello to Ada in one short sentence.'
 const messages = [{ role: 'user' as const, content: question }]
@@ -111,10 +111,26 @@ describeWith([llamaServer, weights, caddy], 'a real model server behind Postern'
     })
   })
 
-  test('writes each completion into the ledger with what it cost', async () => {
-    const { stdout, stderr, code } = await stack.postern.run('usage', '--json')
-    expect({ code, stderr }).toMatchObject({ code: 0 })
-    expect(JSON.stringify(JSON.parse(stdout))).toContain('api_user')
+  test('enters each completion in the ledger with the tokens that the server counted', async () => {
+    const before = (await completionsOf(stack.postern, 'api_user')).length
+    for (const door of doors) {
+      const client = new OpenAI({ baseURL: `${stack[door].url}/v1`, apiKey: pair('api_user') })
+      const stream = await client.chat.completions.create({ ...chat, stream: true })
+      for await (const _chunk of stream);
+    }
+    const rows = () => completionsOf(stack.postern, 'api_user')
+    await expect.poll(async () => (await rows()).length, { timeout: 15_000 }).toBe(before + 2)
+    for (const row of (await rows()).slice(0, 2)) {
+      expect(row).toMatchObject({
+        model: 'local-llm',
+        provider: 'llama',
+        status: 200,
+        outcome: 'ok',
+        tokens_source: 'reported',
+      })
+      expect(row.output_tokens).toBeGreaterThan(0)
+      expect(row.output_tokens).toBeLessThanOrEqual(chat.max_tokens)
+    }
   })
 })
 

@@ -10,8 +10,8 @@ import { type PosternProcess, startPostern } from '../support/postern.ts'
 
 /** The users of every stack. `openwebui` is Open WebUI itself, with a credential of its own (scenario S1.2). */
 export const passwords = {
-  api_user: 'correct horse battery staple',
-  openwebui: 'only open webui knows this',
+  api_user: 'correct-horse-battery-staple',
+  openwebui: 'only-open-webui-knows-this',
 } as const
 
 export type User = keyof typeof passwords
@@ -101,4 +101,25 @@ const startFront = async (postern: PosternProcess, port: number): Promise<Server
   )
   if (rendered.code !== 0) throw new Error(`postern caddy render: ${rendered.stderr}`)
   return startCaddy(rendered.stdout, `http://127.0.0.1:${port}`)
+}
+
+/** Columns of the ledger that these tests look at. */
+export interface LedgerRow {
+  readonly login: string
+  readonly route: string
+  readonly dialect: string
+  readonly model: string
+  readonly provider: string
+  readonly status: number
+  readonly outcome: string
+  readonly output_tokens: number
+  readonly tokens_source: string
+}
+
+/** The ledger's completions of one user as `postern usage` prints them, newest first. */
+export const completionsOf = async (postern: PosternProcess, login: User): Promise<LedgerRow[]> => {
+  const { code, stdout, stderr } = await postern.run('usage', '--rows', '--json')
+  if (code !== 0) throw new Error(`postern usage: ${stderr}`)
+  const rows: LedgerRow[] = JSON.parse(stdout)
+  return rows.filter((row) => row.login === login && row.model !== null)
 }

@@ -5,7 +5,7 @@ import { chromium, launchChromium } from '../support/parts/chromium.ts'
 import { llamaServer, weights } from '../support/parts/llama.ts'
 import { describeWith } from '../support/parts/need.ts'
 import { openWebui } from '../support/parts/open-webui.ts'
-import { type doors, type Stack, startStack } from './stack.ts'
+import { completionsOf, type doors, type Stack, startStack } from './stack.ts'
 import { chat, closeReleaseNotes, picture, signIn, signUp, watchSockets } from './webui-page.ts'
 
 const parts = [llamaServer, weights, caddy, chromium, openWebui]
@@ -39,13 +39,6 @@ describeWith(parts, 'a browser before Open WebUI behind Postern', () => {
     expect(events.length).toBeGreaterThan(3)
   }
 
-  const rowsOfWebui = async (): Promise<Row[]> => {
-    const { stdout, stderr, code } = await stack.postern.run('usage', '--json')
-    if (code !== 0) throw new Error(stderr)
-    const rows: Row[] = JSON.parse(stdout)
-    return rows.filter(({ login }) => login === 'openwebui')
-  }
-
   test('sees Open WebUI, signs up as its admin and chats with the model', async () => {
     await using session = await open('postern')
     const { page, sockets } = session
@@ -58,7 +51,14 @@ describeWith(parts, 'a browser before Open WebUI behind Postern', () => {
   })
 
   test('leaves a row in the ledger under the login of Open WebUI', async () => {
-    expect(await rowsOfWebui()).not.toEqual([])
+    const rows = () => completionsOf(stack.postern, 'openwebui')
+    await expect.poll(async () => (await rows()).length, { timeout: 15_000 }).toBe(1)
+    expect((await rows())[0]).toMatchObject({
+      model: 'local-llm',
+      provider: 'llama',
+      outcome: 'ok',
+      tokens_source: 'reported',
+    })
   })
 
   test('signs in and chats through Caddy as well', async () => {
@@ -82,7 +82,3 @@ describeWith(parts, 'a browser before Open WebUI behind Postern', () => {
     await picture(session.page, 'open-webui-down')
   })
 })
-
-interface Row {
-  readonly login: string
-}

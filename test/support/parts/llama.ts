@@ -100,7 +100,8 @@ export const startLlama = async ({
   const where = ['--host', '127.0.0.1', '--port', String(bound)]
   const model = ['--model', pathOf(weights), '--alias', alias, '--offline']
   // Two requests at once, 4096 tokens each: the chat and the title that Open WebUI asks for beside it.
-  const size = ['--ctx-size', '8192', '--parallel', '2', '--threads', '2']
+  // One thread: two would spin at each barrier whenever the gateway, the browser and Caddy want a core too.
+  const size = ['--ctx-size', '8192', '--parallel', '2', '--threads', '1']
   return startServer({
     name: 'llama-server',
     command: pathOf(llamaServer),

@@ -6,7 +6,7 @@ import { must, run } from './run.ts'
 
 /** uv because it takes seconds where pip takes minutes, and because it can leave a dependency out (`--overrides`). */
 const uvVersion = '0.13.9'
-const buildTools = [`uv==${uvVersion}`, 'cmake==4.*', 'ninja==1.*']
+const buildTools = [`uv==${uvVersion}`, 'cmake==4.4.4', 'ninja==1.13.2']
 
 /** The newest first; Open WebUI takes no Python outside this range. */
 const pythons = ['python3.12', 'python3.11', 'python3']

@@ -5,7 +5,7 @@ import { must } from './run.ts'
 
 const environment = (): Environment => ({
   folder: join(partsFolder(), 'python-sdks'),
-  requirements: ['openai==2.*', 'anthropic==0.*'],
+  requirements: ['openai==2.54.0', 'anthropic==0.125.0'],
 })
 
 /** Python with the official OpenAI and Anthropic packages. */
