@@ -9,7 +9,10 @@ import type { Provider, Send } from './upstream.ts'
 export interface Registry {
   /** The same array until something changes: cheap, for every request. */
   providers(): readonly Provider[]
-  /** Looks now, and from then on at intervals. Resolves after the first look; never rejects. */
+  /**
+   * Looks now, and from then on at intervals. Resolves after the first look or a bounded time, so that a provider that
+   * is down holds up no start; never rejects.
+   */
   start(): Promise<void>
   stop(): void
   /** Looks now, unless a look is under way already, which then serves. Never rejects. */
@@ -37,7 +40,7 @@ export interface RegistryOptions {
 /** ms between looks: a new server should be found while its owner watches. */
 const whileDemo = 10_000
 const settled = 60_000
-/** ms that a request may wait for a look, and ms between two looks that requests ask for. */
+/** ms that a start or a request may wait for a look, and ms between two looks that requests ask for. */
 const patience = 1_500
 const lookEvery = 10_000
 /** Looks in which a found server may be silent before it is taken for gone: busy is not gone. */
@@ -80,8 +83,10 @@ class ModelRegistry implements Registry {
 
   async start(): Promise<void> {
     this.#running = true
-    await this.refresh()
-    this.#schedule()
+    await settledWithin(
+      this.refresh().then(() => this.#schedule()),
+      patience,
+    )
   }
 
   stop(): void {
@@ -107,7 +112,7 @@ class ModelRegistry implements Registry {
   async lookAgain(): Promise<boolean> {
     if (!this.#look && this.#platform.clock.elapsed() - this.#lookedAt < lookEvery) return false
     const before = this.#providers
-    await Promise.race([this.refresh(), sleep(patience)])
+    await settledWithin(this.refresh(), patience)
     return this.#providers !== before
   }
 
@@ -226,4 +231,12 @@ function discovered(servers: readonly FoundServer[]): Provider[] {
   })
 }
 
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+function settledWithin(work: Promise<void>, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    void work.then(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}

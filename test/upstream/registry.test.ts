@@ -1,0 +1,282 @@
+import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { createTransport } from '../../src/adapter/node/transport.ts'
+import type { Config } from '../../src/config/config.ts'
+import { demoProvider } from '../../src/upstream/demo.ts'
+import { createRegistry, type Registry } from '../../src/upstream/registry.ts'
+import { testConfig } from '../support/config.ts'
+import { type FakeUpstream, startUpstream } from '../support/fake-upstream.ts'
+import { type Answers, answersOf, startServer } from './model-servers.ts'
+
+const transport = createTransport()
+afterAll(() => transport.close())
+
+let now = 0
+let logged: string[] = []
+const platform = {
+  send: transport.send,
+  clock: { now: () => now, elapsed: () => now },
+  log: (_level: string, evt: string) => void logged.push(evt),
+}
+const cleanups: (() => unknown)[] = []
+beforeEach(() => {
+  now = 0
+  logged = []
+})
+afterEach(async () => {
+  vi.useRealTimers()
+  for (const cleanup of cleanups.splice(0)) await cleanup()
+})
+
+const server = async (answers: Answers): Promise<FakeUpstream> => {
+  const started = await startServer(answers)
+  cleanups.push(() => started.stop())
+  return started
+}
+const upstream = async (...args: Parameters<typeof startUpstream>): Promise<FakeUpstream> => {
+  const started = await startUpstream(...args)
+  cleanups.push(() => started.stop())
+  return started
+}
+const registryFor = (config: Config, ports: readonly number[] = []): Registry => {
+  const registry = createRegistry(platform, config, { ports })
+  cleanups.push(() => registry.stop())
+  return registry
+}
+const withProviders = (providers: object) => testConfig({ providers })
+const models = (registry: Registry) =>
+  registry.providers().map((provider) => [provider.id, ...provider.models])
+
+test('named models are there before anybody was asked', () => {
+  const registry = registryFor(
+    withProviders({ a: { baseurl: 'http://127.0.0.1:9', models: ['m'] } }),
+  )
+  expect(models(registry)).toEqual([['a', 'm']])
+})
+
+test('the list is the same array until something changes', async () => {
+  const registry = registryFor(
+    withProviders({ a: { baseurl: 'http://127.0.0.1:9', models: ['m'] } }),
+  )
+  const before = registry.providers()
+  await registry.refresh()
+  expect(registry.providers()).toBe(before)
+})
+
+test.each([[undefined], [[]], [['*']]])('with models %j the provider is asked', async (given) => {
+  const fake = await upstream({ models: ['x/y', 'z'] })
+  const registry = registryFor(withProviders({ a: { baseurl: fake.url, models: given } }))
+  expect(models(registry)).toEqual([['a']])
+  await registry.start()
+  expect(models(registry)).toEqual([['a', 'x/y', 'z']])
+})
+
+test('asks with the provider’s own credential and headers', async () => {
+  const fake = await upstream()
+  const registry = registryFor(
+    withProviders({
+      a: {
+        baseurl: `${fake.url}/v1`,
+        apikey: 'sk-1',
+        authorization: 'x-api-key',
+        compatibility: { openai_chat: false, anthropic_messages: true },
+        add_headers: ['x-team: ops'],
+      },
+      b: { baseurl: `${fake.url}/api/`, apikey: 'sk-2' },
+    }),
+  )
+  await registry.refresh()
+  const [a, b] = fake.requests.toSorted((x, y) => y.path.localeCompare(x.path))
+  expect(a?.path).toBe('/v1/models?limit=1000')
+  expect(a?.headers).toMatchObject({
+    'x-api-key': 'sk-1',
+    'anthropic-version': '2023-06-01',
+    'x-team': 'ops',
+  })
+  expect(b?.path).toBe('/api/v1/models')
+  expect(b?.headers).toMatchObject({ authorization: 'Bearer sk-2' })
+})
+
+test('named models stay as named, with what their provider tells about them', async () => {
+  const vllm = await server(answersOf.vllm)
+  const registry = registryFor(
+    withProviders({ gpu: { baseurl: vllm.url, models: ['Qwen/Qwen3.6-35B-A3B-FP8', 'other'] } }),
+  )
+  await registry.refresh()
+  const [gpu] = registry.providers()
+  expect(gpu?.models).toEqual(['Qwen/Qwen3.6-35B-A3B-FP8', 'other'])
+  expect(gpu?.server).toBe('vllm')
+  expect(gpu?.details.get('Qwen/Qwen3.6-35B-A3B-FP8')?.contextLength).toBe(131072)
+})
+
+test('the last good list is kept when a provider stops telling', async () => {
+  const answers: Record<string, unknown> = { ...answersOf.vllm }
+  const vllm = await server(answers)
+  const registry = registryFor(withProviders({ a: { baseurl: vllm.url } }))
+  await registry.refresh()
+  const good = models(registry)
+  for (const bad of [500, '<html>', { data: 'x' }, { error: {} }]) {
+    answers['/v1/models'] = bad
+    await registry.refresh()
+    expect(models(registry)).toEqual(good)
+  }
+  await vllm.stop()
+  await registry.refresh()
+  expect(models(registry)).toEqual(good)
+})
+
+test('a provider that is down holds up neither the others nor the start', async () => {
+  const mute = await upstream(() => true)
+  const fake = await upstream({ models: ['m'] })
+  const registry = registryFor(
+    withProviders({ mute: { baseurl: mute.url }, b: { baseurl: fake.url } }),
+  )
+  const started = performance.now()
+  await registry.start()
+  expect(performance.now() - started).toBeLessThan(3_000)
+  expect(models(registry)).toEqual([['mute'], ['b', 'm']])
+})
+
+test('says once per look that a provider’s models are unknown, and never throws', async () => {
+  const registry = registryFor(withProviders({ a: { baseurl: 'http://127.0.0.1:9' } }))
+  await expect(registry.refresh()).resolves.toBeUndefined()
+  expect(logged).toEqual(['providers.models_unknown'])
+})
+
+test('a disabled provider is listed as such and not asked', async () => {
+  const fake = await upstream()
+  const registry = registryFor(
+    withProviders({ a: { baseurl: fake.url, models: ['m'], disabled: true } }),
+  )
+  await registry.refresh()
+  expect(registry.providers()).toMatchObject([{ id: 'a', disabled: true }])
+  expect(fake.requests).toEqual([])
+})
+
+test('refreshes that overlap are one look', async () => {
+  const fake = await upstream()
+  const registry = registryFor(withProviders({ a: { baseurl: fake.url } }))
+  await Promise.all([registry.refresh(), registry.refresh(), registry.refresh()])
+  expect(fake.requests).toHaveLength(1)
+})
+
+test('a new configuration is in force at once, and an answer meant for the old one is not taken', async () => {
+  const held = Promise.withResolvers<void>()
+  const old = await upstream(async ({ response }) => {
+    await held.promise
+    response.end(JSON.stringify({ object: 'list', data: [{ id: 'old' }] }))
+    return true
+  })
+  const next = await upstream({ models: ['new'] })
+  const registry = registryFor(withProviders({ a: { baseurl: old.url } }))
+  const looking = registry.refresh()
+  await old.received()
+  const updating = registry.update(
+    withProviders({
+      a: { baseurl: next.url },
+      b: { baseurl: 'http://127.0.0.1:9', models: ['m'] },
+    }),
+  )
+  expect(models(registry)).toEqual([['a'], ['b', 'm']])
+  held.resolve()
+  await Promise.all([looking, updating])
+  expect(models(registry)).toEqual([
+    ['a', 'new'],
+    ['b', 'm'],
+  ])
+})
+
+test('what is known of an unchanged provider survives a reload', async () => {
+  const fake = await upstream({ models: ['m'] })
+  const registry = registryFor(withProviders({ a: { baseurl: fake.url } }))
+  await registry.refresh()
+  const updating = registry.update(withProviders({ a: { baseurl: fake.url, preference: 3 } }))
+  expect(registry.providers()).toMatchObject([{ models: ['m'], preference: 3 }])
+  await updating
+})
+
+test('with no providers it finds servers on this machine, and leaves the demo away', async () => {
+  const [vllm, first, second] = await Promise.all([
+    server(answersOf.vllm),
+    server(answersOf.llamacpp),
+    server(answersOf.llamacpp),
+  ])
+  const registry = registryFor(withProviders({}), [vllm.port, first.port, second.port])
+  expect(registry.providers()).toEqual([demoProvider])
+  await registry.start()
+  expect(registry.providers().map(({ id }) => id)).toEqual([
+    'vllm',
+    'llamacpp',
+    `llamacpp-${second.port}`,
+  ])
+  expect(registry.providers()[0]).toMatchObject({ apikey: '', server: 'vllm', name: 'vLLM' })
+  expect(logged).toEqual(['providers.found', 'providers.found', 'providers.found'])
+})
+
+test('with no server, or none that has a model, the demo answers', async () => {
+  const ollama = await server(answersOf.emptyOllama)
+  const registry = registryFor(withProviders({}), [ollama.port])
+  await registry.refresh()
+  expect(registry.providers()).toEqual([demoProvider])
+})
+
+test('does not look at its own listeners', async () => {
+  const vllm = await server(answersOf.vllm)
+  const config = testConfig({
+    providers: {},
+    listeners: [{ name: 'local', bind: `127.0.0.1:${vllm.port}` }],
+  })
+  await registryFor(config, [vllm.port]).refresh()
+  expect(vllm.requests).toEqual([])
+})
+
+test('a found server may be silent twice before it is taken for gone', async () => {
+  const answers: Record<string, unknown> = { ...answersOf.vllm }
+  const vllm = await server(answers)
+  const registry = registryFor(withProviders({}), [vllm.port])
+  await registry.refresh()
+  answers['/v1/models'] = 503
+  for (const expected of ['vllm', 'vllm', 'postern']) {
+    await registry.refresh()
+    expect(registry.providers().map(({ id }) => id)).toEqual([expected])
+  }
+  answers['/v1/models'] = answersOf.vllm['/v1/models']
+  await registry.refresh()
+  expect(registry.providers().map(({ id }) => id)).toEqual(['vllm'])
+})
+
+test('an unknown model leads to one look in ten seconds, however many ask', async () => {
+  const fake = await upstream({ models: ['m'] })
+  const registry = registryFor(withProviders({ a: { baseurl: fake.url } }))
+  const answers = await Promise.all([registry.lookAgain(), registry.lookAgain()])
+  expect(answers).toEqual([true, true])
+  expect(fake.requests).toHaveLength(1)
+  now += 9_999
+  expect(await registry.lookAgain()).toBe(false)
+  expect(fake.requests).toHaveLength(1)
+  now += 1
+  await registry.lookAgain()
+  expect(fake.requests).toHaveLength(2)
+})
+
+test('looks again by itself until it is stopped', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  let looks = 0
+  const send: typeof platform.send = (_request, sink) => {
+    looks++
+    sink.end()
+    return { pause() {}, resume() {}, abort() {} }
+  }
+  const registry = createRegistry(
+    { ...platform, send },
+    withProviders({ a: { baseurl: 'http://h' } }),
+  )
+  await registry.start()
+  expect(looks).toBe(1)
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(looks).toBe(2)
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(looks).toBe(3)
+  registry.stop()
+  await vi.advanceTimersByTimeAsync(600_000)
+  expect(looks).toBe(3)
+})
