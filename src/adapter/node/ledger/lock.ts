@@ -5,7 +5,7 @@ import { createClient } from '@libsql/client/sqlite3'
 import { errorCode, UnusableDatabase } from './database.ts'
 
 /** A gateway that is shutting down gets this long to let go, ms. */
-const PATIENCE = 5000
+const PATIENCE = 2000
 const PAUSE = 100
 
 /**
