@@ -22,7 +22,7 @@ const steering = [
 ]
 const counts = ['max_tokens', 'max_completion_tokens', 'max_output_tokens', 'n', 'best_of']
 
-const decoder = new TextDecoder('utf-8', { fatal: true })
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
 const encoder = new TextEncoder()
 
 /** @throws Failure `invalid_request` naming the field that is wrong. */

@@ -1,0 +1,76 @@
+/**
+ * `npm test`: brings what the tests need, runs every check and every test, and says at the end, on one line, how many
+ * passed, failed and were skipped. Under CI a skip is a failure: what could not be had was not tested.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+interface Counts {
+  passed: number
+  failed: number
+  skipped: number
+}
+
+const root = join(import.meta.dirname, '..')
+const bin = (name: string) => join(root, 'node_modules', '.bin', name)
+const ci = process.env.CI === 'true'
+
+const run = (title: string, command: string, args: readonly string[]): Promise<number> => {
+  console.log(`\n── ${title}`)
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+    child.once('error', () => resolve(127))
+    child.once('close', (code) => resolve(code ?? 1))
+  })
+}
+
+const check = async (counts: Counts, title: string, command: string, args: readonly string[]) => {
+  const code = await run(title, command, args)
+  counts[code === 0 ? 'passed' : 'failed']++
+}
+
+interface Report {
+  readonly numPassedTests: number
+  readonly numFailedTests: number
+  readonly numFailedTestSuites: number
+  readonly numPendingTests: number
+  readonly numTodoTests: number
+}
+
+/** Runs one vitest project and adds its numbers; a run that wrote no report has failed. */
+const vitest = async (counts: Counts, project: string, folder: string): Promise<void> => {
+  const report = join(folder, `${project}.json`)
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const code = await run(`${project} tests`, bin('vitest'), [
+    'run',
+    '--project',
+    project,
+    ...reporters,
+  ])
+  try {
+    const result = JSON.parse(await readFile(report, 'utf8')) as Report
+    counts.passed += result.numPassedTests
+    counts.failed += result.numFailedTests
+    counts.skipped += result.numPendingTests + result.numTodoTests
+    // A file that fails to load has no tests that could fail.
+    if (code !== 0 && result.numFailedTests === 0) counts.failed++
+  } catch {
+    counts.failed++
+  }
+}
+
+const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
+const folder = await mkdtemp(join(tmpdir(), 'postern-tests-'))
+await run('what the tests need', process.execPath, ['test/real/setup.ts'])
+await check(counts, 'lint and format', bin('biome'), ['check', '.'])
+for (const project of ['core', 'node', 'workers']) {
+  await check(counts, `types: ${project}`, bin('tsc'), ['-p', `tsconfig.${project}.json`])
+}
+await vitest(counts, 'unit', folder)
+await vitest(counts, 'real', folder)
+await rm(folder, { recursive: true, force: true })
+
+console.log(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
+process.exitCode = counts.failed > 0 || (ci && counts.skipped > 0) ? 1 : 0
