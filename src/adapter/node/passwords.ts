@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads'
 import { type PasswordVerifier, VerifierBusy } from '../../platform.ts'
 
 export interface PasswordPoolOptions {
-  /** Threads. Each one that was needed once keeps about 10 MB. Default 2. */
+  /** Threads. Each one that was needed once keeps about 16 MB. Default 2. */
   readonly workers?: number
   /** Checks that may wait for a thread; more are refused with `VerifierBusy`. Default 64. */
   readonly queue?: number
