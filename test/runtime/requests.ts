@@ -1,3 +1,4 @@
+import { expect } from 'vitest'
 import type { Bench } from './suite.ts'
 
 export const basic = (user: string, password: string): string =>
@@ -37,3 +38,7 @@ export const chat = (bench: Bench, body: object, more: Ask = {}): Promise<Respon
     headers: { ...ALICE, 'content-type': 'application/json', ...more.headers },
     body: JSON.stringify({ messages: [{ role: 'user', content: 'hi' }], ...body }),
   })
+
+/** For what happens soon, but not within the answer. Patient, because tests run beside others on two cores. */
+export const eventually = <Seen>(look: () => Seen | Promise<Seen>) =>
+  expect.poll(look, { timeout: 5000 })

@@ -29,13 +29,14 @@ export interface Bench {
   webui: FakeWebui
 }
 
-/** Costs a millisecond each: bcrypt at cost 4. `alice` may use `local/**`, `bob` has no role. */
+/** Costs a millisecond each: bcrypt at cost 4. `alice` may use `local/**`, `bob` has no role, `carol` is seldom seen. */
 const users = {
   alice: {
     password: '$2b$04$otTxTBeBJNqjnjxpr8AYnu1j4/5qlDBrWBQDEdm17/4x74JmGbRm6',
     login: 'alice@example.com',
   },
   bob: { password: '$2b$04$n3mhc6MVrV1D/iKLYXB24Obnl87nnlYUSIEOZ750jwsjodtPmAAqe' },
+  carol: { password: '$2b$04$kjb1ClObdJ/VQSxzdi94WOcBDviXcnWEU.OMIjTYsP5AKKWaxwlPi' },
 }
 
 const models = ['fake-model', 'endless', 'silent', 'dies-rst', 'dies-fin']

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { ConfigError, readConfig } from '../../src/adapter/workers/config.ts'
 
@@ -29,6 +30,21 @@ describe('the configuration of a Worker', () => {
     const text = `// comment\n${JSON.stringify(file).replace('}}', '}},')}`
     const config = readConfig({ POSTERN_CONFIG: text, LIBSQL_TOKEN: 'token' })
     expect(config.database).toEqual({ url: 'libsql://ledger.example', authToken: 'token' })
+  })
+
+  it('may be the one in the guide', async () => {
+    const guide = await readFile(new URL('../../docs/workers.md', import.meta.url), 'utf8')
+    const text = /```jsonc\n([\s\S]*?)```/.exec(guide)?.[1] ?? ''
+    const secrets = ['LIBSQL_TOKEN', 'OPENAI_KEY', 'HOME_LOGIN']
+    const config = readConfig({
+      POSTERN_CONFIG: text,
+      MY_PASSWORD_HASH: file.users.owner.password,
+      ...Object.fromEntries(secrets.map((name) => [name, 'a-secret'])),
+    })
+    expect([...config.providers.keys()]).toEqual(['openai', 'home'])
+    for (const name of [...secrets, 'MY_PASSWORD_HASH']) {
+      expect(guide).toContain(`wrangler secret put ${name}`)
+    }
   })
 
   it('names a reference that is not set', () => {

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { send } from '../../src/adapter/workers/transport.ts'
 import type { UpstreamCall, UpstreamError } from '../../src/upstream/upstream.ts'
 import { type FakeUpstream, flood, type Script, startUpstream } from '../support/fake-upstream.ts'
+import { eventually } from './requests.ts'
 
 // The transport needs nothing but fetch, so Node's stands in for the runtime's here.
 
@@ -78,15 +79,13 @@ describe('the transport on fetch', () => {
   it('stops reading while it is paused, so that the upstream has to wait', async () => {
     const size = 100_000_000
     const answer = await ask({ handler: flood(size) as NonNullable<Script['handler']> }, true)
-    await expect.poll(() => answer.events.length).toBeGreaterThan(0)
+    await eventually(() => answer.events.length).toBeGreaterThan(0)
     let last = -1
-    await expect
-      .poll(() => {
-        const still = upstream.sent === last
-        last = upstream.sent
-        return still && last > 0
-      })
-      .toBe(true)
+    await eventually(() => {
+      const still = upstream.sent === last
+      last = upstream.sent
+      return still && last > 0
+    }).toBe(true)
     expect(upstream.sent).toBeLessThan(size / 4)
     expect(answer.events.filter((event) => event === 'data').length).toBeLessThanOrEqual(1)
     answer.call.resume()
@@ -99,7 +98,7 @@ describe('the transport on fetch', () => {
     const { call, events } = await ask(({ response }) => {
       response.writeHead(200).write('first')
     })
-    await expect.poll(() => events).toEqual(['head 200', 'data'])
+    await eventually(() => events).toEqual(['head 200', 'data'])
     call.abort()
     call.abort()
     await upstream.closed()

@@ -4,6 +4,7 @@ import { type Client, createClient } from '@libsql/client'
 import Database from 'libsql'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type LibsqlServer, startLibsqlServer } from '../support/libsql-server.ts'
+import { eventually } from './requests.ts'
 import { runtimeSuite } from './suite.ts'
 import { type Bundle, bundleWorker, startOnWorkers, startWorker } from './workers.ts'
 
@@ -17,7 +18,7 @@ describe('the Worker', () => {
 
   beforeAll(async () => {
     bundle = await bundleWorker()
-  })
+  }, 60_000)
 
   beforeEach(async () => {
     server = await startLibsqlServer()
@@ -65,7 +66,7 @@ describe('the Worker', () => {
     const response = await ask('/v1/models')
     expect(response.status).toBe(500)
     expect(await response.text()).not.toContain('POSTERN_CONFIG')
-    await expect.poll(() => lines.join('\n')).toContain('wrangler secret put POSTERN_CONFIG')
+    await eventually(() => lines.join('\n')).toContain('wrangler secret put POSTERN_CONFIG')
   })
 
   it('serves the demo model when no provider is configured', async () => {
@@ -89,9 +90,9 @@ describe('the Worker', () => {
       const headers = { ...banned, authorization: `Bearer owner:${password}` }
       expect((await first.ask('/v1/models', { headers })).status).toBe(401)
     }
-    await expect
-      .poll(async () => (await client.execute('SELECT address FROM bans')).rows[0]?.address)
-      .toBe('198.51.100.77')
+    await eventually(
+      async () => (await client.execute('SELECT address FROM bans')).rows[0]?.address,
+    ).toBe('198.51.100.77')
     const second = await begin(configured())
     expect((await second.ask('/v1/models', { headers: { ...banned, ...owner } })).status).toBe(429)
     expect((await second.ask('/v1/models', { headers: owner })).status).toBe(200)
@@ -101,14 +102,14 @@ describe('the Worker', () => {
     const { ask } = await begin(configured())
     expect((await ask('/v1/models', { headers: owner })).status).toBe(200)
     const rows = async () => (await client.execute('SELECT count(*) AS n FROM usage')).rows[0]?.n
-    await expect.poll(rows).toBe(1)
+    await eventually(rows).toBe(1)
     const other = new Database(server.path)
     other.exec('BEGIN IMMEDIATE')
     expect((await ask('/v1/models', { headers: owner })).status).toBe(200)
     expect(await rows()).toBe(1)
     other.exec('COMMIT')
     other.close()
-    await expect.poll(rows, { timeout: 5000 }).toBe(2)
+    await eventually(rows).toBe(2)
   })
 
   it('answers while the database is out of reach', async () => {

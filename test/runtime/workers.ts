@@ -14,8 +14,15 @@ const wrangler = join(root, 'node_modules/wrangler/bin/wrangler.js')
 /** The modules that `wrangler deploy` would upload, by name. */
 export type Bundle = Readonly<Record<string, { type: 'esm' | 'text'; contents: string }>>
 
-/** Bundles the Worker as for a deployment; nothing is sent anywhere. */
-export const bundleWorker = async (): Promise<Bundle> => {
+let bundled: Promise<Bundle> | undefined
+
+/** The Worker, bundled as for a deployment; nothing is sent anywhere. Made once per test file. */
+export const bundleWorker = (): Promise<Bundle> => {
+  bundled ??= bundle()
+  return bundled
+}
+
+const bundle = async (): Promise<Bundle> => {
   const directory = await mkdtemp(join(tmpdir(), 'postern-worker-'))
   const args = [wrangler, 'deploy', '--dry-run', '--outdir', directory]
   await promisify(execFile)(process.execPath, args, { cwd: root })
@@ -24,9 +31,9 @@ export const bundleWorker = async (): Promise<Bundle> => {
     const contents = await readFile(join(directory, name), 'utf8')
     return [name, { type: name.endsWith('.js') ? 'esm' : 'text', contents }] as const
   })
-  const bundle = Object.fromEntries(await Promise.all(modules))
+  const named = Object.fromEntries(await Promise.all(modules))
   await rm(directory, { recursive: true, force: true })
-  return bundle
+  return named
 }
 
 export interface WorkerOptions {

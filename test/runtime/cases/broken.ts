@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { expect, it } from 'vitest'
-import { ALICE, ask, chat } from '../requests.ts'
+import { ALICE, ask, chat, eventually } from '../requests.ts'
 import type { Bench } from '../suite.ts'
 import { rowOf } from './ledger.ts'
 
@@ -52,12 +52,10 @@ export const brokenCases = (bench: Bench): void => {
     socket.resetAndDestroy()
     await bench.upstream.closed(before + 1)
     const { database } = bench.gateway
-    await expect
-      .poll(async () => {
-        const sql = "SELECT outcome, status FROM usage WHERE model = 'silent'"
-        return (await database.execute(sql)).rows.map(({ outcome, status }) => [outcome, status])
-      })
-      .toEqual([['client_gone', 499]])
+    await eventually(async () => {
+      const sql = "SELECT outcome, status FROM usage WHERE model = 'silent'"
+      return (await database.execute(sql)).rows.map(({ outcome, status }) => [outcome, status])
+    }).toEqual([['client_gone', 499]])
   })
 
   it('goes on answering after all that', async () => {

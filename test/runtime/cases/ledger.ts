@@ -1,24 +1,19 @@
 import type { Row } from '@libsql/client'
 import { expect, it } from 'vitest'
-import { ask, BOB, basic, chat } from '../requests.ts'
+import { ask, BOB, basic, chat, eventually } from '../requests.ts'
 import type { Bench } from '../suite.ts'
 
 /** The ledger's row for a request, once it is there. */
 export const rowOf = async (bench: Bench, requestId: string | null): Promise<Row> => {
   let rows: readonly Row[] = []
-  await expect
-    .poll(
-      async () => {
-        const found = await bench.gateway.database.execute({
-          sql: 'SELECT * FROM usage WHERE request_id = ?',
-          args: [requestId],
-        })
-        rows = found.rows
-        return rows.length
-      },
-      { timeout: 5000 },
-    )
-    .toBe(1)
+  await eventually(async () => {
+    const found = await bench.gateway.database.execute({
+      sql: 'SELECT * FROM usage WHERE request_id = ?',
+      args: [requestId],
+    })
+    rows = found.rows
+    return rows.length
+  }).toBe(1)
   return rows[0]!
 }
 
@@ -61,12 +56,10 @@ export const ledgerCases = (bench: Bench): void => {
       headers: { authorization: basic('mallory', 'guess') },
     })
     const requestId = response.headers.get('x-request-id')
-    await expect
-      .poll(async () => {
-        const sql = 'SELECT user, reason, client_ip FROM auth_failures WHERE request_id = ?'
-        const { rows } = await bench.gateway.database.execute({ sql, args: [requestId] })
-        return rows.map(({ user, reason, client_ip }) => [user, reason, client_ip])
-      })
-      .toEqual([['mallory', 'unknown_user', '198.51.100.20']])
+    await eventually(async () => {
+      const sql = 'SELECT user, reason, client_ip FROM auth_failures WHERE request_id = ?'
+      const { rows } = await bench.gateway.database.execute({ sql, args: [requestId] })
+      return rows.map(({ user, reason, client_ip }) => [user, reason, client_ip])
+    }).toEqual([['mallory', 'unknown_user', '198.51.100.20']])
   })
 }
