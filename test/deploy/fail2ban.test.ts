@@ -10,7 +10,7 @@ import { describeWith } from '../support/parts/need.ts'
 import { pathOf } from '../support/parts/part.ts'
 import { must } from '../support/parts/run.ts'
 import { hostileNames } from './hostile-names.ts'
-import { fail2ban, journalRemote } from './parts.ts'
+import { fail2ban, journalRemote, journalRemoteLibraries } from './parts.ts'
 
 const shipped = new URL('../../deploy/fail2ban', import.meta.url).pathname
 const filter = join(shipped, 'filter.d/postern.conf')
@@ -151,14 +151,11 @@ const journalEntries = (lines: readonly string[], unit: string): string =>
     )
     .join('')
 
-const writeJournal = (path: string, input: string) => {
-  const folder = pathOf(journalRemote)
-  const libraries = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu'
-  return must(join(folder, 'lib/systemd/systemd-journal-remote'), ['--output', path, '-'], {
-    env: { LD_LIBRARY_PATH: join(folder, 'usr/lib', libraries) },
+const writeJournal = (path: string, input: string) =>
+  must(pathOf(journalRemote), ['--output', path, '-'], {
+    env: { LD_LIBRARY_PATH: journalRemoteLibraries() },
     input,
   })
-}
 
 describeWith([fail2ban, journalRemote], 'deploy/fail2ban on the journal', () => {
   let folder = ''

@@ -61,14 +61,21 @@ export const fail2ban: Part = {
 
 const remoteFolder = () => join(partsFolder(), 'systemd-journal-remote')
 
-/** Folder with the program that writes journal files without a running journal. */
+/** Writes journal files without a running journal; Debian 13 moved it from /lib to /usr/lib. */
+const remoteProgram = () =>
+  ['lib', 'usr/lib']
+    .map((lib) => join(remoteFolder(), lib, 'systemd/systemd-journal-remote'))
+    .find(existsSync)
+
 export const journalRemote: Part = {
   name: 'journal-remote',
   version: 'from the system',
-  find: () =>
-    existsSync(join(remoteFolder(), '.complete'))
-      ? { path: remoteFolder() }
-      : { missing: 'not unpacked; `node test/deploy/setup.ts` does it' },
+  find: () => {
+    const path = remoteProgram()
+    return path !== undefined && existsSync(join(remoteFolder(), '.complete'))
+      ? { path }
+      : { missing: 'not unpacked; `node test/deploy/setup.ts` does it' }
+  },
   install: async (say) => {
     if (isRoot()) await apt(['update'], say)
     const { stdout } = await run('apt-cache', ['depends', 'systemd-journal-remote'])
@@ -92,6 +99,12 @@ export const composeSchema: Part = {
       ? { path: environment().folder }
       : { missing: 'not installed; `node test/deploy/setup.ts` does it' },
   install: (say) => makeEnvironment(environment(), say),
+}
+
+/** The library that came with it. */
+export const journalRemoteLibraries = (): string => {
+  const triplet = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu'
+  return join(remoteFolder(), 'usr/lib', triplet)
 }
 
 /** The tools that judge deploy/, each the one that its files are written for. */
