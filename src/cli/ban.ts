@@ -3,7 +3,6 @@ import ipaddr from 'ipaddr.js'
 import { parseDuration } from '../config/values/units.ts'
 import { addressSet, clientAddress, contains } from '../http/client-address.ts'
 import type { Ban } from '../ratelimit/ban.ts'
-import { deleteBan, selectBans, upsertBan } from '../store/bans.ts'
 import { type LedgerFlags, ledgerOptions, withLedger } from './ledger.ts'
 import { print, table } from './table.ts'
 
@@ -32,7 +31,7 @@ const listCommand = (): Command =>
     .option('--json', 'print JSON')
     .action(async (flags: ListFlags) => {
       const now = Date.now()
-      const known = await withLedger(flags, (db) => selectBans(db, now))
+      const known = await withLedger(flags, (db, { selectBans }) => selectBans(db, now))
       const bans = flags.all ? known : known.filter((ban) => inForce(ban, now))
       await print(flags.json ? json(bans.map(asJson)) : asTable(bans, now))
     })
@@ -47,7 +46,7 @@ const addCommand = (): Command =>
       const startedAt = Date.now()
       const until = flags.for === undefined ? null : startedAt + flags.for
       const ban: Ban = { address, cause: 'admin', level: 1, startedAt, until, note: flags.note }
-      await withLedger(flags, (db) => upsertBan(db, ban))
+      await withLedger(flags, (db, { upsertBan }) => upsertBan(db, ban))
       await print(flags.json ? json(asJson(ban)) : `${address} is shut out ${end(ban)}\n`)
     })
 
@@ -56,7 +55,7 @@ const removeCommand = (): Command =>
     .argument('<address>', 'as `postern ban list` shows it', canonical)
     .option('--json', 'print JSON')
     .action(async (address: string, flags: ListFlags) => {
-      const [removed, left] = await withLedger(flags, async (db) => {
+      const [removed, left] = await withLedger(flags, async (db, { deleteBan, selectBans }) => {
         const rows = await deleteBan(db, address)
         return [rows, await selectBans(db, Date.now())] as const
       })

@@ -2,12 +2,8 @@ import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { loadConfig } from '../adapter/node/config-file.ts'
-import {
-  type DatabaseOptions,
-  errorCode,
-  filePath,
-  openDatabase,
-} from '../adapter/node/ledger/database.ts'
+import type { DatabaseOptions } from '../adapter/node/ledger/database.ts'
+import { importDrizzleQuickly } from '../adapter/node/ledger/quick-imports.ts'
 import { formatProblem } from '../config/problem.ts'
 import type { Database } from '../store/schema.ts'
 
@@ -19,6 +15,11 @@ export interface LedgerFlags {
 /** A gateway holds the database for milliseconds at a time; whoever holds it longer is waited for this long, ms. */
 const PATIENCE = 10_000
 const PAUSE = 50
+
+/** The queries of the ledger, loaded when a command needs them: `postern up` is to start without them. */
+export type Queries = typeof import('../store/usage.ts') & typeof import('../store/bans.ts')
+
+type Work<T> = (db: Database, queries: Queries) => Promise<T>
 
 /** The options of every command that reads the ledger or writes to it. */
 export const ledgerOptions = (command: Command): Command =>
@@ -32,11 +33,10 @@ export const ledgerOptions = (command: Command): Command =>
  *
  * @throws Error with a message for people: no ledger yet, damaged, of a newer version, locked.
  */
-export const withLedger = async <T>(
-  flags: LedgerFlags,
-  work: (db: Database) => Promise<T>,
-): Promise<T> => {
+export const withLedger = async <T>(flags: LedgerFlags, work: Work<T>): Promise<T> => {
   const options = await databaseOf(flags)
+  importDrizzleQuickly()
+  const { errorCode, filePath } = await import('../adapter/node/ledger/database.ts')
   const path = filePath(options)
   if (path !== undefined && !existsSync(path)) {
     throw new Error(`there is no ledger at ${path} yet: start the gateway, or name its --data`)
@@ -52,10 +52,12 @@ export const withLedger = async <T>(
   }
 }
 
-const once = async <T>(options: DatabaseOptions, work: (db: Database) => Promise<T>) => {
+const once = async <T>(options: DatabaseOptions, work: Work<T>): Promise<T> => {
+  const { openDatabase } = await import('../adapter/node/ledger/database.ts')
+  const [usage, bans] = await Promise.all([import('../store/usage.ts'), import('../store/bans.ts')])
   const database = await openDatabase(options)
   try {
-    return await work(database.db)
+    return await work(database.db, { ...usage, ...bans })
   } finally {
     database.close()
   }

@@ -1,7 +1,7 @@
-import { getTableColumns } from 'drizzle-orm'
-import { type Database, usage } from '../store/schema.ts'
-import { type Cursor, listUsage } from '../store/usage.ts'
+import type { Database } from '../store/schema.ts'
+import type { Cursor } from '../store/usage.ts'
 import type { UsageRow } from '../usage/row.ts'
+import type { Queries } from './ledger.ts'
 import { type Cell, csvLine, print, table } from './table.ts'
 import type { UsageFlags } from './usage.ts'
 
@@ -10,42 +10,46 @@ const PAGE = 1000
 const ON_SCREEN = 100
 
 /** Prints requests, newest first; JSON and CSV have all columns of the ledger under their own names. */
-export const printRows = async (db: Database, flags: UsageFlags): Promise<void> => {
-  if (flags.json) return printJson(db, flags)
-  if (flags.csv) return printCsv(db, flags)
+export const printRows = async (
+  db: Database,
+  queries: Queries,
+  flags: UsageFlags,
+): Promise<void> => {
+  const most = flags.limit ?? (flags.json || flags.csv ? Number.POSITIVE_INFINITY : ON_SCREEN)
+  const found = pages(db, queries, flags.since, most)
+  if (flags.json) return printJson(found, queries)
+  if (flags.csv) return printCsv(found, queries)
   const rows: UsageRow[] = []
-  for await (const page of pages(db, flags, flags.limit ?? ON_SCREEN)) rows.push(...page)
+  for await (const page of found) rows.push(...page)
   await print(table(COLUMNS, rows.map(cells)))
 }
 
-const printJson = async (db: Database, flags: UsageFlags): Promise<void> => {
+type Pages = AsyncIterable<readonly UsageRow[]>
+
+const printJson = async (found: Pages, { usageColumns }: Queries): Promise<void> => {
   let before = '[\n'
-  for await (const page of pages(db, flags, flags.limit)) {
-    await print(before + page.map((row) => JSON.stringify(record(row))).join(',\n'))
+  for await (const page of found) {
+    const records = page.map((row) =>
+      JSON.stringify(Object.fromEntries(usageColumns.map(([key, name]) => [name, cell(row, key)]))),
+    )
+    await print(before + records.join(',\n'))
     before = ',\n'
   }
   await print(before === ',\n' ? '\n]\n' : '[]\n')
 }
 
-const printCsv = async (db: Database, flags: UsageFlags): Promise<void> => {
-  await print(csvLine(names.map(([, column]) => column)))
-  for await (const page of pages(db, flags, flags.limit)) {
-    await print(page.map((row) => csvLine(Object.values(record(row)))).join(''))
+const printCsv = async (found: Pages, { usageColumns }: Queries): Promise<void> => {
+  await print(csvLine(usageColumns.map(([, name]) => name)))
+  for await (const page of found) {
+    await print(page.map((row) => csvLine(usageColumns.map(([key]) => cell(row, key)))).join(''))
   }
 }
 
-async function* pages(
-  db: Database,
-  { since }: UsageFlags,
-  most = Number.POSITIVE_INFINITY,
-): AsyncGenerator<UsageRow[]> {
+async function* pages(db: Database, { listUsage }: Queries, since: number, most: number) {
   let after: Cursor | undefined
   for (let left = most; left > 0; ) {
-    const page = await listUsage(db, {
-      since,
-      ...(after === undefined ? {} : { after }),
-      limit: Math.min(PAGE, left),
-    })
+    const limit = Math.min(PAGE, left)
+    const page = await listUsage(db, { since, limit, ...(after === undefined ? {} : { after }) })
     if (page.length === 0) return
     yield page
     after = page.at(-1)
@@ -53,18 +57,8 @@ async function* pages(
   }
 }
 
-const names = Object.entries(getTableColumns(usage)).map(
-  ([key, column]) => [key as keyof UsageRow, column.name] as const,
-)
-
-/** A row under the names of the ledger's columns; `started_at` in ISO 8601. */
-const record = (row: UsageRow): Record<string, Cell> =>
-  Object.fromEntries(
-    names.map(([key, name]) => [
-      name,
-      key === 'startedAt' ? new Date(row.startedAt).toISOString() : row[key],
-    ]),
-  )
+const cell = (row: UsageRow, key: keyof UsageRow): Cell =>
+  key === 'startedAt' ? new Date(row.startedAt).toISOString() : row[key]
 
 const COLUMNS = [
   ...['time', 'user', 'model', 'provider', 'door'].map((name) => ({ name })),

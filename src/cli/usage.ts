@@ -1,8 +1,9 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../config/values/units.ts'
+import { GROUPS, type Group } from '../store/groups.ts'
 import type { Database } from '../store/schema.ts'
-import { GROUPS, type Group, summarize, type UsageSummary } from '../store/usage.ts'
-import { type LedgerFlags, ledgerOptions, withLedger } from './ledger.ts'
+import type { UsageSummary } from '../store/usage.ts'
+import { type LedgerFlags, ledgerOptions, type Queries, withLedger } from './ledger.ts'
 import { csvLine, print, table } from './table.ts'
 import { printRows } from './usage-rows.ts'
 
@@ -30,10 +31,12 @@ export const usageCommand = (): Command =>
     .addOption(new Option('--csv', 'print CSV').conflicts('json'))
     .option('--json', 'print JSON')
     .action((flags: UsageFlags) =>
-      withLedger(flags, (db) => (flags.rows ? printRows(db, flags) : printSums(db, flags))),
+      withLedger(flags, (db, queries) =>
+        flags.rows ? printRows(db, queries, flags) : printSums(db, queries, flags),
+      ),
     )
 
-const printSums = async (db: Database, flags: UsageFlags): Promise<void> => {
+const printSums = async (db: Database, { summarize }: Queries, flags: UsageFlags) => {
   const { since, by, limit = 1000 } = flags
   const groups = await summarize(db, { since, by, limit })
   const [total] = await summarize(db, { since, by: 'none' })

@@ -1,22 +1,17 @@
-import { and, desc, eq, gte, lt, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import {
+  and,
+  desc,
+  eq,
+  getTableColumns,
+  gte,
+  lt,
+  type SQL,
+  type SQLWrapper,
+  sql,
+} from 'drizzle-orm'
 import type { UsageRow } from '../usage/row.ts'
+import type { Group } from './groups.ts'
 import { type Database, usage } from './schema.ts'
-
-/** What a summary may be grouped by: a closed list, so that no caller's text becomes SQL (hazards 207). */
-export const GROUPS = [
-  'none',
-  'user',
-  'model',
-  'provider',
-  'door',
-  'day',
-  'outcome',
-  'status',
-  'kind',
-  'dialect',
-] as const
-
-export type Group = (typeof GROUPS)[number]
 
 export interface UsageFilter {
   /** ms since the epoch, inclusive. */
@@ -92,6 +87,11 @@ export const listUsage = (
     .where(and(matching(filter), after && olderThan(after)))
     .orderBy(desc(usage.startedAt), desc(usage.id))
     .limit(limit)
+
+/** Every column of the ledger, in order, beside the name it has in a row. */
+export const usageColumns: readonly (readonly [keyof UsageRow, column: string])[] = Object.entries(
+  getTableColumns(usage),
+).map(([key, { name }]) => [key as keyof UsageRow, name])
 
 const groupColumn: Record<Group, SQL<string>> = {
   none: sql`''`,

@@ -1,8 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { errorMessage } from './ledger/database.ts'
-import { holdDataDir } from './ledger/lock.ts'
 import type { FromWorker, ToWorker, WorkerOptions } from './ledger/protocol.ts'
-import { LedgerWriter } from './ledger/writer.ts'
+import { importDrizzleQuickly } from './ledger/quick-imports.ts'
 
 // The thread behind store.ts: every call that may block, on a lock, a disk or a server, is made here.
 
@@ -13,24 +11,23 @@ const options = workerData as WorkerOptions
 const send = (message: FromWorker): void => port.postMessage(message)
 
 const run = async (): Promise<void> => {
+  importDrizzleQuickly()
+  const { holdDataDir } = await import('./ledger/lock.ts')
+  const { LedgerWriter } = await import('./ledger/writer.ts')
   const letGo = await holdDataDir(options.dataDir)
   const writer = new LedgerWriter(options, send)
   await writer.open()
   port.on('message', (message: ToWorker) => {
-    switch (message.kind) {
-      case 'write':
-        return writer.write(message)
-      case 'close':
-        void writer.close().then(() => {
-          letGo()
-          send({ kind: 'closed' })
-          port.close()
-        })
-    }
+    if (message.kind === 'write') return writer.write(message)
+    void writer.close().then(() => {
+      letGo()
+      send({ kind: 'closed' })
+      port.close()
+    })
   })
 }
 
 run().catch((error: unknown) => {
-  send({ kind: 'failed', message: errorMessage(error) })
+  send({ kind: 'failed', message: error instanceof Error ? error.message : String(error) })
   port.close()
 })

@@ -1,0 +1,15 @@
+/** What a summary of the ledger may be grouped by: a closed list, so that no caller's text becomes SQL (hazards 207). */
+export const GROUPS = [
+  'none',
+  'user',
+  'model',
+  'provider',
+  'door',
+  'day',
+  'outcome',
+  'status',
+  'kind',
+  'dialect',
+] as const
+
+export type Group = (typeof GROUPS)[number]
