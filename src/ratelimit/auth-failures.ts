@@ -50,10 +50,11 @@ export const authFailures = (options: AuthFailuresOptions): MiddlewareHandler<En
     const refused = c.error instanceof Failure && c.error.reason === auth.failure
     if (!refused && auth.counted !== true) return
     report(c, auth)
-    if (!isGuess(auth.failure)) return
     const { client } = c.var
-    if (auth.counted !== true) failures.count(client, config)
-    if (failures.reached(client, config)) await shutOut(client)
+    if (isGuess(auth.failure) && auth.counted !== true) failures.count(client, config)
+    // A throttled client may have got there by guesses whose outcome it did not wait for.
+    const guessed = isGuess(auth.failure) || auth.failure === 'throttled'
+    if (guessed && failures.reached(client, config)) await shutOut(client)
   }
 }
 

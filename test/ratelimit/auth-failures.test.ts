@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { PasswordVerifier } from '../../src/platform.ts'
 import { openLock } from '../support/lock.ts'
 
 const users = { alice: 'right', bob: 'other' }
@@ -149,6 +150,49 @@ describe('wrong guesses', () => {
     await answers
     expect(lock.verifier.asked).toHaveLength(1)
     expect(lock.store.bans).toHaveLength(1)
+  })
+})
+
+describe('guesses that are left before their outcome', () => {
+  it('count, or they could be had for nothing and looked up in what was remembered', async () => {
+    const checking: (() => void)[] = []
+    const asked: string[] = []
+    const passwords: PasswordVerifier = {
+      // A check that runs cannot be stopped.
+      verify: (password) =>
+        new Promise((resolve) => {
+          asked.push(password)
+          checking.push(() => resolve(password === 'right'))
+        }),
+    }
+    const lock = openLock({ users, passwords })
+    for (const guess of ['1', '2', '3', '4', '5', '6', 'right']) {
+      const leaving = new AbortController()
+      const left = lock.login('alice', guess, { signal: leaving.signal })
+      await turn()
+      leaving.abort()
+      await left
+      for (const finish of checking.splice(0)) finish()
+      await turn()
+    }
+    expect(asked).toEqual(['1', '2', '3', '4', '5'])
+    expect(lock.store.bans).toHaveLength(1)
+    expect((await lock.login('alice', 'right')).status).toBe(429)
+  })
+
+  it('hold their slot until they are done', async () => {
+    const never: PasswordVerifier = { verify: () => new Promise(() => undefined) }
+    const lock = openLock({ users, passwords: never })
+    const statuses = []
+    for (let i = 0; i < 7; i += 1) {
+      const leaving = new AbortController()
+      const left = lock.login('alice', `guess ${i}`, { signal: leaving.signal })
+      await turn()
+      leaving.abort()
+      statuses.push((await left).status)
+    }
+    expect(statuses).toEqual([503, 503, 503, 503, 503, 429, 429])
+    expect(lock.store.bans).toEqual([])
   })
 })
 

@@ -74,16 +74,18 @@ export const createPasswordScheme = (options: PasswordSchemeOptions): PasswordSc
     if (!admission.admitted) {
       return { failure: 'throttled', user: offered.user, retryAfter: admission.retryAfter }
     }
-    let outcome: Outcome = 'void'
-    try {
-      const right =
-        cache.recall(fingerprint, hash) ??
-        (await join(launch(offered.password, fingerprint, hash), signal))
-      outcome = right ? 'right' : 'wrong'
-      return conclude(offered, right, true)
-    } finally {
-      admission.settle(outcome)
+    if (cache.recall(fingerprint, hash) === false) {
+      admission.settle('wrong')
+      return conclude(offered, false, true)
     }
+    const flight = launch(offered.password, fingerprint, hash)
+    // By the verdict, not by the client: a guess that runs counts even if its sender leaves. Or guesses could be made
+    // for nothing, and looked up afterwards in what was remembered.
+    flight.right.then(
+      (right) => admission.settle(right ? 'right' : 'wrong'),
+      () => admission.settle('void'),
+    )
+    return conclude(offered, await join(flight, signal), true)
   }
 
   const launch = (password: string, fingerprint: string, hash: string): Flight => {
