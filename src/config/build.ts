@@ -64,7 +64,7 @@ function toProvider(id: string, file: ProviderFile): ProviderConfig {
 }
 
 /** `openai_chat` is on by default, but once another flag is true and it is not mentioned, it is cleared. */
-function dialectsOf(flags: ProviderFile['compatibility']): ReadonlySet<Dialect> {
+export function dialectsOf(flags: ProviderFile['compatibility']): ReadonlySet<Dialect> {
   const otherIsOn = Object.entries(flags).some(([name, on]) => on && name !== 'openai_chat')
   const effective = { ...flags, openai_chat: flags.openai_chat ?? !otherIsOn }
   return new Set(DIALECTS.filter((dialect) => effective[dialect]))

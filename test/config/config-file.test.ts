@@ -1,4 +1,6 @@
+import { EventEmitter, once } from 'node:events'
 import {
+  appendFileSync,
   chmodSync,
   chownSync,
   mkdirSync,
@@ -16,7 +18,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadConfig, watchConfig, writeConfig } from '../../src/adapter/node/config-file.ts'
 import { HASH } from './read.ts'
 
@@ -24,13 +26,18 @@ let folder: string
 let path: string
 const text = (mark: string) => `{ "users": { "owner": { "password": "${HASH}" } } } // ${mark}\n`
 
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'postern-config-'))
-  path = join(folder, 'postern.hujson')
-})
-afterEach(() => rmSync(folder, { recursive: true }))
+/** A folder of its own for every test of the suite. */
+const inFolder = () => {
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'postern-config-'))
+    path = join(folder, 'postern.hujson')
+  })
+  afterEach(() => rmSync(folder, { recursive: true }))
+}
 
 describe('loadConfig', () => {
+  inFolder()
+
   it('looks up references relative to the file, and in the environment', async () => {
     mkdirSync(join(folder, 'secrets'))
     writeFileSync(join(folder, 'secrets', 'hash'), `${HASH}\n`)
@@ -75,123 +82,114 @@ describe('loadConfig', () => {
   })
 })
 
-describe('watchConfig', () => {
-  let calls: number
-  let close: () => void
-  let changed: () => void
-  const start = (since?: string) => {
-    calls = 0
-    const watcher = watchConfig(
-      path,
-      () => {
-        calls++
-        changed()
-      },
-      since === undefined ? {} : { since },
-    )
-    close = () => watcher.close()
-  }
-  /** Resolves when the next change is reported; fails when that takes more than a second. */
-  const nextChange = () =>
-    new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('no change within 1 s')), 1000)
-      changed = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-  /** Long enough for the watcher to have looked twice: the only way to see that nothing comes. */
-  const quiet = () => sleep(450)
-
-  beforeEach(async () => {
-    changed = () => {}
-    writeFileSync(path, text('first'))
-    start()
-    await sleep(150)
+describe.concurrent('watchConfig', () => {
+  const cleanups: (() => void)[] = []
+  afterAll(() => {
+    for (const clean of cleanups) clean()
   })
-  afterEach(() => close())
+
+  /** A file of its own, loaded and watched; `changes` yields at each report. */
+  const watching = async (
+    prepare = (file: string) => writeFileSync(file, text('first')),
+    meanwhile = (_file: string) => {},
+  ) => {
+    const home = mkdtempSync(join(tmpdir(), 'postern-watch-'))
+    const file = join(home, 'postern.hujson')
+    prepare(file)
+    const { version } = await loadConfig(file)
+    meanwhile(file)
+    const reports = new EventEmitter()
+    let count = 0
+    const watcher = watchConfig(file, () => reports.emit('change', ++count), { since: version })
+    cleanups.push(() => {
+      watcher.close()
+      rmSync(home, { recursive: true })
+    })
+    return {
+      file,
+      home,
+      close: () => watcher.close(),
+      change: () => once(reports, 'change', { signal: AbortSignal.timeout(5000) }),
+      /** Reports so far, after time enough for another: the only way to see that nothing comes. */
+      countLater: async () => {
+        await sleep(600)
+        return count
+      },
+    }
+  }
 
   it.each([
-    ['an in-place write', () => writeFileSync(path, text('in place'))],
+    ['an in-place write', (file: string) => writeFileSync(file, text('in place'))],
     [
       'a rename over it',
-      () => {
-        writeFileSync(`${path}.new`, text('renamed'))
-        renameSync(`${path}.new`, path)
+      (file: string) => {
+        writeFileSync(`${file}.new`, text('renamed'))
+        renameSync(`${file}.new`, file)
       },
     ],
-    ['writeConfig', () => writeConfig(path, text('written'))],
-    ['deletion', () => rmSync(path)],
+    ['writeConfig', (file: string) => writeConfig(file, text('written'))],
+    ['deletion', (file: string) => rmSync(file)],
     [
       'a write that keeps size and time',
-      () => {
-        const { atime, mtime } = statSync(path)
-        writeFileSync(path, text('fir5t'))
-        utimesSync(path, atime, mtime)
+      (file: string) => {
+        const { atime, mtime } = statSync(file)
+        writeFileSync(file, text('fir5t'))
+        utimesSync(file, atime, mtime)
       },
     ],
-  ])('reports %s once, within a second', async (_, change) => {
-    const reported = nextChange()
-    await change()
+  ])('reports %s, once', async (_, edit) => {
+    const { file, change, countLater } = await watching()
+    const reported = change()
+    await edit(file)
     await reported
-    await quiet()
-    expect(calls).toBe(1)
+    expect(await countLater()).toBe(1)
   })
 
   it('reports a switched symlink', async () => {
-    close()
-    rmSync(path)
-    writeFileSync(join(folder, 'a'), text('a'))
-    writeFileSync(join(folder, 'b'), text('b'))
-    symlinkSync('a', path)
-    start()
-    await sleep(150)
-    const reported = nextChange()
-    symlinkSync('b', join(folder, 'link'))
-    renameSync(join(folder, 'link'), path)
+    const { file, home, change } = await watching((link) => {
+      writeFileSync(`${link}.a`, text('a'))
+      writeFileSync(`${link}.b`, text('b'))
+      symlinkSync(`${link}.a`, link)
+    })
+    const reported = change()
+    symlinkSync(`${file}.b`, join(home, 'link'))
+    renameSync(join(home, 'link'), file)
     await reported
-    expect(calls).toBe(1)
   })
 
-  it('waits for the end of a write that comes in pieces', async () => {
-    const reported = nextChange()
-    let content = ''
-    for (const piece of ['{ "users": ', '{ "owner": ', `{ "password": "${HASH}" } } }`]) {
-      content += piece
-      writeFileSync(path, content)
-      await sleep(60)
-    }
+  it('reports the end of a write that comes in pieces', async () => {
+    const { file, change } = await watching()
+    writeFileSync(file, '{ "users": ')
+    await sleep(50)
+    const reported = change()
+    appendFileSync(file, `{ "owner": { "password": "${HASH}" } } }`)
     await reported
-    await quiet()
-    expect(calls).toBe(1)
-  })
-
-  it('keeps quiet about a touch and a changed mode', async () => {
-    utimesSync(path, new Date(), new Date())
-    chmodSync(path, 0o600)
-    await quiet()
-    expect(calls).toBe(0)
+    expect((await loadConfig(file)).config).toBeDefined()
   })
 
   it('reports a change that came between loading and watching', async () => {
-    close()
-    const { version } = await loadConfig(path)
-    writeFileSync(path, text('between'))
-    const reported = nextChange()
-    start(version)
-    await reported
-    expect(calls).toBe(1)
+    const { change } = await watching(undefined, (file) => writeFileSync(file, text('between')))
+    await change()
+  })
+
+  it('keeps quiet about a touch and a changed mode', async () => {
+    const { file, countLater } = await watching()
+    utimesSync(file, new Date(), new Date())
+    chmodSync(file, 0o600)
+    expect(await countLater()).toBe(0)
   })
 
   it('reports nothing after close', async () => {
-    writeFileSync(path, text('late'))
+    const { file, close, countLater } = await watching()
+    writeFileSync(file, text('late'))
     close()
-    await quiet()
-    expect(calls).toBe(0)
+    expect(await countLater()).toBe(0)
   })
 })
 
 describe('writeConfig', () => {
+  inFolder()
+
   it('makes a new file that only its owner can read, and leaves nothing beside it', async () => {
     await writeConfig(path, text('new'))
     expect(statSync(path).mode & 0o777).toBe(0o600)

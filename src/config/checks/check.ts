@@ -13,6 +13,8 @@ export interface Declared {
   /** Lower-cased. */
   readonly logins: readonly string[]
   readonly groups: readonly string[]
+  /** All of them are well-formed, or there are none. */
+  readonly grantsWhole: boolean
 }
 
 /** What no single value can tell: names, and how the parts of a configuration fit together. */
@@ -25,6 +27,7 @@ export function check(file: ConfigFile, root: Json): Finding[] {
       return (typeof login === 'string' ? login : name).toLowerCase()
     }),
     groups: keysOf(root, 'groups'),
+    grantsWhole: sizeOf(valueAt(root, ['grants'])) === file.grants?.length,
   }
   return [
     ...checkUsers(file, declared),
@@ -34,6 +37,9 @@ export function check(file: ConfigFile, root: Json): Finding[] {
     ...checkLimits(file),
   ]
 }
+
+const sizeOf = (value: Json | undefined): number | undefined =>
+  Array.isArray(value) ? value.length : value === undefined ? undefined : -1
 
 function keysOf(root: Json, key: string): readonly string[] {
   const section = valueAt(root, [key])

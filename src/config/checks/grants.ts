@@ -22,7 +22,7 @@ export function checkGrants(file: ConfigFile, declared: Declared): Finding[] {
 /** Sentences as Aperture writes them. */
 function checkWhole({ grants, providers }: ConfigFile, declared: Declared): Finding[] {
   const isDefault = grants === undefined && declared.users.includes('owner')
-  if (isDefault) return []
+  if (isDefault || !declared.grantsWhole) return []
   if (declared.users.length === 0 && !grants?.some(({ src }) => src.includes('(loopback)'))) {
     const message = 'no users are defined; every request will be refused'
     return [warning(['users'], message, 'Run `postern user add NAME`')]

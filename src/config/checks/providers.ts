@@ -1,3 +1,4 @@
+import { dialectsOf } from '../build.ts'
 import { error, type Finding, keyError, type Path, quote, warning } from '../problem.ts'
 import type { ConfigFile } from '../schema.ts'
 import { isLoopbackHost } from '../values/bind.ts'
@@ -5,7 +6,8 @@ import type { Declared } from './check.ts'
 
 type Provider = ConfigFile['providers'][string]
 
-const EFFECTIVE = new Set(['openai_chat', 'openai_responses', 'anthropic_messages'])
+/** Flags that mean something in this version. */
+const DIALECTS = new Set(['openai_chat', 'openai_responses', 'anthropic_messages'])
 
 export function checkProviders(file: ConfigFile, declared: Declared): Finding[] {
   return [
@@ -27,17 +29,15 @@ function checkId(id: string): Finding[] {
 }
 
 function checkFlags(id: string, { compatibility }: Provider): Finding[] {
-  const on = Object.entries(compatibility).filter(([, value]) => value)
   const path = ['providers', id, 'compatibility']
-  const findings = on
-    .filter(([name]) => !EFFECTIVE.has(name))
+  const findings = Object.entries(compatibility)
+    .filter(([name, on]) => on && !DIALECTS.has(name))
     .map(([name]) =>
       warning([...path, name], `${name} has no effect in this version`, 'Remove it for now'),
     )
-  if (compatibility.openai_chat !== false || on.some(([name]) => EFFECTIVE.has(name)))
-    return findings
+  if (dialectsOf(compatibility).size > 0) return findings
   const message = `provider ${id} understands no request: every flag is off`
-  return [...findings, warning(path, message, 'Turn a flag on, or write "disabled": true')]
+  return [warning(path, message, 'Turn a flag on, or write "disabled": true'), ...findings]
 }
 
 function checkModels(id: string, { models }: Provider): Finding[] {

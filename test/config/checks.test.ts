@@ -1,0 +1,312 @@
+import { describe, expect, it } from 'vitest'
+import { HASH, said, valid } from './read.ts'
+
+const grant = (src: string[], ...entries: object[]): object => ({
+  src,
+  app: { 'tailscale.com/cap/aperture': entries },
+})
+const ADMIN = { role: 'admin', models: '**' }
+const USER = { password: HASH }
+const LISTENER = { name: 'a', bind: '127.0.0.1:1' }
+
+describe('listeners', () => {
+  const listeners = (...list: object[]) => valid({ listeners: list })
+
+  it('must be one at least', () => {
+    expect(said(listeners())).toEqual(['error listeners: must not be empty'])
+  })
+
+  it('must differ in name and address', () => {
+    expect(said(listeners(LISTENER, { name: 'a', bind: '0.0.0.0:1' }))).toEqual([
+      'error listeners[1].name: two listeners are named "a"',
+      'error listeners[1].bind: listener "a" already has this address',
+    ])
+  })
+
+  it.each(['0.0.0.0:8787', '[::]:8787', '192.168.1.2:8787', '100.64.0.5:80'])(
+    'on %s need a user',
+    (bind) => {
+      const list = [{ name: 'a', bind }]
+      expect(said({ listeners: list })).toContain(
+        'error listeners[0].bind: other machines can connect here, and no user is defined',
+      )
+      expect(said(valid({ listeners: list }))).toEqual([])
+    },
+  )
+
+  it('believe in addresses, ranges and the socket’s peer, never in everybody', () => {
+    const proxies = [
+      '10.0.0.0/8',
+      '::1',
+      'fd00::/8',
+      'unix',
+      '10.0.0.0/33',
+      'proxy.local',
+      '127.1',
+      '::/0',
+    ]
+    expect(said(listeners({ ...LISTENER, trusted_proxies: proxies }))).toEqual([
+      'warning listeners[0].trusted_proxies[3]: "unix" never connects to an address',
+      'error listeners[0].trusted_proxies[4]: "10.0.0.0/33" is no IP address or CIDR range',
+      'error listeners[0].trusted_proxies[5]: "proxy.local" is no IP address or CIDR range',
+      'error listeners[0].trusted_proxies[6]: "127.1" is no IP address or CIDR range',
+      'error listeners[0].trusted_proxies[7]: "::/0" believes an address header from anybody',
+    ])
+  })
+
+  it('are warned when a proxy they trust cannot be their peer', () => {
+    const socket = { name: 's', bind: 'unix:s', trusted_proxies: ['127.0.0.1', 'unix'] }
+    expect(said(listeners({ ...LISTENER, trusted_proxies: ['unix'] }, socket))).toEqual([
+      'warning listeners[0].trusted_proxies[0]: "unix" never connects to an address',
+      'warning listeners[1].trusted_proxies[0]: "127.0.0.1" never connects to a unix socket',
+    ])
+  })
+
+  it('must trust Caddy when it is in front', () => {
+    expect(said(valid({ front: 'caddy' }))).toEqual([
+      'warning front: no listener trusts Caddy: limits and bans would take all callers for one',
+    ])
+    const trusting = { ...LISTENER, trusted_proxies: ['127.0.0.1'] }
+    expect(said(valid({ front: 'caddy', listeners: [trusting] }))).toEqual([])
+  })
+
+  it('may not let everyone behind Caddy count as this machine', () => {
+    const grants = [grant(['(loopback)'], ADMIN)]
+    expect(said(valid({ front: 'caddy', grants }))).toContain(
+      'error grants[0].src: no listener trusts Caddy: whoever comes through it would count as this machine',
+    )
+  })
+})
+
+describe('users', () => {
+  it.each(['a:b', '', ' a', 'a ', 'a\nb', 'x'.repeat(129)])('cannot be named %j', (name) => {
+    expect(said({ users: { owner: USER, [name]: { ...USER, login: 'owner' } } })).toEqual([
+      expect.stringMatching(/^error users.* cannot be a user name$/),
+    ])
+  })
+
+  it.each(['*', '(loopback)', 'a b'])('cannot be %j in grants', (name) => {
+    expect(said({ users: { owner: USER, [name]: USER } })).toContainEqual(
+      expect.stringMatching(/^error users.* cannot be a login$/),
+    )
+    expect(said({ users: { owner: { ...USER, login: name } } })).toContainEqual(
+      expect.stringMatching(/^error users\.owner\.login: .* cannot be a login$/),
+    )
+  })
+
+  it.each(['group:admins', 'tag:ci', 'GROUP:x', 'door:public'])(
+    'cannot have the login %j',
+    (login) => {
+      expect(said({ users: { owner: { ...USER, login } } })).toEqual([
+        `error users.owner.login: "${login}" cannot be a login`,
+      ])
+    },
+  )
+
+  it('may not differ only in case', () => {
+    expect(said({ users: { owner: USER, Owner: USER } })).toContain(
+      'error users.Owner: users "owner" and "Owner" differ only in case',
+    )
+  })
+
+  it('are warned of a hash that takes long, with its time', () => {
+    const password = HASH.replace('$04', '$14')
+    expect(said({ users: { owner: { password } } })).toEqual([
+      'warning users.owner.password: bcrypt cost 14 takes about 1430 ms of a core for each check',
+    ])
+    expect(said({ users: { owner: { password: HASH.replace('$04', '$12') } } })).toEqual([])
+  })
+
+  it('are warned when no grant covers them', () => {
+    const users = {
+      owner: USER,
+      a: USER,
+      b: { ...USER, groups: ['g'] },
+      c: { ...USER, login: 'c@x' },
+    }
+    const groups = { 'group:h': ['c@x'] }
+    expect(said({ users })).toEqual(
+      ['a', 'b', 'c@x'].map((login) => expect.stringContaining(`the login "${login}"`)),
+    )
+    const grants = [grant(['owner', 'group:g', 'group:h'], ADMIN)]
+    expect(said({ users, groups, grants })).toEqual([
+      'warning users.a: no grant covers the login "a"',
+    ])
+    expect(said({ users, grants: [grant(['*'], ADMIN)] })).toEqual([])
+  })
+})
+
+describe('providers', () => {
+  const provider = (fields: object, id = 'p') =>
+    said(valid({ providers: { [id]: { baseurl: 'http://h', ...fields } } }))
+
+  it.each(['a/b', '*', '', 'a b', '-a', 'x'.repeat(65)])('cannot have the id %j', (id) => {
+    expect(provider({}, id)).toEqual([expect.stringContaining('cannot be a provider id')])
+  })
+
+  it.each(['gpu-box', 'a.b_c', '1'])('may have the id %j', (id) => {
+    expect(provider({}, id)).toEqual([])
+  })
+
+  it('are warned of flags without effect, and of none at all', () => {
+    expect(provider({ compatibility: { gemini_generate_content: true } })).toEqual([
+      'warning providers.p.compatibility: provider p understands no request: every flag is off',
+      'warning providers.p.compatibility.gemini_generate_content: gemini_generate_content has no effect in this version',
+    ])
+    expect(provider({ compatibility: { bedrock_converse: false } })).toEqual([])
+    expect(provider({ compatibility: { openai_chats: true } })).toEqual([
+      'error providers.p.compatibility.openai_chats: unknown config key "openai_chats"',
+    ])
+  })
+
+  it('list each model once, or all of them', () => {
+    expect(provider({ models: ['a', 'a'] })).toEqual([
+      'warning providers.p.models[1]: "a" is listed twice',
+    ])
+    expect(provider({ models: ['a', '*'] })).toEqual([
+      expect.stringMatching(/^error providers\.p\.models: "\*"/),
+    ])
+    expect(provider({ models: ['Qwen/Qwen3.6-35B-A3B-FP8', 'm:7b', 'claude[1m]'] })).toEqual([])
+    expect(provider({ models: [''] })).toEqual(['error providers.p.models[0]: "" is no model id'])
+  })
+
+  it('may not be Postern itself, nor may Open WebUI', () => {
+    for (const host of ['127.0.0.1', 'localhost', '[::1]', '0.0.0.0', '127.9.9.9']) {
+      expect(provider({ baseurl: `http://${host}:8787/v1` })).toEqual([
+        expect.stringMatching(
+          /^error providers\.p\.baseurl: this is Postern’s own listener "local"/,
+        ),
+      ])
+    }
+    expect(said(valid({ webui: { url: 'http://localhost:8787' } }))).toEqual([
+      expect.stringMatching(/^error webui\.url: this is Postern/),
+    ])
+    expect(provider({ baseurl: 'http://192.168.1.2:8787' })).toEqual([])
+  })
+
+  it.each(['Host: x', 'content-length: 1', 'Connection: close', 'Proxy-Authorization: x'])(
+    'cannot set %j',
+    (header) => {
+      expect(provider({ add_headers: [header] })).toEqual([
+        expect.stringMatching(
+          /^error providers\.p\.add_headers\[0\]: .* is set by the gateway itself$/,
+        ),
+      ])
+    },
+  )
+
+  it.each(['X: a\r\nEvil: b', 'X Y: a', ': a', 'X: ä', 'X'])(
+    'cannot add the header %j',
+    (header) => {
+      expect(provider({ add_headers: [header] })).toEqual([
+        expect.stringContaining('must be in "Header-Name: value" format'),
+      ])
+    },
+  )
+})
+
+describe('grants', () => {
+  const grants = (...list: object[]) => said(valid({ grants: list }))
+
+  it('speak Aperture’s sentences', () => {
+    expect(said(valid({ providers: { p: { baseurl: 'http://h' } }, grants: [] }))).toEqual([
+      'warning grants: providers are configured but no grants or temp_grants defined; all access will be denied',
+    ])
+    expect(grants(grant(['owner'], { role: 'user', models: '**' }))).toEqual([
+      'warning grants: no grant in grants or temp_grants assigns role:admin; nobody will be able to manage this instance',
+    ])
+    const providers = { gpu: { baseurl: 'http://h' } }
+    const models = ['gup/**', 'gpu/**', '*/x', 'g*/x', 'z*/x', '**']
+    expect(
+      said(valid({ providers, grants: [grant(['owner'], { role: 'admin', models })] })),
+    ).toEqual([
+      'warning grants[0].app["tailscale.com/cap/aperture"][0].models[0]: models pattern "gup/**" references provider "gup" which does not match any declared provider',
+      'warning grants[0].app["tailscale.com/cap/aperture"][0].models[4]: models pattern "z*/x" references provider "z*" which does not match any declared provider',
+    ])
+  })
+
+  it('take a pattern or a list of them, without a place for "all but"', () => {
+    expect(grants(grant(['owner'], { role: 'admin', models: ['**', '!gpu/**'] }))).toEqual([
+      'error grants[0].app["tailscale.com/cap/aperture"][0].models[1]: "!gpu/**" is no models pattern',
+    ])
+    expect(grants(grant(['owner'], ADMIN, { models: 7 }))).toEqual([
+      'error grants[0].app["tailscale.com/cap/aperture"][1].models: must be a text or a list of texts',
+    ])
+    expect(grants(grant(['owner'], { role: 'admin', models: 'p/claude[1m]' }))).toEqual([])
+  })
+
+  it('are warned of a pattern that can match nothing', () => {
+    expect(grants(grant(['owner'], { role: 'admin', models: 'qwen*' }))).toEqual([
+      expect.stringMatching(/models pattern "qwen\*" has no provider part, so it matches nothing$/),
+    ])
+  })
+
+  it('are warned of a source that is nobody', () => {
+    expect(
+      grants(grant(['owner', 'onwer', 'group:x', 'tag:ci', '*', '(loopback)'], ADMIN)),
+    ).toEqual([
+      'warning grants[0].src[1]: no user has the login "onwer"',
+      'warning grants[0].src[2]: group "group:x" is not defined and has no members',
+      'warning grants[0].src[3]: "tag:ci" matches nobody in this version',
+    ])
+  })
+
+  it('refuse a source that cannot be anybody', () => {
+    expect(grants(grant(['owner', 'door:public', '(all)', ''], ADMIN))).toEqual([
+      'error grants[0].src[1]: "door:public" names nobody',
+      'error grants[0].src[2]: "(all)" names nobody',
+      'error grants[0].src[3]: "" names nobody',
+    ])
+    expect(grants(grant([], ADMIN))).toEqual(['error grants[0].src: must not be empty'])
+  })
+
+  it('have no "dst"', () => {
+    expect(grants({ ...grant(['owner'], ADMIN), dst: ['x'] })).toEqual([
+      'error grants[0].dst: unknown config key "dst"',
+    ])
+  })
+})
+
+describe('the rest', () => {
+  it('warns when nobody can sign in, unless this machine needs no password', () => {
+    expect(said({})).toEqual(['warning users: no users are defined; every request will be refused'])
+    expect(said({ grants: [grant(['(loopback)'], ADMIN)] })).toEqual([])
+  })
+
+  it('names groups as groups, and misses a use for them', () => {
+    expect(said(valid({ groups: { family: ['bob'] } }))).toContain(
+      'error groups.family: "family" is no group name',
+    )
+    expect(said(valid({ groups: { 'group:family': ['bob'] } }))).toEqual([
+      'warning groups["group:family"]: no grant names "group:family"',
+    ])
+  })
+
+  it.each([
+    [
+      { allowed_hosts: ['https://x.ts.net'] },
+      'error allowed_hosts[0]: "https://x.ts.net" is no host name',
+    ],
+    [{ allowed_hosts: ['x.ts.net:443'] }, 'error allowed_hosts[0]: "x.ts.net:443" is no host name'],
+    [{ webui: { url: 'http://h/chat' } }, 'error webui.url: the URL has a path'],
+    [{ webui: {} }, 'error webui.url: key "url" is missing'],
+    [{ limits: { idle: '25d' } }, 'error limits.idle: "25d" is outside 1ms to 24d'],
+    [{ limits: { idle: '0s' } }, 'error limits.idle: "0s" is outside 1ms to 24d'],
+    [{ limits: { body: '2GiB' } }, 'error limits.body: "2GiB" is outside 1KiB to 1GiB'],
+    [{ auth_failures: { ban: '2d' } }, 'error auth_failures.max_ban: is shorter than "ban"'],
+    [{ auth_failures: { max: 0 } }, 'error auth_failures.max: must be at least 1'],
+    [{ log: { level: 'trace' } }, 'error log.level: "trace" is none of the values there are'],
+    [{ log: null }, 'error log: must be an object in { }, but is null'],
+  ])('refuses %j', (part, problem) => {
+    expect(said(valid(part))).toEqual([problem])
+  })
+
+  it('warns of a limit that another one of its zone hides', () => {
+    const rule = { zone: 'z', match: '/v1/**', per: 'caller', events: 1, window: '1s' }
+    expect(
+      said(valid({ rate_limits: [rule, { ...rule, per: 'client' }, { ...rule, zone: 'y' }] })),
+    ).toEqual([
+      'warning rate_limits[1]: never counts: an earlier rule of zone "z" matches the same paths',
+    ])
+  })
+})
