@@ -28,7 +28,7 @@ const openToLoopback = {
 describe('the configuration of a Worker', () => {
   it('is hujson from a secret, with references to other secrets', () => {
     const text = `// comment\n${JSON.stringify(file).replace('}}', '}},')}`
-    const config = readConfig({ POSTERN_CONFIG: text, LIBSQL_TOKEN: 'token' })
+    const { config } = readConfig({ POSTERN_CONFIG: text, LIBSQL_TOKEN: 'token' })
     expect(config.database).toEqual({ url: 'libsql://ledger.example', authToken: 'token' })
   })
 
@@ -36,7 +36,7 @@ describe('the configuration of a Worker', () => {
     const guide = await readFile(new URL('../../docs/workers.md', import.meta.url), 'utf8')
     const text = /```jsonc\n([\s\S]*?)```/.exec(guide)?.[1] ?? ''
     const secrets = ['LIBSQL_TOKEN', 'OPENAI_KEY', 'HOME_LOGIN']
-    const config = readConfig({
+    const { config } = readConfig({
       POSTERN_CONFIG: text,
       MY_PASSWORD_HASH: file.users.owner.password,
       ...Object.fromEntries(secrets.map((name) => [name, 'a-secret'])),
@@ -45,6 +45,11 @@ describe('the configuration of a Worker', () => {
     for (const name of [...secrets, 'MY_PASSWORD_HASH']) {
       expect(guide).toContain(`wrangler secret put ${name}`)
     }
+  })
+
+  it('tells of what is doubtful but possible', () => {
+    expect(read({ users: {} }).warnings).toEqual([expect.stringContaining('no users are defined')])
+    expect(read({}).warnings).toEqual([])
   })
 
   it('names a reference that is not set', () => {

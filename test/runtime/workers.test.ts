@@ -69,6 +69,18 @@ describe('the Worker', () => {
     await eventually(() => lines.join('\n')).toContain('wrangler secret put POSTERN_CONFIG')
   })
 
+  it('logs each problem of a configuration on a line of its own', async () => {
+    const { ask, lines } = await begin({ POSTERN_CONFIG: '{ "fornt": "none", "mode": 7 }' })
+    expect((await ask('/')).status).toBe(500)
+    await eventually(() =>
+      lines.filter((line) => line.includes('config.error')).map((line) => JSON.parse(line).reason),
+    ).toEqual([
+      expect.stringContaining('no users are defined'),
+      expect.stringContaining(':1:3: '),
+      expect.stringContaining(':1:28: '),
+    ])
+  })
+
   it('serves the demo model when no provider is configured', async () => {
     const { ask } = await begin(configured())
     const list = (await (await ask('/v1/models', { headers: owner })).json()) as {

@@ -5,12 +5,20 @@ import { formatProblem } from '../../config/problem.ts'
 /** Variables and secrets of the Worker. `POSTERN_CONFIG` is the configuration; the others are what it refers to. */
 export type WorkerEnv = Readonly<Record<string, unknown>>
 
-/** The configuration cannot be used. The message names every problem and holds no secret: it is for the log. */
+/** The configuration cannot be used. The problems hold no secret, and are for the log. */
 export class ConfigError extends Error {
+  readonly problems: readonly string[]
   constructor(problems: readonly string[]) {
     super(problems.join('\n'))
     this.name = 'ConfigError'
+    this.problems = problems
   }
+}
+
+export interface ReadConfig {
+  readonly config: Config
+  /** For the log. */
+  readonly warnings: readonly string[]
 }
 
 const variable = 'POSTERN_CONFIG'
@@ -19,7 +27,7 @@ const variable = 'POSTERN_CONFIG'
  * Reads the configuration from the Worker's variables, and refuses what no Worker can do.
  * @throws ConfigError
  */
-export const readConfig = (env: WorkerEnv): Config => {
+export const readConfig = (env: WorkerEnv): ReadConfig => {
   const text = env[variable]
   if (typeof text !== 'string') {
     throw new ConfigError([
@@ -35,7 +43,7 @@ export const readConfig = (env: WorkerEnv): Config => {
   if (!config) throw new ConfigError(problems.map(formatProblem))
   const impossible = limitsOf(config)
   if (impossible.length > 0) throw new ConfigError(impossible)
-  return config
+  return { config, warnings: problems.map(formatProblem) }
 }
 
 /** What the configuration asks for and a Worker has not: refused, for a key without effect would be believed. */

@@ -16,8 +16,9 @@ export interface Gateway {
  * @throws ConfigError
  */
 export const startGateway = async (env: WorkerEnv): Promise<Gateway> => {
-  const config = readConfig(env)
+  const { config, warnings } = readConfig(env)
   const platform = createPlatform(config)
+  for (const reason of warnings) platform.log('warn', 'config.warning', { reason })
   // No ports: what listens on loopback is not ours.
   const registry = createRegistry(platform, config, { ports: [] })
   const look = createLook(registry, platform)

@@ -2,7 +2,7 @@ import { waitUntil } from 'cloudflare:workers'
 import { bindingsOf } from './bindings.ts'
 import { ConfigError, type WorkerEnv } from './config.ts'
 import { type Gateway, startGateway } from './gateway.ts'
-import { createLog } from './platform.ts'
+import { createLog } from './log.ts'
 
 /** One gateway per isolate, made by its first request: before it, the runtime gives no network and no randomness. */
 let gateway: Promise<Gateway> | undefined
@@ -30,8 +30,10 @@ const serve = async (request: Request, env: WorkerEnv): Promise<Response> => {
 
 /** The gateway could not be made: nothing of it, not even its error handling, is there to answer. */
 const broken = (error: unknown): Response => {
+  const log = createLog({ level: 'error', secrets: [] })
   const misconfigured = error instanceof ConfigError
-  createLog('error')('error', misconfigured ? 'config' : 'start', { reason: String(error) })
+  const reasons = misconfigured ? error.problems : [String(error)]
+  for (const reason of reasons) log('error', misconfigured ? 'config.error' : 'start', { reason })
   const message = misconfigured
     ? 'The gateway is not configured; its log says what is wrong.'
     : 'The gateway failed; its log has the cause.'

@@ -1,15 +1,10 @@
 import { waitUntil } from 'cloudflare:workers'
 import bcrypt from 'bcryptjs'
 import type { Config } from '../../config/config.ts'
-import {
-  type Log,
-  type LogLevel,
-  type PasswordVerifier,
-  type Platform,
-  VerifierBusy,
-} from '../../platform.ts'
+import { type PasswordVerifier, type Platform, VerifierBusy } from '../../platform.ts'
 import { withDemo } from '../../upstream/demo.ts'
 import { newId } from './ids.ts'
+import { createLog, secretsOf } from './log.ts'
 import { createStore } from './store.ts'
 import { send } from './transport.ts'
 
@@ -18,7 +13,7 @@ import { send } from './transport.ts'
  * randomness nor the network before the first one.
  */
 export const createPlatform = (config: Config): Platform => {
-  const log = createLog(config.log.level)
+  const log = createLog({ level: config.log.level, secrets: secretsOf(config) })
   const keepAlive: Platform['waitUntil'] = (work) =>
     waitUntil(work.catch((error: unknown) => log('error', 'background', { reason: String(error) })))
   return {
@@ -30,25 +25,6 @@ export const createPlatform = (config: Config): Platform => {
     store: createStore(config.database, { log, waitUntil: keepAlive }),
     log,
     waitUntil: keepAlive,
-  }
-}
-
-const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
-
-/** Longer values are cut: what a client sent must not fill the log. */
-const maxLogValue = 512
-
-/** One JSON line each, for `wrangler tail` and Workers Logs. */
-export const createLog = (threshold: LogLevel): Log => {
-  const least = levels.indexOf(threshold)
-  return (level, evt, { ip, ...fields } = {}) => {
-    if (levels.indexOf(level) < least) return
-    const line = { ts: new Date().toISOString(), ...(ip && { ip }), evt, level, ...fields }
-    console.log(
-      JSON.stringify(line, (_, value: unknown) =>
-        typeof value === 'string' ? value.slice(0, maxLogValue) : value,
-      ),
-    )
   }
 }
 
