@@ -22,13 +22,14 @@ export const authenticate = (options: AuthenticateOptions): MiddlewareHandler<En
 }
 
 /**
- * Tells whether a request carries a credential that was found right a moment ago, without a hash. For the ban
- * check, which comes first: who shares an address with a guesser is not shut out with them (hazards 153).
+ * Tells, without a hash, whether a request carries a credential that was found right a moment ago for this very
+ * client. For the ban check, which comes first: who shares an address with a guesser is not shut out with them
+ * (hazards 153).
  */
 export const hasCachedCredential = (passwords: PasswordScheme) => {
   return async function hasCachedCredential(c: Context<Env>): Promise<boolean> {
     const offered = credentialOf(c)
-    return offered.kind === 'password' && passwords.isCached(offered)
+    return offered.kind === 'password' && passwords.isProven(offered, c.var.client)
   }
 }
 

@@ -1,16 +1,27 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../platform.ts'
 
-/**
- * What recent password checks found, so that a client is hashed once and not per request. Keys are keyed digests of
- * the whole credential (`Platform.fingerprint`). A verdict holds for one stored hash: with the user removed or the
- * password changed it is void at once, so this may outlive a reload.
- */
+/** A credential as it was offered, in the forms that may be kept. */
+export interface Offer {
+  /** Where from and whose: client key and user name. */
+  readonly place: string
+  /** Keyed digest of the whole credential (`Platform.fingerprint`). */
+  readonly fingerprint: string
+  /** The stored hash it has to match. A changed password makes every earlier verdict void at once. */
+  readonly hash: string
+}
+
+/** What recent checks found, so that a client is hashed once and not per request. Outlives reloads. */
 export interface CredentialCache {
-  /** The verdict on this credential against this hash; undefined when there is none young enough. */
-  recall(fingerprint: string, hash: string): boolean | undefined
-  remember(fingerprint: string, hash: string, right: boolean): void
-  /** Checks under way, so that equal ones share one. */
+  /**
+   * Was this credential found right in this place a moment ago? Asked without leave of the attempt gate, even for
+   * clients that are shut out, so wrong answers are bounded: or guessing would be quickest while being banned.
+   */
+  isProven(offer: Offer): boolean
+  /** The verdict from any place; undefined when there is none young enough. A guess: only for who was admitted. */
+  recall(offer: Offer): boolean | undefined
+  remember(offer: Offer, right: boolean): void
+  /** Checks under way, so that equal ones from one place share one. */
   readonly flights: Map<string, Flight>
 }
 
@@ -22,24 +33,44 @@ export interface Flight {
   abandon(): void
 }
 
-/** Forgotten after this long without use; a verdict cannot go stale sooner, see above. */
+interface Proof {
+  readonly fingerprint: string
+  readonly hash: string
+  misses: number
+}
+
+/** Forgotten after this long without use; it cannot go stale sooner, as the hash is compared. */
 const rightFor = 60_000
 /** From the check on: a script with an old password costs one hash a minute. */
 const wrongFor = 60_000
+/** Wrong guesses at a proven user from the same place, until the proof has to be given anew through the gate. */
+const maxMisses = 200
 
 export const createCredentialCache = (platform: { readonly clock: Clock }): CredentialCache => {
-  const perf = { now: () => platform.clock.elapsed() }
-  // ttlResolution 0: no timers. Apart, so that a flood of wrong guesses cannot push out the right ones.
-  const common = { max: 1000, ttlResolution: 0, perf }
-  const right = new LRUCache<string, string>({ ...common, ttl: rightFor, updateAgeOnGet: true })
-  const wrong = new LRUCache<string, string>({ ...common, ttl: wrongFor })
+  // ttlResolution 0: no timers.
+  const common = { ttlResolution: 0, perf: { now: () => platform.clock.elapsed() } }
+  const proven = new LRUCache<string, Proof>({ ...common, max: 5000, ttl: rightFor })
+  // Apart, so that a flood of wrong guesses cannot push out the right ones.
+  const right = new LRUCache<string, string>({ ...common, max: 1000, ttl: rightFor })
+  const wrong = new LRUCache<string, string>({ ...common, max: 1000, ttl: wrongFor })
   return {
-    recall: (fingerprint, hash) => {
+    isProven: ({ place, fingerprint, hash }) => {
+      const proof = proven.get(place)
+      if (proof === undefined || proof.hash !== hash || proof.misses >= maxMisses) return false
+      if (proof.fingerprint !== fingerprint) {
+        proof.misses += 1
+        return false
+      }
+      proven.set(place, proof)
+      return true
+    },
+    recall: ({ fingerprint, hash }) => {
       if (right.get(fingerprint) === hash) return true
       return wrong.get(fingerprint) === hash ? false : undefined
     },
-    remember: (fingerprint, hash, verdict) => {
+    remember: ({ place, fingerprint, hash }, verdict) => {
       ;(verdict ? right : wrong).set(fingerprint, hash)
+      if (verdict) proven.set(place, { fingerprint, hash, misses: 0 })
     },
     flights: new Map(),
   }

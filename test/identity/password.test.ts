@@ -44,6 +44,28 @@ describe('a password', () => {
     expect(lock.verifier.asked).toHaveLength(4)
   })
 
+  it('found right needs no second hash from another address', async () => {
+    const lock = openLock({ users })
+    for (let i = 0; i < 20; i += 1) {
+      expect((await lock.login('alice', 'right', { peer: `198.51.100.${i}` })).status).toBe(200)
+    }
+    expect(lock.verifier.asked).toHaveLength(1)
+  })
+
+  it('found right elsewhere cannot be guessed at while the gate is closed', async () => {
+    const lock = openLock({ users })
+    await lock.login('alice', 'right', { peer: '198.51.100.1' })
+    lock.verifier.hold()
+    const held = [1, 2, 3, 4, 5].map((i) => lock.login('alice', `guess ${i}`))
+    await settled()
+    expect((await lock.login('alice', 'right')).status).toBe(429)
+    const elsewhere = lock.login('alice', 'guess 1', { peer: '198.51.100.2' })
+    await settled()
+    expect(lock.verifier.held).toBe(6)
+    lock.verifier.release()
+    await Promise.all([...held, elsewhere])
+  })
+
   it('is forgotten at once when a reload changes or removes its user, and no other', async () => {
     const lock = openLock({ users: { ...users, bob: 'right' } })
     await lock.login('alice', 'right')

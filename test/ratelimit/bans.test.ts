@@ -268,6 +268,27 @@ describe('a client that is shut out', () => {
     expect((await lock.login('alice', 'right')).status).toBe(429)
   })
 
+  it('is not let in with what was found right for somebody else', async () => {
+    const lock = openLock({ users })
+    await lock.login('alice', 'right', { peer: '203.0.113.8' })
+    for (let i = 0; i < 5; i += 1) await lock.login('alice', `guess ${i}`)
+    expect((await lock.login('alice', 'right')).status).toBe(429)
+    expect((await lock.login('alice', 'right', { peer: '203.0.113.8' })).status).toBe(200)
+  })
+
+  it('cannot guess without end at a neighbour who is let in', async () => {
+    const lock = openLock({ users: { ...users, bob: 'other' } })
+    const flood = async (n: number) => {
+      for (let i = 0; i < n; i += 1) await lock.login('alice', `flood ${i}`)
+    }
+    await lock.login('alice', 'right')
+    for (let i = 0; i < 5; i += 1) await lock.login('bob', `guess ${i}`)
+    await flood(150)
+    expect((await lock.login('alice', 'right')).status).toBe(200)
+    await flood(50)
+    expect((await lock.login('alice', 'right')).status).toBe(429)
+  })
+
   it('by a person gets 403, even with a credential found right a moment ago', async () => {
     const lock = openLock({ users })
     await lock.login('alice', 'right')

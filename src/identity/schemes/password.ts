@@ -2,7 +2,7 @@ import type { UserConfig } from '../../config/config.ts'
 import type { Auth, Client } from '../../http/env.ts'
 import { type PasswordVerifier, type Platform, VerifierBusy } from '../../platform.ts'
 import type { Caller } from '../caller.ts'
-import type { CredentialCache, Flight } from '../credential-cache.ts'
+import type { CredentialCache, Flight, Offer } from '../credential-cache.ts'
 import { byteLength, type PasswordCredential } from '../credentials.ts'
 
 /** Says whether another guess may be checked. Asked before each hash. */
@@ -22,8 +22,8 @@ export type Outcome = 'right' | 'wrong' | 'void'
 export interface PasswordScheme {
   /** Never throws for a refusal. `signal`: the client left. */
   check(offered: PasswordCredential, client: Client, signal: AbortSignal): Promise<Auth>
-  /** Would `check` say yes without a hash? One digest and one look-up, for clients that are shut out. */
-  isCached(offered: PasswordCredential): Promise<boolean>
+  /** Was this found right for this client a moment ago? One digest and one look-up, also for who is shut out. */
+  isProven(offered: PasswordCredential, client: Client): Promise<boolean>
 }
 
 export interface PasswordSchemeOptions {
@@ -42,60 +42,63 @@ export const createPasswordScheme = (options: PasswordSchemeOptions): PasswordSc
   const dummy = dummyHash(options.users)
   const accounts = new Map([...options.users].map(([name, user]) => [name, account(name, user)]))
 
-  const digest = (offered: PasswordCredential) =>
-    options.fingerprint(`${offered.user}\0${offered.password}`)
+  const offerOf = async ({ user, password }: PasswordCredential, client: Client) => ({
+    place: `${client.key} ${user}`,
+    fingerprint: await options.fingerprint(`${user}\0${password}`),
+    hash: accounts.get(user)?.hash ?? dummy,
+  })
 
-  const conclude = (offered: PasswordCredential, right: boolean, counted: boolean): Auth => {
-    const known = accounts.get(offered.user)
+  const conclude = (user: string, right: boolean, counted: boolean): Auth => {
+    const known = accounts.get(user)
     if (known !== undefined && right) return known.auth
-    const failure = known === undefined ? 'unknown_user' : 'wrong_password'
-    return { failure, user: offered.user, counted }
+    return { failure: known === undefined ? 'unknown_user' : 'wrong_password', user, counted }
   }
 
-  const check: PasswordScheme['check'] = async (offered, client, signal) => {
-    if (tooLong(offered.password)) return { failure: 'too_long', user: offered.user }
-    const fingerprint = await digest(offered)
-    const hash = accounts.get(offered.user)?.hash ?? dummy
-    if (cache.recall(fingerprint, hash) === true) return conclude(offered, true, false)
+  const check: PasswordScheme['check'] = async (credential, client, signal) => {
+    const { user, password } = credential
+    if (tooLong(password)) return { failure: 'too_long', user }
+    const offer = await offerOf(credential, client)
+    if (cache.isProven(offer)) return conclude(user, true, false)
     // Whoever offers what is being checked already learns nothing by waiting along: no attempt is used up.
-    const flight = cache.flights.get(flightKey(fingerprint, hash))
-    if (flight !== undefined) return conclude(offered, await join(flight, signal), false)
-    return attempt(offered, client, fingerprint, hash, signal)
+    const flight = cache.flights.get(flightKey(offer))
+    if (flight !== undefined) return conclude(user, await join(flight, signal), false)
+    const admission = attempts.admit(client, user)
+    if (!admission.admitted) {
+      return { failure: 'throttled', user, retryAfter: admission.retryAfter }
+    }
+    return conclude(user, await attempt(password, offer, admission.settle, signal), true)
   }
 
-  const attempt = async (
-    offered: PasswordCredential,
-    client: Client,
-    fingerprint: string,
-    hash: string,
+  const attempt = (
+    password: string,
+    offer: Offer,
+    settle: (outcome: Outcome) => void,
     signal: AbortSignal,
-  ): Promise<Auth> => {
-    const admission = attempts.admit(client, offered.user)
-    if (!admission.admitted) {
-      return { failure: 'throttled', user: offered.user, retryAfter: admission.retryAfter }
+  ): boolean | Promise<boolean> => {
+    const known = cache.recall(offer)
+    if (known !== undefined) {
+      settle(known ? 'right' : 'wrong')
+      if (known) cache.remember(offer, known)
+      return known
     }
-    if (cache.recall(fingerprint, hash) === false) {
-      admission.settle('wrong')
-      return conclude(offered, false, true)
-    }
-    const flight = launch(offered.password, fingerprint, hash)
+    const flight = launch(password, offer)
     // By the verdict, not by the client: a guess that runs counts even if its sender leaves. Or guesses could be made
     // for nothing, and looked up afterwards in what was remembered.
     flight.right.then(
-      (right) => admission.settle(right ? 'right' : 'wrong'),
-      () => admission.settle('void'),
+      (right) => settle(right ? 'right' : 'wrong'),
+      () => settle('void'),
     )
-    return conclude(offered, await join(flight, signal), true)
+    return join(flight, signal)
   }
 
-  const launch = (password: string, fingerprint: string, hash: string): Flight => {
-    const key = flightKey(fingerprint, hash)
+  const launch = (password: string, offer: Offer): Flight => {
+    const key = flightKey(offer)
     const stop = new AbortController()
     const done = () => {
       if (cache.flights.get(key) === flight) cache.flights.delete(key)
     }
-    const right = options.passwords.verify(password, hash, stop.signal).then((verdict) => {
-      cache.remember(fingerprint, hash, verdict)
+    const right = options.passwords.verify(password, offer.hash, stop.signal).then((verdict) => {
+      cache.remember(offer, verdict)
       return verdict
     })
     const abandon = () => {
@@ -108,21 +111,19 @@ export const createPasswordScheme = (options: PasswordSchemeOptions): PasswordSc
   }
 
   return {
-    check: async (offered, client, signal) => {
+    check: async (credential, client, signal) => {
       try {
-        return await check(offered, client, signal)
+        return await check(credential, client, signal)
       } catch (error) {
         // Nobody reads the answer to a client that left; like a full queue, it is no failure of theirs.
         if (error instanceof VerifierBusy || signal.aborted) {
-          return { failure: 'busy', user: offered.user, retryAfter: busyRetryAfter }
+          return { failure: 'busy', user: credential.user, retryAfter: busyRetryAfter }
         }
         throw error
       }
     },
-    isCached: async (offered) => {
-      const known = accounts.get(offered.user)
-      return known !== undefined && cache.recall(await digest(offered), known.hash) === true
-    },
+    isProven: async (credential, client) =>
+      accounts.has(credential.user) && cache.isProven(await offerOf(credential, client)),
   }
 }
 
@@ -131,7 +132,7 @@ const busyRetryAfter = 2000
 const tooLong = (password: string): boolean =>
   password.length > maxPasswordBytes || byteLength(password) > maxPasswordBytes
 
-const flightKey = (fingerprint: string, hash: string): string => `${fingerprint} ${hash}`
+const flightKey = ({ place, fingerprint, hash }: Offer): string => `${place} ${fingerprint} ${hash}`
 
 /** Waits for a shared check, until the client leaves. The last to leave stops it. */
 const join = async (flight: Flight, signal: AbortSignal): Promise<boolean> => {
