@@ -50,7 +50,7 @@ function compileSources(
   const named = sources.filter((source) => source.startsWith('group:'))
   const logins = new Set([
     ...sources
-      .filter((source) => source !== '*' && source !== '(loopback)' && !named.includes(source))
+      .filter((source) => source !== '(loopback)' && !named.includes(source))
       .map((source) => source.toLowerCase()),
     ...named.flatMap((group) => groups.get(group) ?? []),
   ])

@@ -164,7 +164,6 @@ class ModelRegistry implements Registry {
   async #ask([id, config]: readonly [string, ProviderConfig]): Promise<void> {
     if (config.disabled) return
     const asked = await askModels(this.#platform.send, configured(id, config, undefined))
-    if (this.#config.providers.get(id) !== config) return
     if (!asked) {
       if (!this.#asked.has(keyOf(id, config))) {
         this.#platform.log('warn', 'providers.models_unknown', { provider: id })

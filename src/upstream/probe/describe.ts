@@ -21,7 +21,7 @@ export function listRows(answer: unknown): readonly Json[] | undefined {
   if (data === null && answer.object === 'list') return []
   if (!Array.isArray(data)) return undefined
   const rows = data.filter(isObject).filter((row) => typeof row.id === 'string' && row.id !== '')
-  return rows.length === data.length ? rows : undefined
+  return rows.length > 0 || data.length === 0 ? rows : undefined
 }
 
 /** What the rows say, whoever the server is: each names the same things differently. */
