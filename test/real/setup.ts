@@ -61,7 +61,7 @@ const bring = async (part: Part): Promise<Row> => {
   }
   const place = part.find()
   if ('path' in place) return { ...row, outcome: place.path, ok: true }
-  const reason = failure?.split('\n', 1)[0] ?? place.missing
+  const reason = failure?.split('\n').at(-1) ?? place.missing
   return { ...row, outcome: `MISSING: ${reason}`, ok: false }
 }
 
@@ -81,6 +81,6 @@ for (const program of [caddy, llamaServer]) await link(program)
 
 say(`\nparts in ${partsFolder()}`)
 for (const { name, version, outcome } of rows) {
-  say(`  ${name.padEnd(13)} ${version.padEnd(28)} ${outcome}`)
+  say(`  ${name.padEnd(13)} ${version.padEnd(40)} ${outcome}`)
 }
 if (values.strict && rows.some((row) => !row.ok)) process.exitCode = 1

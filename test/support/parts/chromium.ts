@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { type Browser, chromium as playwright } from 'playwright-core'
 import { type Part, pathOf } from './part.ts'
-import { must } from './run.ts'
+import { aptInstall } from './run.ts'
 
 const candidates = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 
@@ -14,19 +14,9 @@ export const chromium: Part = {
       (candidate) => candidate !== undefined && existsSync(candidate),
     )
     if (path !== undefined) return { path }
-    return { missing: `none of ${candidates.join(', ')}; Debian: apt-get install chromium` }
+    return { missing: `none of ${candidates.join(', ')}; POSTERN_CHROMIUM names another` }
   },
-  install: async (say) => {
-    if (process.platform !== 'linux' || !existsSync('/usr/bin/apt-get')) {
-      throw new Error('not a Debian system: install Chromium and set POSTERN_CHROMIUM to its path')
-    }
-    if (process.getuid?.() !== 0) throw new Error('needs root: apt-get install chromium')
-    const env = { DEBIAN_FRONTEND: 'noninteractive' }
-    const packages = ['chromium', 'fonts-dejavu-core']
-    await must('apt-get', ['update', '-qq'], { env, say })
-    const install = ['install', '-y', '-qq', '--no-install-recommends']
-    await must('apt-get', [...install, ...packages], { env, say })
-  },
+  install: (say) => aptInstall(['chromium', 'fonts-dejavu-core'], say),
 }
 
 /** Without the background flags a browser asks the internet for updates, and says so in every log. */

@@ -2,7 +2,7 @@ import { copyFile, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { complete, isComplete, type Part, partsFolder, pathOf, type Say } from './part.ts'
 import { ensureTools, tool, unpackPackage } from './pypi.ts'
-import { must, run } from './run.ts'
+import { aptInstall, must, run } from './run.ts'
 import { freePort, type Server, startServer } from './server.ts'
 
 const packageVersion = '11434.0.0'
@@ -55,9 +55,7 @@ export const llamaServer: Part = {
 const ensureCompiler = async (say: Say) => {
   const there = await run('c++', ['--version']).catch(() => undefined)
   if (there?.code === 0) return
-  if (process.getuid?.() !== 0) throw new Error('no C++ compiler (Debian: apt-get install g++)')
-  await must('apt-get', ['update', '-qq'], { say })
-  await must('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'g++'], { say })
+  await aptInstall(['g++'], say)
 }
 
 /** The folder with llama.cpp's CMakeLists.txt. A second call finds the first one's, so that ninja goes on. */

@@ -22,6 +22,7 @@ const without = [
 
 const environment = (): Environment => ({
   folder: join(partsFolder(), `open-webui-${version}`),
+  python: '>=3.11,<3.13',
   requirements: [`open-webui==${version}`],
   without,
 })
@@ -64,6 +65,7 @@ const settings = (options: OpenWebuiOptions): NodeJS.ProcessEnv => ({
   ANONYMIZED_TELEMETRY: 'false',
   DO_NOT_TRACK: 'true',
   SCARF_NO_ANALYTICS: 'true',
+  WEBSOCKET_SERVER_PING_INTERVAL: '5', // seconds, so that a test can wait for a heartbeat
   // The model that the tests have is slow enough without writing titles, tags and follow-up questions as well.
   ENABLE_TITLE_GENERATION: 'false',
   ENABLE_TAGS_GENERATION: 'false',

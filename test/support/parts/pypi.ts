@@ -2,29 +2,22 @@ import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { complete, isComplete, partsFolder, type Say } from './part.ts'
-import { must, run } from './run.ts'
+import { aptInstall, must, run } from './run.ts'
 
 /** uv because it takes seconds where pip takes minutes, and because it can leave a dependency out (`--overrides`). */
 const uvVersion = '0.13.9'
 const buildTools = [`uv==${uvVersion}`, 'cmake==4.4.4', 'ninja==1.13.2']
-
-/** The newest first; Open WebUI takes no Python outside this range. */
-const pythons = ['python3.12', 'python3.11', 'python3']
 
 const toolsFolder = () => join(partsFolder(), 'tools')
 
 /** A program of the tools environment: `pip`, `uv`, `cmake`, `ninja`. */
 export const tool = (name: string): string => join(toolsFolder(), 'bin', name)
 
-const works = async (python: string): Promise<boolean> => {
-  const program = 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 13))'
-  return (await run(python, ['-c', program]).catch(() => undefined))?.code === 0
-}
-
-/** A Python 3.11 or 3.12 that can make virtual environments. Rejects with what to install. */
-export const findPython = async (): Promise<string> => {
-  for (const python of pythons) if (await works(python)) return python
-  throw new Error('no Python 3.11 or 3.12 with venv found (Debian: apt-get install python3-venv)')
+/** Debian's Python comes without the module that makes environments. */
+const ensureVenv = async (say: Say): Promise<void> => {
+  const tried = await run('python3', ['-c', 'import venv, ensurepip']).catch(() => undefined)
+  if (tried?.code === 0) return
+  await aptInstall(['python3-venv'], say)
 }
 
 /** Brings pip, uv, cmake and ninja into an environment of their own. */
@@ -32,7 +25,8 @@ export const ensureTools = async (say: Say): Promise<void> => {
   const recipe = buildTools.join(' ')
   if (isComplete(toolsFolder(), recipe)) return
   say(`tools: ${recipe}`)
-  await must(await findPython(), ['-m', 'venv', '--clear', toolsFolder()], { say })
+  await ensureVenv(say)
+  await must('python3', ['-m', 'venv', '--clear', toolsFolder()], { say })
   await must(tool('pip'), ['install', '--quiet', ...buildTools], { say })
   await complete(toolsFolder(), recipe)
 }
@@ -42,7 +36,6 @@ const uv = async (args: readonly string[], say: Say) => {
   // The cache stands beside what is made from it, so that files are hard links and take their space once.
   const env = {
     UV_CACHE_DIR: join(partsFolder(), 'uv-cache'),
-    UV_PYTHON_DOWNLOADS: 'never',
     UV_HTTP_TIMEOUT: '180',
   }
   await must(tool('uv'), args, { env, say })
@@ -58,6 +51,8 @@ export const unpackPackage = async (folder: string, requirement: string, say: Sa
 export interface Environment {
   readonly folder: string
   readonly requirements: readonly string[]
+  /** Versions of Python it runs on, as in `>=3.11,<3.13`. */
+  readonly python: string
   /** Packages to leave out although something asks for them. */
   readonly without?: readonly string[]
 }
@@ -71,11 +66,11 @@ export const hasEnvironment = (environment: Environment): boolean =>
 
 /** Makes a virtual environment. Downloads are kept, so a broken-off run goes on with what is missing. */
 export const makeEnvironment = async (environment: Environment, say: Say): Promise<void> => {
-  const { folder, requirements, without = [] } = environment
+  const { folder, requirements, python: versions, without = [] } = environment
   if (hasEnvironment(environment)) return
   const python = join(folder, 'bin', 'python')
   await ensureTools(say)
-  if (!existsSync(python)) await uv(['venv', '--python', await findPython(), folder], say)
+  if (!existsSync(python)) await uv(['venv', '--python', versions, folder], say)
   const overrides = join(partsFolder(), 'overrides.txt')
   const never = without.map((name) => `${name} ; python_version < '3'\n`)
   await writeFile(overrides, never.join(''))

@@ -5,6 +5,7 @@ import { must } from './run.ts'
 
 const environment = (): Environment => ({
   folder: join(partsFolder(), 'python-sdks'),
+  python: '>=3.9',
   requirements: ['openai==2.54.0', 'anthropic==0.125.0'],
 })
 

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import type { Say } from './part.ts'
 
 export interface RunOptions {
@@ -76,3 +77,14 @@ export const lastLines = (text: string, count: number): string =>
     .filter((line) => line.trim() !== '')
     .slice(-count)
     .join('\n')
+
+/** Installs Debian packages. Rejects with what to do by hand where that is not possible. */
+export const aptInstall = async (packages: readonly string[], say: Say): Promise<void> => {
+  const names = packages.join(' ')
+  if (!existsSync('/usr/bin/apt-get')) throw new Error(`not a Debian system: install ${names}`)
+  if (process.getuid?.() !== 0) throw new Error(`needs root: apt-get install ${names}`)
+  const env = { DEBIAN_FRONTEND: 'noninteractive' }
+  await must('apt-get', ['update', '-qq'], { env, say })
+  const install = ['install', '-y', '-qq', '--no-install-recommends']
+  await must('apt-get', [...install, ...packages], { env, say })
+}
