@@ -158,18 +158,18 @@ test('a port that speaks another protocol is nobody', async () => {
 })
 
 test('an endless answer is cut off', async () => {
-  const endless = await startUpstream(({ response }) => {
+  const endless = await startUpstream(({ response, upstream }) => {
     response.writeHead(200)
     const more = () => {
-      while (response.write(' '.repeat(65536)));
+      do upstream.sent += 65_536
+      while (response.write(' '.repeat(65_536)))
     }
     response.on('drain', more)
     more()
     return true
   })
   running.push(endless)
-  const started = performance.now()
   expect(await discoverServers({ send, ports: [endless.port], timeoutMs: 10_000 })).toEqual([])
   await endless.closed()
-  expect(performance.now() - started).toBeLessThan(5_000)
+  expect(endless.sent).toBeLessThan(40_000_000)
 })
