@@ -1,0 +1,48 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { Command, CommanderError } from 'commander'
+import { vi } from 'vitest'
+import { banCommand } from '../../src/cli/ban.ts'
+import { usageCommand } from '../../src/cli/usage.ts'
+
+export interface Printed {
+  readonly out: string
+  readonly error: string
+  /** As src/cli/main.ts has it: 1 for what failed, 2 for wrong usage. */
+  readonly code: number
+}
+
+/** Runs `postern ban …` or `postern usage …` in this process on the ledger of `dir`. */
+export const postern = async (dir: string, ...args: string[]): Promise<Printed> => {
+  let out = ''
+  let error = ''
+  const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    out += String(text)
+    return true
+  })
+  const program = new Command('postern')
+  for (const command of [banCommand(), usageCommand()]) program.addCommand(command)
+  for (const command of everyCommand(program)) {
+    command.exitOverride().configureOutput({ writeErr: (text) => (error += text) })
+  }
+  const flags = ['--data', dir, '--config', configOf(dir)]
+  try {
+    await program.parseAsync([...args, ...flags], { from: 'user' })
+    return { out, error, code: 0 }
+  } catch (thrown) {
+    const code = thrown instanceof CommanderError ? 2 : 1
+    return { out, error: `${error}${String(thrown)}`, code }
+  } finally {
+    write.mockRestore()
+  }
+}
+
+const everyCommand = (command: Command): Command[] => [
+  command,
+  ...command.commands.flatMap(everyCommand),
+]
+
+const configOf = (dir: string): string => {
+  const path = join(dir, 'postern.hujson')
+  return existsSync(path) ? path : join(dir, 'missing.hujson')
+}

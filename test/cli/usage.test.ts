@@ -1,0 +1,136 @@
+import { writeFileSync } from 'node:fs'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { UsageRow } from '../../src/usage/row.ts'
+import { dataDir, store, usageRow } from '../store/fixtures.ts'
+import { startLibsqlServer } from '../support/libsql-server.ts'
+import { postern } from './ledger-commands.ts'
+
+const DAY = 24 * 60 * 60 * 1000
+
+const ledger = async (rows: readonly Partial<UsageRow>[]): Promise<string> => {
+  const dir = dataDir()
+  const writer = await store({ dataDir: dir })
+  const now = { startedAt: Date.now() }
+  await Promise.all(rows.map((row) => writer.recordUsage(usageRow({ ...now, ...row }))))
+  await writer.close()
+  return dir
+}
+
+describe('postern usage', () => {
+  it('prints an aligned table with totals', async () => {
+    const dir = await ledger([
+      { costNanousd: 1_500_000_000 },
+      {},
+      { login: 'bob', status: 502, outcome: 'upstream_error' },
+    ])
+    const { out } = await postern(dir, 'usage', '--since', 'all')
+    expect(out).toBe(
+      [
+        'Since the beginning',
+        'USER               REQUESTS  FAILED  INPUT  OUTPUT  CACHED     COST  TIME',
+        'alice@example.com         2       0     20      40       6  $1.5000  0.7s',
+        'bob                       1       1     10      20       3        -  0.3s',
+        'total                     3       1     30      60       9  $1.5000  1.0s\n',
+      ].join('\n'),
+    )
+  })
+
+  it('counts the last seven days unless it is told otherwise', async () => {
+    const dir = await ledger([{}, { startedAt: Date.now() - 8 * DAY }])
+    const requests = async (...flags: string[]): Promise<number> => {
+      const { out } = await postern(dir, 'usage', '--json', ...flags)
+      return (JSON.parse(out) as { total: { requests: number } }).total.requests
+    }
+    expect(await requests()).toBe(1)
+    expect(await requests('--since', '9d')).toBe(2)
+    expect(await requests('--since', 'all')).toBe(2)
+    expect(
+      await requests('--since', `${new Date().getUTCFullYear()}-01-01T00:00:00Z`),
+    ).toBeGreaterThan(0)
+  })
+
+  it('totals all groups, also those beyond the limit', async () => {
+    const dir = await ledger([{ model: 'a' }, { model: 'a' }, { model: 'b' }])
+    const { out } = await postern(dir, 'usage', '--by', 'model', '--limit', '1', '--json')
+    expect(JSON.parse(out)).toMatchObject({
+      by: 'model',
+      groups: [{ model: 'a', requests: 2 }],
+      total: { requests: 3, input_tokens: 30 },
+    })
+  })
+
+  it('lets no control character of a stranger reach the terminal', async () => {
+    const dir = await ledger([{ model: '\u001b]0;x\u0007evil\n\u202eknil\u2028' }])
+    for (const flags of [['--by', 'model'], ['--rows']]) {
+      const { out } = await postern(dir, 'usage', ...flags)
+      expect(out).toContain('evil')
+      expect(out.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202e\u2028]/u)
+    }
+  })
+
+  it('disarms formulas in CSV', async () => {
+    const dir = await ledger([{ model: '=HYPERLINK("http://evil","x")' }, { model: '@a,b' }])
+    const { out } = await postern(dir, 'usage', '--by', 'model', '--csv')
+    expect(out).toContain(`"'=HYPERLINK(""http://evil"",""x"")",1,`)
+    expect(out).toContain(`"'@a,b",1,`)
+  })
+
+  it('exports every row and column under the names of the ledger', async () => {
+    const rows = Array.from({ length: 1500 }, (_, at) => ({ id: `id-${at}`, startedAt: 1000 + at }))
+    const dir = await ledger(rows)
+    const json = await postern(dir, 'usage', '--rows', '--since', 'all', '--json')
+    const records = JSON.parse(json.out) as Record<string, unknown>[]
+    expect(records).toHaveLength(1500)
+    expect(new Set(records.map(({ id }) => id)).size).toBe(1500)
+    expect(records[0]).toMatchObject({
+      id: 'id-1499',
+      started_at: '1970-01-01T00:00:02.499Z',
+      tokens_source: 'reported',
+      cost_nanousd: null,
+    })
+    const csv = await postern(dir, 'usage', '--rows', '--since', 'all', '--csv')
+    const [header, ...lines] = csv.out.trimEnd().split('\r\n')
+    expect(header?.split(',')).toEqual(Object.keys(records[0] ?? {}))
+    expect(lines).toHaveLength(1500)
+  })
+
+  it('prints an empty list as JSON when nothing matches', async () => {
+    const { out } = await postern(await ledger([]), 'usage', '--rows', '--json')
+    expect(JSON.parse(out)).toEqual([])
+  })
+
+  it('reads the server that the configuration names', async () => {
+    const server = await startLibsqlServer({ authToken: 'token-of-the-ledger' })
+    onTestFinished(() => server.close())
+    const dir = dataDir()
+    const database = { url: server.url, auth_token: 'env:POSTERN_TEST_TOKEN' }
+    writeFileSync(`${dir}/postern.hujson`, JSON.stringify({ database }), { mode: 0o600 })
+    process.env.POSTERN_TEST_TOKEN = 'token-of-the-ledger'
+    onTestFinished(() => {
+      delete process.env.POSTERN_TEST_TOKEN
+    })
+    const authToken = 'token-of-the-ledger'
+    const writer = await store({ dataDir: dir, url: server.url, authToken })
+    await writer.recordUsage(usageRow())
+    const { out, error } = await postern(dir, 'usage', '--since', 'all', '--by', 'none', '--csv')
+    expect(error).toBe('')
+    expect(out.split('\r\n')[1]).toMatch(/^1,0,10,20,/)
+  })
+
+  it.each([
+    ['--by', 'password'],
+    ['--since', 'yesterday'],
+    ['--limit', '0'],
+    ['--csv', '--json'],
+    ['--nonsense'],
+  ])('calls %s %s wrong usage', async (...flags) => {
+    expect(await postern(dataDir(), 'usage', ...flags)).toMatchObject({ code: 2 })
+  })
+
+  it('fails with the reason when the configuration cannot be read', async () => {
+    const dir = await ledger([])
+    writeFileSync(`${dir}/postern.hujson`, '{ nonsense')
+    const { code, error } = await postern(dir, 'usage')
+    expect([code, error]).toEqual([1, expect.stringContaining('postern.hujson:1')])
+  })
+})

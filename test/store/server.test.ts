@@ -1,0 +1,113 @@
+import { createServer } from 'node:http'
+import { type AddressInfo, connect, createServer as createTunnel, type Socket } from 'node:net'
+import { createClient } from '@libsql/client'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { startLibsqlServer } from '../support/libsql-server.ts'
+import { ban, dataDir, store, usageRow, usageRows } from './fixtures.ts'
+
+const soon = { timeout: 10_000, interval: 20 }
+
+type Mode = 'up' | 'drops' | 'hangs' | 'fails'
+
+interface Relay {
+  readonly url: string
+  /** For new connections; those that are open are cut. */
+  become(mode: Mode): void
+}
+
+/** Stands before a libSQL server, and fails as networks do when it is told to. */
+const relay = async (upstream: string, first: Mode = 'up'): Promise<Relay> => {
+  let mode = first
+  const open = new Set<Socket>()
+  const broken = createServer((_request, response) => {
+    response.writeHead(500).end('broken')
+  })
+  const { hostname, port } = new URL(upstream)
+  const serve: Record<Mode, (socket: Socket) => void> = {
+    up: (socket) => {
+      const up = connect(Number(port), hostname)
+      up.on('error', () => socket.destroy())
+      socket.pipe(up).pipe(socket)
+    },
+    drops: (socket) => socket.destroy(),
+    hangs: () => {},
+    fails: (socket) => broken.emit('connection', socket),
+  }
+  const tunnel = createTunnel((socket) => {
+    open.add(socket)
+    socket.on('error', () => {})
+    serve[mode](socket)
+  })
+  await new Promise<void>((resolve) => tunnel.listen(0, '127.0.0.1', resolve))
+  const become = (next: Mode): void => {
+    mode = next
+    for (const socket of open) socket.destroy()
+    open.clear()
+  }
+  onTestFinished(() => {
+    become('drops')
+    tunnel.close()
+  })
+  return { url: `http://127.0.0.1:${(tunnel.address() as AddressInfo).port}`, become }
+}
+
+const countOn = async (url: string): Promise<unknown> => {
+  const client = createClient({ url, authToken: 'token' })
+  onTestFinished(() => client.close())
+  return (await client.execute('SELECT count(*) FROM usage')).rows[0]?.[0]
+}
+
+describe('a ledger on a server', () => {
+  it('is written, read back and watched like a file', async () => {
+    const server = await startLibsqlServer({ authToken: 'token' })
+    onTestFinished(() => server.close())
+    const options = { url: server.url, authToken: 'token', dataDir: dataDir() }
+    const first = await store(options)
+    const kept = ban()
+    await Promise.all([...usageRows(300).map(first.recordUsage), first.saveBan(kept)])
+    expect(await countOn(server.url)).toBe(300)
+    await first.close()
+    expect(await (await store(options)).loadBans()).toEqual([kept])
+  })
+
+  it.each(['drops', 'hangs', 'fails'] as const)(
+    'that %s holds up no acknowledgement, and gets each row once when it is back',
+    { timeout: 40_000 },
+    async (fault) => {
+      const server = await startLibsqlServer({ authToken: 'token' })
+      onTestFinished(() => server.close())
+      const { url, become } = await relay(server.url)
+      const ledger = await store({ url, authToken: 'token', dataDir: dataDir() })
+      await ledger.recordUsage(usageRow())
+      become(fault)
+      const from = performance.now()
+      await Promise.all(usageRows(100).map(ledger.recordUsage))
+      await Promise.all(usageRows(100).map(ledger.recordUsage))
+      expect(performance.now() - from).toBeLessThan(3000)
+      expect(await countOn(server.url)).toBe(1)
+      become('up')
+      await vi.waitFor(async () => expect(await countOn(server.url)).toBe(201), {
+        ...soon,
+        timeout: 25_000,
+      })
+      await vi.waitFor(() => expect(ledger.healthy()).toBe(true), soon)
+    },
+  )
+
+  it('that is away at the start does not stop it, and brings the bans when it comes', async () => {
+    const server = await startLibsqlServer({ authToken: 'token' })
+    onTestFinished(() => server.close())
+    const kept = ban()
+    const before = await store({ url: server.url, authToken: 'token', dataDir: dataDir() })
+    await before.saveBan(kept)
+    const { url, become } = await relay(server.url, 'drops')
+    const ledger = await store({ url, authToken: 'token', dataDir: dataDir() })
+    expect(await ledger.loadBans()).toEqual([])
+    const told = new Promise((resolve) => ledger.onBansChanged(resolve))
+    await ledger.recordUsage(usageRow())
+    await vi.waitFor(() => expect(ledger.healthy()).toBe(false), soon)
+    become('up')
+    expect(await told).toEqual([kept])
+    await vi.waitFor(async () => expect(await countOn(server.url)).toBe(1), soon)
+  })
+})
