@@ -55,7 +55,7 @@ export class ClientGone extends Error {
 }
 
 /** Bytes held for a slow client before the upstream is paused. */
-const highWater = 64 * 1024
+const highWater = 16 * 1024
 
 /**
  * Sends one request upstream and resolves at the head of its answer. The body is one hand-made stream fed by the

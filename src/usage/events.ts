@@ -35,7 +35,8 @@ export class EventSplitter {
       start = end
       end = eventEnd(bytes, start)
     }
-    this.#carry = bytes.subarray(start)
+    // A copy: a view would keep the whole chunk alive for as long as a stalled client waits.
+    this.#carry = bytes.slice(start)
     this.#overlong = this.#carry.length > maxEvent
     if (this.#overlong) events.push(this.rest())
     return events

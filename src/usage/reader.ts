@@ -41,6 +41,7 @@ export const eventUsage = (dropUsageFrame: boolean): UsageReader => {
     const complete = events.push(chunk)
     const kept = complete.filter(read)
     if (!dropUsageFrame) return chunk
+    if (kept.length === complete.length) return span(complete)
     return kept.length > 0 ? joined(kept) : null
   }
 
@@ -107,6 +108,15 @@ const lastUsage = (body: string): string => {
     if (body[i] === '}' && --depth === 0) return body.slice(start, i + 1)
   }
   return ''
+}
+
+/** Neighbours in one buffer as one piece, without a copy: a copy would stay with every stalled stream. */
+const span = (pieces: readonly Uint8Array[]): Uint8Array | null => {
+  const [first] = pieces
+  const last = pieces.at(-1)
+  if (!first || !last) return null
+  const size = last.byteOffset + last.byteLength - first.byteOffset
+  return new Uint8Array(first.buffer, first.byteOffset, size)
 }
 
 const parse = (json: string): unknown => {

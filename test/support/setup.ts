@@ -1,21 +1,7 @@
 import { afterAll, beforeAll } from 'vitest'
 import { type FakeUpstream, type Script, startUpstream } from './fake-upstream.ts'
 import { startTestGateway, type TestGateway } from './gateway.ts'
-
-export const models = [
-  'm',
-  'slow',
-  'usage-always',
-  'usage-last',
-  'usage-none',
-  'dies-rst',
-  'dies-fin',
-  'silent',
-  'empty',
-  'html',
-  'echo-key',
-  'flood',
-]
+import { models } from './setup-models.ts'
 
 export interface Together {
   readonly gateway: TestGateway
