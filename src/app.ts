@@ -25,10 +25,9 @@ import { attemptGate, authFailures } from './ratelimit/auth-failures.ts'
 import { rateLimit } from './ratelimit/rate-limit.ts'
 import { refuseBanned } from './ratelimit/refuse-banned.ts'
 import type { State } from './state.ts'
+import { findRoute } from './upstream/find.ts'
 import { joinBase } from './upstream/join.ts'
 import { listModels, showModel } from './upstream/models.ts'
-import { route } from './upstream/route.ts'
-import type { Dialect } from './upstream/upstream.ts'
 import { meter } from './usage/meter.ts'
 
 /**
@@ -70,17 +69,13 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
     rateLimit({ ...rules, stage: 'after-authentication' }),
     requireRole(policy),
   ] as const
-  const routing = {
-    find: (model: string, dialect: Dialect) => route(registry.providers(), model, dialect),
-    lookAgain: () => registry.lookAgain(),
-  }
   for (const operation of operations) {
     for (const path of operation.paths) {
       app.post(
         path,
         ...api,
         readTarget({ operation, limits }),
-        authorizeTarget(routing),
+        authorizeTarget(findRoute(registry)),
         reverseProxy({ send, clock, log, limits, open, join: joinBase }),
       )
       if (path.startsWith('/v1/')) app.all(path, ...api, () => fail(methodNotAllowed(['POST'])))

@@ -15,23 +15,13 @@ export const requireRole = (policy: Policy): MiddlewareHandler<Env> =>
     await next()
   }
 
-export interface AuthorizeTargetOptions {
-  find(model: string, dialect: Dialect): RouteResult
-  /** Looks for models that are new since the last look; false when it is not worth asking again. */
-  lookAgain(): Promise<boolean>
-}
-
 /** Finds who serves the model and keeps those whom this caller may use. */
-export const authorizeTarget = ({
-  find,
-  lookAgain,
-}: AuthorizeTargetOptions): MiddlewareHandler<Env> =>
+export const authorizeTarget = (
+  find: (model: string, dialect: Dialect) => RouteResult | Promise<RouteResult>,
+): MiddlewareHandler<Env> =>
   async function authorizeTarget(c, next) {
     const { model, operation } = c.get('target')
-    let found = find(model, operation.dialect)
-    if (found.none?.cause === 'not_listed' && (await lookAgain())) {
-      found = find(model, operation.dialect)
-    }
+    const found = await find(model, operation.dialect)
     c.set('candidates', authorize(c.get('permissions'), granteeOf(c).login, model, found))
     await next()
   }

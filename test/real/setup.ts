@@ -7,6 +7,7 @@ import { mkdir, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { deployParts } from '../deploy/parts.ts'
 import { caddy, oldestCaddy } from '../support/parts/caddy.ts'
 import { chromium } from '../support/parts/chromium.ts'
 import { llamaServer, weights } from '../support/parts/llama.ts'
@@ -22,6 +23,7 @@ const parts: readonly Part[] = [
   chromium,
   openWebui,
   llamaServer,
+  ...deployParts,
 ]
 
 const { values } = parseArgs({

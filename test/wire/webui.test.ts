@@ -211,6 +211,19 @@ describe('a WebSocket', () => {
   })
 })
 
+describe('a gateway that stops', () => {
+  it('does not wait for pages that keep a WebSocket open', async () => {
+    const stopping = await startTestGateway({ webui: { url: webui.url } })
+    const socket = connect(stopping.port, '127.0.0.1')
+    socket.write(upgrade('/ws/accept', own))
+    await new Promise((resolve) => socket.once('data', resolve))
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    await stopping.gateway.stop(60_000)
+    await closed
+    await stopping.stop()
+  })
+})
+
 describe('without Open WebUI', () => {
   it('/ says what this is and how to use it', async () => {
     const bare = await startTestGateway()

@@ -1,4 +1,3 @@
-import type { Server } from 'node:http'
 import type { Hono } from 'hono'
 import { createApp } from '../../app.ts'
 import type { Config, ListenerConfig } from '../../config/config.ts'
@@ -6,7 +5,7 @@ import type { Env } from '../../http/env.ts'
 import type { Platform } from '../../platform.ts'
 import type { State } from '../../state.ts'
 import { bindServer } from './bind.ts'
-import { createListener } from './listener.ts'
+import { createListener, type Listener } from './listener.ts'
 
 export interface GatewayOptions {
   readonly config: Config
@@ -24,9 +23,8 @@ export interface Gateway {
   stop(grace: number): Promise<void>
 }
 
-interface Bound {
-  readonly listener: ListenerConfig
-  readonly server: Server
+interface Bound extends Listener {
+  readonly declared: ListenerConfig
   readonly address: string
 }
 
@@ -39,18 +37,18 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const open = async (config: Config): Promise<void> => {
     for (const listener of config.listeners) {
       if (bound.has(keyOf(listener))) continue
-      const server = createListener({
+      const opened = createListener({
         listener,
         fetch: (request, bindings) => app.fetch(request, bindings),
         headerTimeout: config.limits.headerTimeout,
       })
-      const address = await bindServer(server, listener, dataDir)
-      bound.set(keyOf(listener), { listener, server, address })
+      const address = await bindServer(opened.server, listener, dataDir)
+      bound.set(keyOf(listener), { ...opened, declared: listener, address })
     }
   }
 
   const closeAll = (servers: Iterable<Bound>): Promise<unknown> =>
-    Promise.all([...servers].map(({ server }) => close(server)))
+    Promise.all([...servers].map(close))
 
   try {
     await open(options.config)
@@ -61,7 +59,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
 
   return {
     get addresses() {
-      return new Map([...bound.values()].map(({ listener, address }) => [listener.name, address]))
+      return new Map([...bound.values()].map(({ declared, address }) => [declared.name, address]))
     },
     reload: async (config) => {
       await open(config)
@@ -70,7 +68,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       for (const [key, gone] of bound) {
         if (wanted.has(key)) continue
         bound.delete(key)
-        void close(gone.server)
+        void close(gone)
       }
     },
     stop: async (grace) => {
@@ -86,10 +84,12 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
 /** A listener whose declaration changed in any way is another listener. */
 const keyOf = (listener: ListenerConfig): string => JSON.stringify(listener)
 
-const close = (server: Server): Promise<void> =>
+/** Answers under way may finish; WebSockets cannot be handed over, and their pages connect again by themselves. */
+const close = ({ server, closeTunnels }: Listener): Promise<void> =>
   new Promise((resolve) => {
     server.close(() => resolve())
     server.closeIdleConnections()
+    closeTunnels()
   })
 
 /** ms for the last words to leave. */

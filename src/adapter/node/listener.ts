@@ -22,15 +22,22 @@ export interface ListenerOptions {
   readonly headerTimeout: number
 }
 
+export interface Listener {
+  readonly server: Server
+  /** Node forgets a socket that was upgraded, and its `close` would wait for it for as long as the page stays open. */
+  closeTunnels(): void
+}
+
 /**
  * An HTTP server for one listener. Node's parser has refused broken framing before we are called; here the raw request
  * is judged and its target brought into the one canonical spelling before any library looks at it.
  */
-export const createListener = ({ listener, fetch, headerTimeout }: ListenerOptions): Server => {
+export const createListener = ({ listener, fetch, headerTimeout }: ListenerOptions): Listener => {
   const handle = getRequestListener((request, env) => {
     const { incoming, outgoing } = env as { incoming: IncomingMessage; outgoing: ServerResponse }
     return fetch(request, bindingsOf(listener, incoming, outgoing))
   })
+  const tunnels = new Set<Socket>()
   const server = createServer(serverOptions(headerTimeout), (incoming, outgoing) => {
     canonicalize(incoming)
     handle(incoming, outgoing).catch(() => outgoing.destroy())
@@ -38,6 +45,8 @@ export const createListener = ({ listener, fetch, headerTimeout }: ListenerOptio
   server.on('upgrade', (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
     // Before anything is awaited: an unheard 'error' would end the process (hazards 139).
     socket.on('error', () => socket.destroy())
+    tunnels.add(socket)
+    socket.once('close', () => tunnels.delete(socket))
     canonicalize(incoming)
     void upgrade(listener, fetch, incoming, socket, head)
   })
@@ -46,7 +55,12 @@ export const createListener = ({ listener, fetch, headerTimeout }: ListenerOptio
     socket.on('error', () => socket.destroy())
     socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
   })
-  return server
+  return {
+    server,
+    closeTunnels: () => {
+      for (const socket of tunnels) socket.destroy()
+    },
+  }
 }
 
 const serverOptions = (headerTimeout: number): ServerOptions => ({
