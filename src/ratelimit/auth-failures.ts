@@ -52,9 +52,8 @@ export const authFailures = (options: AuthFailuresOptions): MiddlewareHandler<En
     report(c, auth)
     const { client } = c.var
     if (isGuess(auth.failure) && auth.counted !== true) failures.count(client, config)
-    // A throttled client may have got there by guesses whose outcome it did not wait for.
-    const guessed = isGuess(auth.failure) || auth.failure === 'throttled'
-    if (guessed && failures.reached(client, config)) await shutOut(client)
+    // Also after what is no guess: the limit may be due to guesses whose outcome was not waited for.
+    if (failures.reached(client, config)) await shutOut(client)
   }
 }
 

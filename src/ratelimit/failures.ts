@@ -78,7 +78,10 @@ export const createFailures = ({ clock }: { readonly clock: Clock }): Failures =
       }
     },
     count: (client, config) => add(entryOf(client), config),
-    reached: (client, config) => recent(entryOf(client), config) >= config.max,
+    reached: (client, config) => {
+      const entry = entries.get(client.key)
+      return entry !== undefined && recent(entry, config) >= config.max
+    },
     forget: (client, banned) => {
       const entry = entryOf(client)
       entry.times.length = 0

@@ -52,6 +52,28 @@ describe('a password', () => {
     expect(lock.verifier.asked).toHaveLength(1)
   })
 
+  it('found right anew without a hash counts as proven there too', async () => {
+    const lock = openLock({ users: { ...users, bob: 'other' } })
+    await lock.login('alice', 'right', { peer: '198.51.100.1' })
+    await lock.login('alice', 'right')
+    for (let i = 0; i < 5; i += 1) await lock.login('bob', `guess ${i}`)
+    expect((await lock.login('bob', 'other')).status).toBe(429)
+    expect((await lock.login('alice', 'right')).status).toBe(200)
+  })
+
+  it('being checked while a reload changes it does not let the next one in', async () => {
+    const lock = openLock({ users })
+    lock.verifier.hold()
+    const before = lock.login('alice', 'right')
+    await settled()
+    lock.reload({ users: { alice: fakeHash('new') } })
+    const after = lock.login('alice', 'right')
+    await settled()
+    lock.verifier.release()
+    expect((await before).status).toBe(200)
+    expect((await after).status).toBe(401)
+  })
+
   it('found right elsewhere cannot be guessed at while the gate is closed', async () => {
     const lock = openLock({ users })
     await lock.login('alice', 'right', { peer: '198.51.100.1' })
@@ -107,6 +129,7 @@ describe('a password', () => {
     expect(lock.verifier.asked).toHaveLength(2)
     const shut = openLock({ users })
     for (let i = 0; i < 5; i += 1) await shut.login('alice', 'old')
+    expect(shut.store.bans).toHaveLength(1)
     expect((await shut.login('alice', 'old')).status).toBe(429)
   })
 

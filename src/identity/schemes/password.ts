@@ -122,8 +122,7 @@ export const createPasswordScheme = (options: PasswordSchemeOptions): PasswordSc
         throw error
       }
     },
-    isProven: async (credential, client) =>
-      accounts.has(credential.user) && cache.isProven(await offerOf(credential, client)),
+    isProven: async (credential, client) => cache.isProven(await offerOf(credential, client)),
   }
 }
 
