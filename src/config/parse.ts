@@ -3,6 +3,7 @@ import { buildConfig } from './build.ts'
 import { check } from './checks/check.ts'
 import type { Config } from './config.ts'
 import {
+  error,
   type Finding,
   formatPath,
   type Json,
@@ -38,7 +39,7 @@ export function parseConfig(text: string, options: ParseOptions): ParseResult {
   const findings = [...source.findings]
   if (options.exposed && source.value !== undefined) findings.push(...exposed(source.value))
   const file = source.value === undefined ? undefined : validate(source.value, options, findings)
-  const problems = locate(findings, source, options.file)
+  const problems = locate(limit(findings), source, options.file)
   if (!file || findings.some(({ severity }) => severity === 'error')) return { problems }
   return { config: buildConfig(file), problems }
 }
@@ -54,16 +55,13 @@ function exposed(root: Json): Finding[] {
 
 /** What is wrong is noted and taken out, and the rest is looked at again, until the parts can be held against each other. */
 function validate(value: Json, lookup: Lookup, findings: Finding[]): ConfigFile | undefined {
-  const unresolved: Finding[] = []
-  const root = resolveReferences(value, lookup, unresolved)
+  const root = resolveReferences(value, lookup, findings)
   const rest = new Remainder(root)
-  for (const { path } of unresolved) rest.remove(path)
-  findings.push(...unresolved)
   for (;;) {
     const parsed = configSchema.safeParse(rest.value)
     const found = parsed.success
       ? check(parsed.data, root)
-      : parsed.error.issues.flatMap((issue) => findingsOf(issue, rest.value))
+      : parsed.error.issues.slice(0, MAX_PROBLEMS).flatMap((it) => findingsOf(it, rest.value))
     const placed = found.map((finding) => ({ ...finding, path: rest.original(finding.path) }))
     if (parsed.success) {
       findings.push(...placed)
@@ -71,9 +69,20 @@ function validate(value: Json, lookup: Lookup, findings: Finding[]): ConfigFile 
     }
     const known = [...findings]
     findings.push(...placed.filter(({ path }) => !known.some((it) => isWithin(it.path, path))))
-    if (placed.some(({ path }) => path.length === 0)) return undefined
+    if (findings.length > MAX_PROBLEMS || placed.some(({ path }) => path.length === 0)) {
+      return undefined
+    }
     for (const { path } of placed) rest.remove(path)
   }
+}
+
+/** Beyond this it is another kind of file, and finding the place of each would take minutes. */
+export const MAX_PROBLEMS = 200
+
+function limit(findings: readonly Finding[]): readonly Finding[] {
+  if (findings.length <= MAX_PROBLEMS) return findings
+  const more = error([], `more than ${MAX_PROBLEMS} problems`, 'Correct these first')
+  return [more, ...findings.slice(0, MAX_PROBLEMS)]
 }
 
 /** A part that was taken out may leave its whole incomplete; that is no second mistake. */

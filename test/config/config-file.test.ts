@@ -12,6 +12,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -25,6 +26,11 @@ import { HASH } from './read.ts'
 let folder: string
 let path: string
 const text = (mark: string) => `{ "users": { "owner": { "password": "${HASH}" } } } // ${mark}\n`
+
+const sparse = (file: string, size: number): void => {
+  writeFileSync(file, '')
+  truncateSync(file, size)
+}
 
 /** A folder of its own for every test of the suite. */
 const inFolder = () => {
@@ -73,6 +79,7 @@ describe('loadConfig', () => {
     ['a missing file', () => {}, 'there is no such file'],
     ['a folder', () => mkdirSync(path), 'the file cannot be read (EISDIR)'],
     ['10 MB', () => writeFileSync(path, Buffer.alloc(10_000_000, 32)), /larger than 1024 KiB/],
+    ['3 GiB', () => sparse(path, 3 * 2 ** 30), /larger than 1024 KiB/],
     ['Latin-1', () => writeFileSync(path, Buffer.from('{ "a": "\xe9" }', 'latin1')), /not UTF-8/],
   ])('makes a problem of %s', async (_, prepare, message) => {
     prepare()

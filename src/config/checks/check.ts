@@ -11,7 +11,7 @@ export interface Declared {
   readonly providers: readonly string[]
   readonly users: readonly string[]
   /** Lower-cased. */
-  readonly logins: readonly string[]
+  readonly logins: ReadonlySet<string>
   readonly groups: readonly string[]
   /** All of them are well-formed, or there are none. */
   readonly grantsWhole: boolean
@@ -22,10 +22,7 @@ export function check(file: ConfigFile, root: Json): Finding[] {
   const declared: Declared = {
     providers: keysOf(root, 'providers'),
     users: keysOf(root, 'users'),
-    logins: keysOf(root, 'users').map((name) => {
-      const login = valueAt(root, ['users', name, 'login'])
-      return (typeof login === 'string' ? login : name).toLowerCase()
-    }),
+    logins: new Set(keysOf(root, 'users').map((name) => loginOf(root, name))),
     groups: keysOf(root, 'groups'),
     grantsWhole: sizeOf(valueAt(root, ['grants'])) === file.grants?.length,
   }
@@ -36,6 +33,11 @@ export function check(file: ConfigFile, root: Json): Finding[] {
     ...checkGrants(file, declared),
     ...checkLimits(file),
   ]
+}
+
+function loginOf(root: Json, name: string): string {
+  const login = valueAt(root, ['users', name, 'login'])
+  return (typeof login === 'string' ? login : name).toLowerCase()
 }
 
 const sizeOf = (value: Json | undefined): number | undefined =>

@@ -8,10 +8,11 @@ const CAPABILITY = 'tailscale.com/cap/aperture'
 
 export function checkGrants(file: ConfigFile, declared: Declared): Finding[] {
   const grants = file.grants ?? []
+  const groups = new Set([...declared.groups, ...groupsOfUsers(file)])
   return [
     ...checkWhole(file, declared),
     ...grants.flatMap((grant, index) => [
-      ...checkSources(grant, ['grants', index, 'src'], file, declared),
+      ...checkSources(grant, ['grants', index, 'src'], groups, declared.logins),
       ...checkPatterns(grant, ['grants', index, 'app', CAPABILITY], declared),
     ]),
     ...unusedGroups(file),
@@ -38,8 +39,12 @@ function checkWhole({ grants, providers }: ConfigFile, declared: Declared): Find
   return [warning(['grants'], message, 'Add { "role": "admin" } to a grant')]
 }
 
-function checkSources({ src }: Grant, path: Path, file: ConfigFile, declared: Declared): Finding[] {
-  const groups = new Set([...declared.groups, ...groupsOfUsers(file)])
+function checkSources(
+  { src }: Grant,
+  path: Path,
+  groups: ReadonlySet<string>,
+  logins: ReadonlySet<string>,
+): Finding[] {
   return src.flatMap((source, index) => {
     const place = [...path, index]
     if (source === '*' || source === '(loopback)') return []
@@ -52,7 +57,7 @@ function checkSources({ src }: Grant, path: Path, file: ConfigFile, declared: De
       const message = `group ${quote(source)} is not defined and has no members`
       return [warning(place, message, 'Add it to "groups", or to a user’s "groups"')]
     }
-    if (declared.logins.includes(source)) return []
+    if (logins.has(source)) return []
     const message = `no user has the login ${quote(source)}`
     return [warning(place, message, `Run \`postern user add\`, or correct the login`)]
   })
@@ -109,10 +114,12 @@ function usersWithoutGrant({ users, grants, groups }: ConfigFile): Finding[] {
   const owner = users.owner?.login ?? 'owner'
   const sources = new Set(grants ? grants.flatMap(({ src }) => src) : [owner])
   if (sources.size === 0 || sources.has('*') || (!grants && !users.owner)) return []
+  const members = new Set(
+    Object.keys(groups).flatMap((name) => (sources.has(name) ? (groups[name] ?? []) : [])),
+  )
   return Object.entries(users).flatMap(([name, user]) => {
     const login = user.login ?? name.toLowerCase()
-    const memberOf = Object.keys(groups).filter((group) => groups[group]?.includes(login))
-    if ([login, ...user.groups, ...memberOf].some((it) => sources.has(it))) return []
+    if (members.has(login) || [login, ...user.groups].some((it) => sources.has(it))) return []
     const message = `no grant covers the login ${quote(login)}`
     const remedy = 'Add it to the "src" of a grant, or to a group that has one'
     return [warning(['users', name], message, remedy)]

@@ -28,10 +28,12 @@ function checkName(name: string, file: ConfigFile): Finding[] {
 }
 
 function sameButForCase(names: readonly string[]): Finding[] {
-  return names.flatMap((name, index) => {
-    const first = names.findIndex((other) => other.toLowerCase() === name.toLowerCase())
-    if (first === index) return []
-    const message = `users ${quote(names[first] ?? '')} and ${quote(name)} differ only in case`
+  const seen = new Map<string, string>()
+  return names.flatMap((name) => {
+    const first = seen.get(name.toLowerCase())
+    seen.set(name.toLowerCase(), first ?? name)
+    if (first === undefined) return []
+    const message = `users ${quote(first)} and ${quote(name)} differ only in case`
     return [keyError(['users', name], message, 'Rename or remove one of them')]
   })
 }

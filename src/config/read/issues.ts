@@ -17,12 +17,15 @@ const LATER = new Set(
   ).split(' '),
 )
 
+/** Unknown keys of one object that are told; the reader stops at fewer problems than this. */
+const MAX_KEYS = 1000
+
 /** What the schema found, in words, with the key path and a remedy. Values of secrets are never repeated. */
 export function findingsOf(issue: Issue, root: Json): Finding[] {
   const path = issue.path as Path
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownKey(path, key))
+      return issue.keys.slice(0, MAX_KEYS).map((key) => unknownKey(path, key))
     case 'invalid_type':
       return [wrongType(path, issue.expected, valueAt(root, path))]
     case 'invalid_value':
