@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { describe, expect, it, vi } from 'vitest'
 import { StoreFull } from '../../src/adapter/node/store.ts'
@@ -204,20 +204,25 @@ describe('the bans of a running gateway', () => {
   })
 })
 
-describe('a database file that is taken away', () => {
-  it('is noticed, and a new one holds what comes after', async () => {
-    const dir = dataDir()
-    const ledger = await store({ dataDir: dir })
-    for (const file of ['postern.db', 'postern.db-wal', 'postern.db-shm']) {
-      rmSync(`${dir}/${file}`, { force: true })
-    }
-    await vi.waitFor(
-      () => expect(ledger.logged.map(({ evt }) => evt)).toContain('ledger.database.lost'),
-      soon,
-    )
-    await ledger.recordUsage(usageRow())
-    await vi.waitFor(async () => expect(await countUsage(dir)).toBe(1), soon)
-  })
+describe('a database file', () => {
+  it.each(['taken away', 'replaced'])(
+    'that is %s is noticed, and what comes after is in the new one',
+    async (what) => {
+      const dir = dataDir()
+      const other = dataDir()
+      await (await store({ dataDir: other })).close()
+      const ledger = await store({ dataDir: dir })
+      await ledger.recordUsage(usageRow())
+      for (const file of ['postern.db', 'postern.db-wal', 'postern.db-shm']) {
+        rmSync(`${dir}/${file}`, { force: true })
+      }
+      if (what === 'replaced') renameSync(`${other}/postern.db`, `${dir}/postern.db`)
+      const lost = () => ledger.logged.map(({ evt }) => evt).includes('ledger.database.lost')
+      await vi.waitFor(() => expect(lost()).toBe(true), soon)
+      await ledger.recordUsage(usageRow())
+      await vi.waitFor(async () => expect(await countUsage(dir)).toBe(1), soon)
+    },
+  )
 })
 
 describe('closing', () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createClient } from '@libsql/client'
-import { sql } from 'drizzle-orm'
+import { type SQLWrapper, sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/libsql'
 import { getTableConfig } from 'drizzle-orm/sqlite-core'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -139,6 +139,18 @@ describe.each([
     expect(days.map(({ group }) => group)).toEqual(['2026-11-21', '2026-11-22'])
     expect(await summarize(db, { by: 'user', since: Date.UTC(2026, 10, 22) })).toHaveLength(1)
     expect(await summarize(db, { by: 'model', login: "bob' OR 1=1 --" })).toEqual([])
+  })
+
+  it('finds the rows of a period by their time, whatever they are grouped by', async () => {
+    const db = await connect()
+    for (const by of GROUPS) {
+      const query = summarize(db, { by, since: 1 }) as unknown as SQLWrapper
+      const plan = await db.all<{ detail: string }>(sql`EXPLAIN QUERY PLAN ${query.getSQL()}`)
+      expect(plan[0]?.detail).toContain('USING INDEX usage_started_at (started_at>?)')
+    }
+    const page = listUsage(db, { limit: 10, since: 1 }) as unknown as SQLWrapper
+    const plan = await db.all<{ detail: string }>(sql`EXPLAIN QUERY PLAN ${page.getSQL()}`)
+    expect(plan[0]?.detail).toContain('USING INDEX usage_started_at (started_at>?)')
   })
 
   it('sums an empty ledger to nothing', async () => {
