@@ -152,6 +152,23 @@ describe('rows that come wrong or twice', () => {
     expect(ledger.healthy()).toBe(true)
   })
 
+  it('keeps rows whose text is hostile, and can read them back', async () => {
+    const dir = dataDir()
+    const ledger = await store({ dataDir: dir })
+    const models = [
+      '\ud800lone',
+      'nul\u0000l',
+      "'); DROP TABLE usage; --",
+      '\u2028\u001b[2J',
+      '😀'.repeat(5000),
+    ]
+    await Promise.all(models.map((model) => ledger.recordUsage(usageRow({ model }))))
+    const kept = (await query(dir, 'SELECT model FROM usage')).map(([model]) => model)
+    // SQLite keeps what follows a NUL, its C interface does not hand it out.
+    const readable = models.map((model) => model.toWellFormed().replace('\u0000l', ''))
+    expect(new Set(kept)).toEqual(new Set(readable))
+  })
+
   it('sets a line of the journal that no database takes aside, and replays the rest', async () => {
     const dir = dataDir()
     const lines = [JSON.stringify({ usage: usageRow() }), '{"usage":{"id":"x"}}', '}{']
