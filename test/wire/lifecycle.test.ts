@@ -31,6 +31,21 @@ describe('a reload', () => {
     await upstream.stop()
   })
 
+  it('changes whom a listener trusts without closing it', async () => {
+    const { upstream, gateway } = await start()
+    const ipOf = async () => {
+      const headers = { 'x-forwarded-for': '203.0.113.7' }
+      await chat(gateway.url, { model: 'm' }, { headers })
+      return gateway.store.usage.at(-1)?.clientIp
+    }
+    expect(await ipOf()).toBe('127.0.0.1')
+    const trusting = { name: 'local', bind: '127.0.0.1:0', trusted_proxies: ['127.0.0.1'] }
+    await gateway.reload({ listeners: [trusting] })
+    expect(await ipOf()).toBe('203.0.113.7')
+    await gateway.stop()
+    await upstream.stop()
+  })
+
   it('lets a removed user in no more, though the password was cached', async () => {
     const { upstream, gateway } = await start()
     expect((await chat(gateway.url, { model: 'm' })).status).toBe(200)

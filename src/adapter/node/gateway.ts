@@ -24,7 +24,7 @@ export interface Gateway {
 }
 
 interface Bound extends Listener {
-  readonly declared: ListenerConfig
+  declared: ListenerConfig
   readonly address: string
 }
 
@@ -34,16 +34,26 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   let app: Hono<Env> = createApp(options.config, platform, state)
   const bound = new Map<string, Bound>()
 
-  const open = async (config: Config): Promise<void> => {
-    for (const listener of config.listeners) {
-      if (bound.has(keyOf(listener))) continue
-      const opened = createListener({
-        listener,
+  const open = async ({ listeners, limits }: Config): Promise<void> => {
+    for (const declared of listeners) {
+      if (bound.has(keyOf(declared))) continue
+      const own = createListener({
+        declared: () => bound.get(keyOf(declared))?.declared ?? declared,
         fetch: (request, bindings) => app.fetch(request, bindings),
-        headerTimeout: config.limits.headerTimeout,
+        headerTimeout: limits.headerTimeout,
       })
-      const address = await bindServer(opened.server, listener, dataDir)
-      bound.set(keyOf(listener), { ...opened, declared: listener, address })
+      const address = await bindServer(own.server, declared, dataDir)
+      bound.set(keyOf(declared), { ...own, declared, address })
+    }
+  }
+
+  /** What may change about a socket that stays open. */
+  const redeclare = ({ listeners, limits }: Config): void => {
+    for (const declared of listeners) {
+      const kept = bound.get(keyOf(declared))
+      if (!kept) continue
+      kept.declared = declared
+      kept.server.headersTimeout = limits.headerTimeout
     }
   }
 
@@ -64,6 +74,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     reload: async (config) => {
       await open(config)
       app = createApp(config, platform, state)
+      redeclare(config)
       const wanted = new Set(config.listeners.map(keyOf))
       for (const [key, gone] of bound) {
         if (wanted.has(key)) continue
@@ -81,8 +92,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   }
 }
 
-/** A listener whose declaration changed in any way is another listener. */
-const keyOf = (listener: ListenerConfig): string => JSON.stringify(listener)
+/** A listener is its socket: name and trust may change while it stays open. */
+const keyOf = ({ bind }: ListenerConfig): string => JSON.stringify(bind)
 
 /** Answers under way may finish; WebSockets cannot be handed over, and their pages connect again by themselves. */
 const close = ({ server, closeTunnels }: Listener): Promise<void> =>

@@ -17,7 +17,8 @@ import { splice } from './splice.ts'
 export type Fetch = (request: Request, bindings: Bindings) => Response | Promise<Response>
 
 export interface ListenerOptions {
-  readonly listener: ListenerConfig
+  /** Its declaration; a reload may change whom it trusts while it stays open. */
+  readonly declared: () => ListenerConfig
   readonly fetch: Fetch
   readonly headerTimeout: number
 }
@@ -32,10 +33,10 @@ export interface Listener {
  * An HTTP server for one listener. Node's parser has refused broken framing before we are called; here the raw request
  * is judged and its target brought into the one canonical spelling before any library looks at it.
  */
-export const createListener = ({ listener, fetch, headerTimeout }: ListenerOptions): Listener => {
+export const createListener = ({ declared, fetch, headerTimeout }: ListenerOptions): Listener => {
   const handle = getRequestListener((request, env) => {
     const { incoming, outgoing } = env as { incoming: IncomingMessage; outgoing: ServerResponse }
-    return fetch(request, bindingsOf(listener, incoming, outgoing))
+    return fetch(request, bindingsOf(declared(), incoming, outgoing))
   })
   const tunnels = new Set<Socket>()
   const server = createServer(serverOptions(headerTimeout), (incoming, outgoing) => {
@@ -48,7 +49,7 @@ export const createListener = ({ listener, fetch, headerTimeout }: ListenerOptio
     tunnels.add(socket)
     socket.once('close', () => tunnels.delete(socket))
     canonicalize(incoming)
-    void upgrade(listener, fetch, incoming, socket, head)
+    void upgrade(declared(), fetch, incoming, socket, head)
   })
   server.on('clientError', refuseOnWire)
   server.on('connect', (_incoming: IncomingMessage, socket: Socket) => {

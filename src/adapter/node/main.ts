@@ -29,7 +29,8 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const transport = createTransport()
   const first = await writeFirstConfig(configPath, transport.send)
-  let config = await loadOrRefuse(configPath)
+  const loaded = await loadOrRefuse(configPath)
+  let { config } = loaded
   const nodeLog = createLog({ level: () => config.log.level, secrets: () => secretsOf(config) })
   const { log } = nodeLog
   const store = await openStore({ ...config.database, dataDir, log })
@@ -60,7 +61,7 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
       reason: `the old configuration stays in force: ${String(error)}`,
     }),
   )
-  const watcher = watchConfig(configPath, reloadSafely)
+  const watcher = watchConfig(configPath, reloadSafely, { since: loaded.version })
   process.on('SIGHUP', reloadSafely)
 
   await untilSignalled(nodeLog)
@@ -74,11 +75,11 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   process.exit(0)
 }
 
-const loadOrRefuse = async (path: string): Promise<Config> => {
-  const { config, problems } = await loadConfig(path)
+const loadOrRefuse = async (path: string): Promise<{ config: Config; version: string }> => {
+  const { config, problems, version } = await loadConfig(path)
   for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`)
   if (!config) throw new Error(`${path} cannot be used; nothing was started`)
-  return config
+  return { config, version }
 }
 
 const list = (problems: readonly Problem[]): string => problems.map(formatProblem).join(' | ')
@@ -86,7 +87,7 @@ const list = (problems: readonly Problem[]): string => problems.map(formatProble
 /** What must not turn up in a log line: provider keys and the database's token. */
 const secretsOf = (config: Config): string[] =>
   [...config.providers.values()]
-    .map(({ apikey }) => apikey)
+    .flatMap(({ apikey, addHeaders }) => [apikey, ...addHeaders.map(([, value]) => value)])
     .concat(config.database.authToken ?? '')
     .filter((secret) => secret.length >= 8)
 
