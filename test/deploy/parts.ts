@@ -88,6 +88,7 @@ export const journalRemote: Part = {
 const environment = (): Environment => ({
   folder: join(partsFolder(), 'check-jsonschema-0.39.0'),
   requirements: ['check-jsonschema==0.39.0'],
+  python: '>=3.9',
 })
 
 /** Environment with a JSON Schema checker that carries the Compose specification's own schema, and a YAML reader. */
