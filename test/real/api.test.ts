@@ -132,7 +132,37 @@ describeWith([llamaServer, weights, caddy], 'a real model server behind Postern'
       expect(row.output_tokens).toBeLessThanOrEqual(chat.max_tokens)
     }
   })
+
+  test.each(doors)('stops the model when the client leaves through %s', async (door) => {
+    const before = (await completionsOf(stack.postern, 'api_user')).length
+    const leaving = new AbortController()
+    const response = await fetch(`${stack[door].url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${pair('api_user')}` },
+      // Half a minute of work, if nobody stops it.
+      body: JSON.stringify({ ...chat, stream: true, max_tokens: 3000, ignore_eos: true }),
+      signal: leaving.signal,
+    })
+    await response.body?.getReader().read()
+    expect(await busySlots()).toBe(1)
+    leaving.abort()
+    await expect.poll(busySlots, { timeout: 3_000 }).toBe(0)
+    const rows = () => completionsOf(stack.postern, 'api_user')
+    await expect.poll(async () => (await rows()).length, { timeout: 15_000 }).toBe(before + 1)
+    expect((await rows())[0]).toMatchObject({ outcome: 'client_gone', model: 'local-llm' })
+    expect((await rows())[0]?.output_tokens).toBeGreaterThan(0)
+  })
+
+  const busySlots = async (): Promise<number> => {
+    const slots = (await (await fetch(`${stack.llama.url}/slots`)).json()) as Slot[]
+    return slots.filter((slot) => slot.is_processing).length
+  }
 })
+
+/** One of the requests that llama.cpp works on at once. */
+interface Slot {
+  readonly is_processing: boolean
+}
 
 describeWith([llamaServer, weights, caddy, pythonSdks], 'the Python SDKs', () => {
   let stack: Stack
