@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { describe, expect, it, vi } from 'vitest'
+import { Worker } from 'node:worker_threads'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { StoreFull } from '../../src/adapter/node/store.ts'
 import {
   ban,
@@ -240,6 +241,24 @@ describe('a database file', () => {
       await vi.waitFor(async () => expect(await countUsage(dir)).toBe(1), soon)
     },
   )
+})
+
+describe('the thread', () => {
+  it('is started again when it dies, and writes what it had not acknowledged', async () => {
+    const dir = dataDir()
+    const post = vi.spyOn(Worker.prototype, 'postMessage')
+    onTestFinished(() => post.mockRestore())
+    const ledger = await store({ dataDir: dir })
+    await ledger.recordUsage(usageRow())
+    const [thread] = post.mock.contexts as Worker[]
+    const died = thread?.terminate()
+    const written = usageRows(300).map(ledger.recordUsage)
+    await died
+    await Promise.all([...written, ...usageRows(10).map(ledger.recordUsage)])
+    expect(await countUsage(dir)).toBe(311)
+    expect(ledger.counters().waiting).toBe(0)
+    await vi.waitFor(() => expect(ledger.healthy()).toBe(true), soon)
+  })
 })
 
 describe('closing', () => {
