@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import type { Config } from '../../config/config.ts'
 import { formatProblem, type Problem } from '../../config/problem.ts'
+import { secretsOf } from '../../http/log-line.ts'
 import { createState } from '../../state.ts'
 import { withDemo } from '../../upstream/demo.ts'
 import { createRegistry } from '../../upstream/registry.ts'
@@ -31,7 +32,8 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   const first = await writeFirstConfig(configPath, transport.send)
   const loaded = await loadOrRefuse(configPath)
   let { config } = loaded
-  const nodeLog = createLog({ level: () => config.log.level, secrets: () => secretsOf(config) })
+  let secrets = secretsOf(config)
+  const nodeLog = createLog({ level: () => config.log.level, secrets: () => secrets })
   const { log } = nodeLog
   const store = await openStore({ ...config.database, dataDir, log })
   const passwords = createPasswordPool()
@@ -53,6 +55,7 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
     }
     await gateway.reload(next)
     config = next
+    secrets = secretsOf(next)
     await registry.update(next)
     log('info', 'config.reload', { warnings: problems.length })
   }
@@ -83,13 +86,6 @@ const loadOrRefuse = async (path: string): Promise<{ config: Config; version: st
 }
 
 const list = (problems: readonly Problem[]): string => problems.map(formatProblem).join(' | ')
-
-/** What must not turn up in a log line: provider keys and the database's token. */
-const secretsOf = (config: Config): string[] =>
-  [...config.providers.values()]
-    .flatMap(({ apikey, addHeaders }) => [apikey, ...addHeaders.map(([, value]) => value)])
-    .concat(config.database.authToken ?? '')
-    .filter((secret) => secret.length >= 8)
 
 /** Runs `work` again after the present run if it is asked for in the meantime; two reloads never mix. */
 const oneAtATime = (work: () => Promise<void>, failed: (error: unknown) => void): (() => void) => {

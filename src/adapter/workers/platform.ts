@@ -1,10 +1,11 @@
 import { waitUntil } from 'cloudflare:workers'
 import bcrypt from 'bcryptjs'
 import type { Config } from '../../config/config.ts'
+import { secretsOf } from '../../http/log-line.ts'
 import { type PasswordVerifier, type Platform, VerifierBusy } from '../../platform.ts'
 import { withDemo } from '../../upstream/demo.ts'
 import { newId } from './ids.ts'
-import { createLog, secretsOf } from './log.ts'
+import { createLog } from './log.ts'
 import { createStore } from './store.ts'
 import { send } from './transport.ts'
 

@@ -1,0 +1,56 @@
+import type { Config } from '../config/config.ts'
+import type { LogFields, LogLevel } from '../platform.ts'
+
+const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
+
+/** Is a line of this level wanted where the log is set to `least`? */
+export const isLogged = (level: LogLevel, least: LogLevel): boolean =>
+  levels.indexOf(level) >= levels.indexOf(least)
+
+/** Longer values are cut: what a client sent must not fill the log. */
+const maxValue = 512
+const maxUser = 64
+
+export interface LogLineOptions {
+  readonly at: Date
+  readonly level: LogLevel
+  readonly evt: string
+  readonly fields: LogFields
+  /** Blanked out wherever they turn up. */
+  readonly secrets: readonly string[]
+}
+
+/**
+ * One event as one line of JSON. `ts`, then `ip` where there is one, then `evt`: fail2ban's expression relies on that
+ * order (docs/fail2ban.md).
+ */
+export const logLine = ({ at, level, evt, fields, secrets }: LogLineOptions): string => {
+  const { ip, ...rest } = fields
+  const line = JSON.stringify({
+    ts: at.toISOString(),
+    ...(ip !== undefined && { ip }),
+    evt,
+    level,
+    ...Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, cut(name, value)])),
+  })
+  return secrets.reduce((clean, secret) => clean.replaceAll(secret, '[redacted]'), printable(line))
+}
+
+/** What JSON leaves as it is and a terminal would obey. */
+const printable = (line: string): string =>
+  line.replace(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+
+const cut = (name: string, value: LogFields[string]): LogFields[string] => {
+  const max = name === 'user' ? maxUser : maxValue
+  return typeof value === 'string' && value.length > max ? `${value.slice(0, max)}…` : value
+}
+
+/** What must not turn up in a line: provider keys, headers added for providers, the database's token. */
+export const secretsOf = ({ providers, database }: Config): string[] =>
+  [...providers.values()]
+    .flatMap(({ apikey, addHeaders }) => [apikey, ...addHeaders.map(([, value]) => value)])
+    .concat(database.authToken ?? '')
+    .filter((secret) => secret.length >= 8)
