@@ -31,6 +31,7 @@ const apiPaths = ['/v1', '/v1/*', '/v1beta', '/v1beta/*']
 export const routes = (options: CaddyOptions): readonly Route[] => [
   { handle: [...loggedByName, asSeenHere] },
   ...asSeenByTrustedProxy,
+  ...(sharesConnections(options) ? [closeAfterBody] : []),
   { handle: [{ handler: 'headers', request: { delete: forgeable } }] },
   {
     match: [{ path: apiPaths }],
@@ -67,6 +68,23 @@ const asSeenByTrustedProxy: readonly Route[] = [
   },
 ]
 
+/** Do many clients come on one connection, that of a proxy before us? */
+const sharesConnections = ({ site, trustedProxies }: CaddyOptions): boolean =>
+  site.tls === 'none' || trustedProxies.length > 0
+
+/**
+ * Caddy 2.11.7 takes what an early answer left unread of a body for the next requests of the connection, which a
+ * stranger could fill with a victim's address. So no request follows a body on a connection that clients share.
+ * To be removed once no supported version does that; 2.11.4 closes the connection by itself.
+ */
+const closeAfterBody: Route = {
+  match: [
+    { protocol: 'http/1.1', header: { 'Content-Length': ['*'] } },
+    { protocol: 'http/1.1', header: { 'Transfer-Encoding': ['*'] } },
+  ],
+  handle: [{ handler: 'headers', response: { deferred: true, set: { Connection: ['close'] } } }],
+}
+
 /** One address, the caller's: Caddy alone would append its peer's to what a trusted proxy sent. */
 const forwarded: HeaderValues = {
   'X-Forwarded-For': ['{http.vars.client_ip}'],
@@ -97,6 +115,8 @@ const answer = (status: number | string, code: string, message: string): StaticR
   return {
     handler: 'static_response',
     status_code: status,
+    // Nobody has read the request's body to its end: what follows on the connection cannot be trusted.
+    close: true,
     headers: { 'Content-Type': ['application/json'], 'Cache-Control': ['no-store'] },
     body: JSON.stringify({ error: { message, type, code, param: null } }),
   }

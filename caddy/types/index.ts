@@ -193,6 +193,7 @@ export interface MatcherSet {
   readonly host?: readonly string[]
   /** Case-insensitive, on the decoded and cleaned path. `/v1*` also takes `/v1beta`. */
   readonly path?: readonly string[]
+  readonly protocol?: 'http' | 'https' | 'http/1.0' | 'http/1.1' | 'http/2' | 'http/3'
   /** A value may start or end with `*`. */
   readonly header?: HeaderValues
   /** By variable name or `{placeholder}`: any of the values. */
@@ -284,6 +285,8 @@ export interface StaticResponseHandler extends Identified {
   readonly status_code?: number | string
   readonly headers?: HeaderValues
   readonly body?: string
+  /** Close the connection afterwards. */
+  readonly close?: boolean
 }
 
 /** Variables of the request, `{http.vars.<name>}`, read at once. */

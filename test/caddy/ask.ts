@@ -68,13 +68,14 @@ export const ask = async (door: Door, path: string, options: Ask = {}): Promise<
 }
 
 /** An upgraded connection, ready for bytes. */
-export const upgrade = async (door: Door, path: string): Promise<Socket> => {
+export const upgrade = async (door: Door, path: string, origin?: string): Promise<Socket> => {
   const request = open(door, path, {
     headers: [
       ['Connection', 'Upgrade'],
       ['Upgrade', 'websocket'],
       ['Sec-WebSocket-Version', '13'],
       ['Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ=='],
+      ...(origin === undefined ? [] : [['Origin', origin] as const]),
     ],
   })
   request.end()

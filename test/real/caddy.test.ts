@@ -7,6 +7,7 @@ import { loadIntoCaddy } from '../../src/cli/caddy/admin.ts'
 import { ask, begin, type Door, open, upgrade } from '../caddy/ask.ts'
 import { folder, headersNamed, megabyte, type Setup, setUp, tcp } from '../caddy/set-up.ts'
 import { countBody, type Stub, startStub } from '../caddy/stub.ts'
+import { smuggle } from '../caddy/wire.ts'
 import { caddy, oldestCaddy } from '../support/parts/caddy.ts'
 import { describeWith } from '../support/parts/need.ts'
 import { freePort } from '../support/parts/server.ts'
@@ -189,6 +190,21 @@ describe.each([caddy, oldestCaddy])('$version', (part) => {
           expect(JSON.parse(answer.body)).toMatchObject({ error: { code: 'request_too_large' } })
         }
       }
+    })
+
+    test('takes nothing of a body that was not read for the next request', async () => {
+      const before = stub.passed.length
+      for (let i = 0; i < 5; i++) {
+        stub.answer = countBody
+        expect(await smuggle(door.port ?? 0, '/v1/files', 4 * megabyte)).toBeLessThan(2)
+        stub.answer = (response, request) => {
+          request.resume()
+          response.end('early')
+        }
+        expect(await smuggle(door.port ?? 0, '/api/v1/files', 4 * megabyte)).toBeLessThan(2)
+      }
+      const passed = stub.passed.slice(before).map(({ target }) => target)
+      expect(passed).not.toContain('/smuggled')
     })
 
     test('passes an API body of exactly the limit', async () => {
