@@ -72,6 +72,7 @@ export const clientAddress = (
     door: loopback ? 'local' : 'public',
     loopback,
     unbannable: hop.loopback || hop.address === undefined || isTrusted(trustedProxies, hop),
+    proxied: socketTrusted,
   }
 }
 

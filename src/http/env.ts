@@ -62,6 +62,8 @@ export interface Client {
   readonly loopback: boolean
   /** Loopback, a trusted proxy or a socket: shutting it out would shut out everybody behind it. */
   readonly unbannable: boolean
+  /** The socket's other end is a proxy that the listener trusts, so its X-Forwarded-Proto may be believed. */
+  readonly proxied: boolean
 }
 
 /** `user` is the name that was tried, for the log; it proves nothing. `retryAfter` in ms. */

@@ -86,12 +86,14 @@ const pathAndQuery = (c: Context<Env>): string => {
 
 /** Who asked, by our own knowledge; what the client claimed was taken out before. */
 const forwarded = (c: Context<Env>): [string, string][] => {
-  const { ip } = c.get('client')
+  const { ip, proxied } = c.get('client')
+  const told = proxied && c.req.header('x-forwarded-proto') === 'https'
   const host = c.req.header('host') ?? ''
   const headers: [string, string][] = [
     ['host', host],
     ['x-forwarded-host', host],
-    ['x-forwarded-proto', new URL(c.req.url).protocol.replace(':', '')],
+    // Whoever ends TLS before us is the only one to know of it.
+    ['x-forwarded-proto', told ? 'https' : new URL(c.req.url).protocol.replace(':', '')],
   ]
   return ip === 'unix' ? headers : [...headers, ['x-forwarded-for', ip]]
 }

@@ -38,6 +38,7 @@ describe('clientAddress without trusted proxies', () => {
       door: 'public',
       loopback: false,
       unbannable: true,
+      proxied: false,
     })
   })
 

@@ -54,6 +54,18 @@ describe('everything that is not ours', () => {
     }
   })
 
+  it('is told of TLS by a proxy that the listener trusts, and by nobody else', async () => {
+    const proto = async (url: string) => {
+      await fetch(url, { headers: { 'x-forwarded-proto': 'https' } })
+      return last()?.headers['x-forwarded-proto']
+    }
+    expect(await proto(gateway.url)).toBe('http')
+    const listener = { name: 'caddy', bind: '127.0.0.1:0', trusted_proxies: ['127.0.0.1'] }
+    const behind = await startTestGateway({ webui: { url: webui.url }, listeners: [listener] })
+    expect(await proto(behind.url)).toBe('https')
+    await behind.stop()
+  })
+
   it('does not count a foreign Bearer token as a failed guess', async () => {
     for (let i = 0; i < 6; i++) {
       await fetch(`${gateway.url}/api/models`, { headers: { authorization: 'Bearer expired' } })
