@@ -31,6 +31,7 @@ const apiPaths = ['/v1', '/v1/*', '/v1beta', '/v1beta/*']
 export const routes = (options: CaddyOptions): readonly Route[] => [
   { handle: [...loggedByName, asSeenHere] },
   ...asSeenByTrustedProxy,
+  refuseTooLarge(options),
   ...(sharesConnections(options) ? [closeAfterBody] : []),
   { handle: [{ handler: 'headers', request: { delete: forgeable } }] },
   {
@@ -45,6 +46,18 @@ export const routes = (options: CaddyOptions): readonly Route[] => [
   },
   { handle: [answer(404, 'not_found', 'No site of this name is served here.')] },
 ]
+
+const declared = '{http.request.header.Content-Length}'
+
+/**
+ * A body that says it is too large is refused untouched, so that Go drains it or hangs up gently. The gateway would hang
+ * up while Caddy is still sending, which Caddy takes for a 502. One that does not say is counted while it passes.
+ */
+const refuseTooLarge = ({ bodyLimit }: CaddyOptions): Route => ({
+  match: [{ path: apiPaths, expression: `${declared} != "" && int(${declared}) > ${bodyLimit}` }],
+  handle: [tooLarge],
+  terminal: true,
+})
 
 /** What the client asked for, kept in variables because every header that could say it is deleted next. */
 const asSeenHere: Handler = {
@@ -115,33 +128,30 @@ const answer = (status: number | string, code: string, message: string): StaticR
   return {
     handler: 'static_response',
     status_code: status,
-    // Nobody has read the request's body to its end: what follows on the connection cannot be trusted.
-    close: true,
     headers: { 'Content-Type': ['application/json'], 'Cache-Control': ['no-store'] },
     body: JSON.stringify({ error: { message, type, code, param: null } }),
   }
 }
 
-interface Explained {
-  readonly status: number
-  readonly code: string
-  readonly message: string
-}
+const tooLarge = answer(413, 'request_too_large', 'The request body is too large.')
 
-/** Statuses that Caddy itself gives, with the codes the gateway has for them. */
-const explained: readonly Explained[] = [
-  { status: 413, code: 'request_too_large', message: 'The request body is too large.' },
-  { status: 502, code: 'upstream_error', message: 'The gateway is not running, or broke off.' },
-  { status: 504, code: 'upstream_timeout', message: 'The gateway did not answer in time.' },
+/** Errors that Caddy itself makes, with the codes the gateway has for them. */
+const explained: readonly StaticResponseHandler[] = [
+  tooLarge,
+  answer(502, 'upstream_error', 'The gateway is not running, or broke off.'),
+  answer(504, 'upstream_timeout', 'The gateway did not answer in time.'),
 ]
 
+const otherError = answer('{http.error.status_code}', 'proxy_error', '{http.error.status_text}')
+
+/** The connection is closed after each of them: a body may have been left half read, as in `closeAfterBody`. */
 export const errorRoutes: readonly Route[] = [
   ...explained.map(
-    ({ status, code, message }): Route => ({
-      match: [{ vars: { '{http.error.status_code}': [String(status)] } }],
-      handle: [answer(status, code, message)],
+    (handler): Route => ({
+      match: [{ vars: { '{http.error.status_code}': [String(handler.status_code)] } }],
+      handle: [{ ...handler, close: true }],
       terminal: true,
     }),
   ),
-  { handle: [answer('{http.error.status_code}', 'proxy_error', '{http.error.status_text}')] },
+  { handle: [{ ...otherError, close: true }] },
 ]

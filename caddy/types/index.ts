@@ -193,6 +193,8 @@ export interface MatcherSet {
   readonly host?: readonly string[]
   /** Case-insensitive, on the decoded and cleaned path. `/v1*` also takes `/v1beta`. */
   readonly path?: readonly string[]
+  /** CEL. A placeholder without a value is an empty string. */
+  readonly expression?: string
   readonly protocol?: 'http' | 'https' | 'http/1.0' | 'http/1.1' | 'http/2' | 'http/3'
   /** A value may start or end with `*`. */
   readonly header?: HeaderValues
