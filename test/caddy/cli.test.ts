@@ -243,6 +243,10 @@ describe('validate', () => {
   test('fails with the reason of the program', async () => {
     const script = validating('cat >/dev/null; echo "Error: no such module" >&2; exit 1')
     expect(await validate(script)).toMatchObject({ code: 1, said: 'no such module' })
+    const inJson = validating(`cat >/dev/null; echo '{"level":"error","msg":"no"}' >&2; exit 1`)
+    expect(await validate(inJson)).toMatchObject({ code: 1, said: 'no' })
+    const mute = validating('cat >/dev/null; exit 1')
+    expect(await validate(mute)).toMatchObject({ code: 1, said: expect.stringMatching(/\w/) })
   })
 
   test('hands the program no log file to create, nor its home to write in', async () => {

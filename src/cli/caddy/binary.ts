@@ -80,6 +80,7 @@ const run = async (caddy: string, args: readonly string[], home: string, input =
 /** Caddy ends with `Error: …`, or with a log line in JSON, as its version and the configuration want it. */
 const reasonIn = (output: string): string => {
   const line = output.trim().split('\n').at(-1) ?? ''
+  if (line === '') return 'Caddy refused the configuration without a word.'
   if (!line.startsWith('{')) return line.replace(/^Error: /, '')
   const { msg } = JSON.parse(line) as { msg?: unknown }
   return String(msg)
