@@ -1,7 +1,8 @@
 import type { Apps, Config, Server } from 'caddy-json-config-types'
+import { errorRoutes } from './errors.ts'
 import { loggerName, logging } from './logging.ts'
 import { type CaddyOptions, listenAddress, refuseBadOptions, type Site } from './options.ts'
-import { errorRoutes, routes } from './routes.ts'
+import { routes } from './routes.ts'
 
 const loopbackRanges = ['127.0.0.0/8', '::1/128']
 

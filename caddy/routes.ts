@@ -1,4 +1,5 @@
-import type { Handler, HeaderValues, Route, StaticResponseHandler } from 'caddy-json-config-types'
+import type { Handler, HeaderValues, Route } from 'caddy-json-config-types'
+import { noSuchSite, refuse, tooLarge } from './errors.ts'
 import { loggedByName } from './logging.ts'
 import { type CaddyOptions, dialAddress } from './options.ts'
 
@@ -27,7 +28,7 @@ const forgeable: readonly string[] = [
 /** `/v1*` would also take `/v1foo`. */
 const apiPaths = ['/v1', '/v1/*', '/v1beta', '/v1beta/*']
 
-/** The stages of a request, in order. The last answers what none took: Caddy would say an empty 200. */
+/** The stages of a request, in order. The last answers what none took. */
 export const routes = (options: CaddyOptions): readonly Route[] => [
   { handle: [...loggedByName, asSeenHere] },
   ...asSeenByTrustedProxy,
@@ -44,7 +45,7 @@ export const routes = (options: CaddyOptions): readonly Route[] => [
     handle: [toGateway(options)],
     terminal: true,
   },
-  { handle: [answer(404, 'not_found', 'No site of this name is served here.')] },
+  noSuchSite,
 ]
 
 const declared = '{http.request.header.Content-Length}'
@@ -55,7 +56,7 @@ const declared = '{http.request.header.Content-Length}'
  */
 const refuseTooLarge = ({ bodyLimit }: CaddyOptions): Route => ({
   match: [{ path: apiPaths, expression: `${declared} != "" && int(${declared}) > ${bodyLimit}` }],
-  handle: [tooLarge],
+  handle: [{ handler: 'subroute', routes: refuse({}, tooLarge) }],
   terminal: true,
 })
 
@@ -121,37 +122,3 @@ const toGateway = ({ gateway }: CaddyOptions): Handler => ({
   // WebSockets outlive a reload; without it they are cut at once.
   stream_close_delay: '1h',
 })
-
-/** An error in OpenAI's envelope. */
-const answer = (status: number | string, code: string, message: string): StaticResponseHandler => {
-  const type = typeof status === 'number' && status < 500 ? 'invalid_request_error' : 'api_error'
-  return {
-    handler: 'static_response',
-    status_code: status,
-    headers: { 'Content-Type': ['application/json'], 'Cache-Control': ['no-store'] },
-    body: JSON.stringify({ error: { message, type, code, param: null } }),
-  }
-}
-
-const tooLarge = answer(413, 'request_too_large', 'The request body is too large.')
-
-/** Errors that Caddy itself makes, with the codes the gateway has for them. */
-const explained: readonly StaticResponseHandler[] = [
-  tooLarge,
-  answer(502, 'upstream_error', 'The gateway is not running, or broke off.'),
-  answer(504, 'upstream_timeout', 'The gateway did not answer in time.'),
-]
-
-const otherError = answer('{http.error.status_code}', 'proxy_error', '{http.error.status_text}')
-
-/** The connection is closed after each of them: a body may have been left half read, as in `closeAfterBody`. */
-export const errorRoutes: readonly Route[] = [
-  ...explained.map(
-    (handler): Route => ({
-      match: [{ vars: { '{http.error.status_code}': [String(handler.status_code)] } }],
-      handle: [{ ...handler, close: true }],
-      terminal: true,
-    }),
-  ),
-  { handle: [{ ...otherError, close: true }] },
-]

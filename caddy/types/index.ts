@@ -208,6 +208,7 @@ export type Handler =
   | RequestBodyHandler
   | ReverseProxyHandler
   | StaticResponseHandler
+  | SubrouteHandler
   | VarsHandler
 
 /**
@@ -289,6 +290,12 @@ export interface StaticResponseHandler extends Identified {
   readonly body?: string
   /** Close the connection afterwards. */
   readonly close?: boolean
+}
+
+/** Its own list of routes, run in order. */
+export interface SubrouteHandler extends Identified {
+  readonly handler: 'subroute'
+  readonly routes: readonly Route[]
 }
 
 /** Variables of the request, `{http.vars.<name>}`, read at once. */

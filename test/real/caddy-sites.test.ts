@@ -101,6 +101,13 @@ describeWith([caddy], 'Caddy before a gateway on a socket', () => {
         code: 'upstream_error',
         param: null,
       },
+      request_id: down.headers['x-request-id'],
+    })
+    expect(down.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/)
+    const anthropic = await ask(door, '/v1/messages')
+    expect(JSON.parse(anthropic.body)).toMatchObject({
+      type: 'error',
+      error: { type: 'api_error' },
     })
     const stub = await startStub(path)
     const { status } = await ask(door, '/v1/models')

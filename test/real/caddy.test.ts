@@ -186,14 +186,21 @@ describe.each([caddy, oldestCaddy])('$version', (part) => {
       expect(performance.now() - left).toBeLessThan(500)
     })
 
-    test('refuses an API body over the limit with a JSON error, announced or not', async () => {
+    test('refuses an API body over the limit in the dialect of the path, announced or not', async () => {
       const body = Buffer.alloc(megabyte + 1)
-      for (const path of ['/v1/chat/completions', '/v1', '/v1beta/models/x:generateContent']) {
+      const code = 'request_too_large'
+      const errors = {
+        '/v1/chat/completions': { error: { code } },
+        '/v1': { error: { code } },
+        '/v1/messages': { type: 'error', error: { type: code } },
+        '/v1beta/models/x:generateContent': { error: { code: 413, details: [{ reason: code }] } },
+      }
+      for (const [path, error] of Object.entries(errors)) {
         for (const chunked of [false, true]) {
           const answer = await ask(door, path, { method: 'POST', body, chunked })
           expect(answer.status).toBe(413)
           expect(answer.headers['content-type']).toBe('application/json')
-          expect(JSON.parse(answer.body)).toMatchObject({ error: { code: 'request_too_large' } })
+          expect(JSON.parse(answer.body)).toMatchObject(error)
         }
       }
     })

@@ -1,0 +1,84 @@
+import type { MatcherSet, Route, StaticResponseHandler } from 'caddy-json-config-types'
+import { type Envelope, errorBody } from '../src/dialect/envelope.ts'
+import type { Failure } from '../src/http/errors.ts'
+
+type Explained = Pick<Failure, 'status' | 'code' | 'message'>
+
+/** Caddy writes it into its access log as `uuid` once it was used. */
+const requestId = '{http.request.uuid}'
+
+/** Whose error shape a client expects, by path (src/dialect/envelope.ts). The last is for every other path. */
+const dialects: readonly (readonly [Envelope, MatcherSet])[] = [
+  ['anthropic', { path: ['/v1/messages', '/v1/messages/*'] }],
+  ['gemini', { path: ['/v1beta', '/v1beta/*'] }],
+  ['openai', {}],
+]
+
+/** Answers what `match` takes with this error, in the dialect of the path. */
+export const refuse = (match: MatcherSet, error: Explained, close = false): readonly Route[] =>
+  dialects.map(([envelope, paths]) => ({
+    match: [{ ...match, ...paths }],
+    handle: [answer(error.status, errorBody(envelope, error, requestId), close)],
+    terminal: true,
+  }))
+
+const answer = (status: number | string, body: object, close: boolean): StaticResponseHandler => ({
+  handler: 'static_response',
+  status_code: status,
+  headers: {
+    'Content-Type': ['application/json'],
+    'Cache-Control': ['no-store'],
+    'X-Request-Id': [requestId],
+  },
+  body: JSON.stringify(body),
+  ...(close && { close }),
+})
+
+export const tooLarge: Explained = {
+  status: 413,
+  code: 'request_too_large',
+  message: 'The request body is too large.',
+}
+
+const made: readonly Explained[] = [
+  tooLarge,
+  { status: 502, code: 'upstream_error', message: 'The gateway is not running, or broke off.' },
+  { status: 504, code: 'upstream_timeout', message: 'The gateway did not answer in time.' },
+]
+
+/** An error of Caddy that has no message of ours. */
+const other = {
+  error: {
+    message: '{http.error.status_text}',
+    type: 'api_error',
+    code: 'proxy_error',
+    param: null,
+  },
+  request_id: requestId,
+}
+
+/**
+ * For the errors that Caddy itself makes. The connection is closed after each of them: a body may have been left half
+ * read, as in `closeAfterBody` (routes.ts).
+ */
+export const errorRoutes: readonly Route[] = [
+  ...made.flatMap((error) =>
+    refuse({ vars: { '{http.error.status_code}': [String(error.status)] } }, error, true),
+  ),
+  { handle: [answer('{http.error.status_code}', other, true)] },
+]
+
+/** What none of the routes took: Caddy would say an empty 200. */
+export const noSuchSite: Route = {
+  handle: [
+    answer(
+      404,
+      errorBody(
+        'openai',
+        { status: 404, code: 'not_found', message: 'No site of this name is served here.' },
+        requestId,
+      ),
+      false,
+    ),
+  ],
+}
