@@ -100,10 +100,12 @@ export const startLlama = async ({
   // Two requests at once, 4096 tokens each: the chat and the title that Open WebUI asks for beside it.
   // One thread: two would spin at each barrier whenever the gateway, the browser and Caddy want a core too.
   const size = ['--ctx-size', '8192', '--parallel', '2', '--threads', '1']
+  // A model this small may talk in circles until its context is full; a request that asks for more still gets it.
+  const length = ['--predict', '64', '--seed', '1']
   return startServer({
     name: 'llama-server',
     command: pathOf(llamaServer),
-    args: [...where, ...model, ...size],
+    args: [...where, ...model, ...size, ...length],
     url,
     ready: `${url}/health`,
     within: 60_000,
