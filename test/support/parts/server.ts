@@ -31,6 +31,9 @@ export interface ServerOptions {
 const pollMs = 50
 const graceMs = 15_000
 
+// A signal alone would end this process without its `exit` listeners, and leave the started programs behind.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1))
+
 /** Starts a program and waits until it answers. Rejects with its last lines if it ends or is not ready in time. */
 export const startServer = async (options: ServerOptions): Promise<Server> => {
   const child = spawn(options.command, options.args, {
