@@ -53,10 +53,9 @@ const withDeadline = async (reading: Promise<Uint8Array>, ms: number): Promise<U
   }
 }
 
+/** Not closed at once: a client still sending would see a reset instead of the answer. The host drains, then closes. */
 const tooLarge = ({ body }: BodyLimits): Failure =>
-  new Failure('request_too_large', `The request body is larger than ${body} bytes.`, {
-    close: true,
-  })
+  new Failure('request_too_large', `The request body is larger than ${body} bytes.`)
 
 const tooSlow = (): Failure =>
   new Failure('request_timeout', 'The request body came too slowly.', { close: true })

@@ -55,6 +55,11 @@ describe('the size of a body (hazards 103, 104)', () => {
     expect(closed).toBe(true)
   })
 
+  it('is refused in a way that a client still sending can read', async () => {
+    const body = new Uint8Array(8 * 1024 * 1024)
+    for (let i = 0; i < 10; i++) expect((await send(body)).status).toBe(413)
+  })
+
   it('is counted while it comes: an endless one is cut off at the limit', async () => {
     const socket = await open(
       t.port,
