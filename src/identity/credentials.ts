@@ -20,8 +20,10 @@ const maxUserBytes = 256
 
 /** RFC 4648 §4 with its padding. base64url, inner spaces and missing padding have no place in RFC 7617. */
 const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
-/** No spaces, so that a list (`Bearer x, Basic y`) is never taken for a key. */
+/** No spaces, so that a list (`Bearer x, Basic y`) is never taken for a key. A password may hold them. */
 const visibleAscii = /^[\x21-\x7e]+$/
+const ascii = /^[\x20-\x7e]*$/
+const joined = /,\s*(?:basic|bearer)\s/i
 const control = /\p{Cc}/u
 
 /**
@@ -30,7 +32,7 @@ const control = /\p{Cc}/u
  * `user:password` in each of them. Empty carriers do not count; carriers that say the same thing are one.
  *
  * The policy, where the field is lax: Basic is strict RFC 7617 (canonical, padded base64 of valid UTF-8, split at
- * the first colon, no control characters); the others are visible ASCII, since nobody agreed on a charset for them;
+ * the first colon, no control characters); the others are UTF-8 as well, and a key without a colon is visible ASCII;
  * neither user nor password may be empty; one carrier that cannot be read spoils the rest, because a bad proof
  * must not fall through to a weaker one.
  *
@@ -59,7 +61,7 @@ function* carriers(headers: Headers, query: URLSearchParams | undefined): Genera
     const value = headers.get(name)
     if (value !== null) yield readBare(value)
   }
-  for (const value of query?.getAll('key') ?? []) yield readBare(value)
+  for (const value of query?.getAll('key') ?? []) yield readText(value)
 }
 
 /** The scheme is case-insensitive (RFC 9110 §11.1). */
@@ -69,7 +71,8 @@ const readAuthorization = (value: string): Credential => {
   const scheme = (space < 0 ? value : value.slice(0, space)).toLowerCase()
   const rest = space < 0 ? '' : value.slice(space).trim()
   if (scheme === 'basic') return readBasic(rest)
-  if (scheme === 'bearer') return readBare(rest)
+  // Two lines joined by a library that cannot show them apart: nobody's password goes on like this.
+  if (scheme === 'bearer') return joined.test(rest) ? malformed : readBare(rest)
   return malformed
 }
 
@@ -83,11 +86,18 @@ const readBasic = (token: string): Credential => {
   return text?.includes(':') ? splitUser(text) : malformed
 }
 
+/** Header values reach us as one character per byte; what people type in a password is UTF-8 by now. */
 const readBare = (value: string): Credential => {
+  if (ascii.test(value)) return readText(value)
+  const text = decodeUtf8(Uint8Array.from(value, (char) => char.charCodeAt(0)))
+  return text === undefined ? malformed : readText(text)
+}
+
+const readText = (value: string): Credential => {
   if (value === '') return none
   if (value.length > maxCarrierBytes) return tooLong
-  if (!visibleAscii.test(value)) return malformed
-  return value.includes(':') ? splitUser(value) : { kind: 'key', key: value }
+  if (value.includes(':')) return splitUser(value)
+  return visibleAscii.test(value) ? { kind: 'key', key: value } : malformed
 }
 
 const splitUser = (text: string): Credential => {

@@ -100,6 +100,14 @@ describe('readCredential', () => {
     expect(authorization(value)).toEqual(malformed)
   })
 
+  it('reads spaces and UTF-8 of a password alike in every carrier', () => {
+    const wanted = { kind: 'password', user: 'alice', password: 'pass phrase, ünï' }
+    const bytes = String.fromCharCode(...new TextEncoder().encode('alice:pass phrase, ünï'))
+    expect(authorization(`Basic ${base64('alice:pass phrase, ünï')}`)).toEqual(wanted)
+    expect(authorization(`Bearer ${bytes}`)).toEqual(wanted)
+    expect(read({ 'x-api-key': bytes })).toEqual(wanted)
+  })
+
   it('bounds the user at 256 bytes and every carrier at 8 KiB', () => {
     const atLimit = 'ü'.repeat(128)
     expect(authorization(`Basic ${base64(`${atLimit}:pw`)}`)).toMatchObject({ user: atLimit })
