@@ -28,12 +28,24 @@ export const bindServer = async (
 
 const listen = (server: Server, options: object): Promise<void> =>
   new Promise((resolve, reject) => {
-    server.once('error', reject)
+    const failed = (error: NodeJS.ErrnoException) => reject(explained(error))
+    server.once('error', failed)
     server.listen(options, () => {
-      server.off('error', reject)
+      server.off('error', failed)
       resolve()
     })
   })
+
+const explained = (error: NodeJS.ErrnoException & { address?: string; port?: number }): Error => {
+  const where = `${error.address}:${error.port}`
+  const remedies: Readonly<Record<string, string>> = {
+    EADDRINUSE: `${where} is in use by another process: stop it, or change "bind" of that listener`,
+    EACCES: `${where} may not be opened by this user: ports below 1024 need a right, or a proxy in front`,
+    EADDRNOTAVAIL: `${where} is no address of this machine: change "bind" of that listener`,
+  }
+  const remedy = remedies[error.code ?? '']
+  return remedy ? new Error(remedy, { cause: error }) : error
+}
 
 const answers = (path: string): Promise<boolean> =>
   new Promise((resolve) => {

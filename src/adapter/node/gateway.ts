@@ -34,16 +34,28 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   let app: Hono<Env> = createApp(options.config, platform, state)
   const bound = new Map<string, Bound>()
 
+  const closeAll = async (keys: readonly string[]): Promise<void> => {
+    const gone = keys.map((key) => bound.get(key)).filter((each) => each !== undefined)
+    for (const key of keys) bound.delete(key)
+    await Promise.all(gone.map(close))
+  }
+
+  /** Opens what is not open yet: all of it, or nothing. */
   const open = async ({ listeners, limits }: Config): Promise<void> => {
-    for (const declared of listeners) {
-      if (bound.has(keyOf(declared))) continue
-      const own = createListener({
-        declared: () => bound.get(keyOf(declared))?.declared ?? declared,
-        fetch: (request, bindings) => app.fetch(request, bindings),
-        headerTimeout: limits.headerTimeout,
-      })
-      const address = await bindServer(own.server, declared, dataDir)
-      bound.set(keyOf(declared), { ...own, declared, address })
+    const fresh = listeners.filter((declared) => !bound.has(keyOf(declared)))
+    try {
+      for (const declared of fresh) {
+        const own = createListener({
+          declared: () => bound.get(keyOf(declared))?.declared ?? declared,
+          fetch: (request, bindings) => app.fetch(request, bindings),
+          headerTimeout: limits.headerTimeout,
+        })
+        const address = await bindServer(own.server, declared, dataDir)
+        bound.set(keyOf(declared), { ...own, declared, address })
+      }
+    } catch (error) {
+      await closeAll(fresh.map(keyOf))
+      throw error
     }
   }
 
@@ -57,15 +69,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     }
   }
 
-  const closeAll = (servers: Iterable<Bound>): Promise<unknown> =>
-    Promise.all([...servers].map(close))
-
-  try {
-    await open(options.config)
-  } catch (error) {
-    await closeAll(bound.values())
-    throw error
-  }
+  await open(options.config)
 
   return {
     get addresses() {
@@ -76,17 +80,13 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       app = createApp(config, platform, state)
       redeclare(config)
       const wanted = new Set(config.listeners.map(keyOf))
-      for (const [key, gone] of bound) {
-        if (wanted.has(key)) continue
-        bound.delete(key)
-        void close(gone)
-      }
+      void closeAll([...bound.keys()].filter((key) => !wanted.has(key)))
     },
     stop: async (grace) => {
       state.draining = true
-      const closed = closeAll(bound.values())
-      const late = setTimeout(() => endAnswers(state, bound.values()), grace)
-      await closed
+      const servers = [...bound.values()]
+      const late = setTimeout(() => endAnswers(state, servers), grace)
+      await closeAll([...bound.keys()])
       clearTimeout(late)
     },
   }
