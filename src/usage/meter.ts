@@ -28,6 +28,8 @@ export const meter = (options: MeterOptions): MiddlewareHandler<Env> =>
 /** Characters per token, for the estimate when an upstream is silent: the usual rule of thumb for English. */
 const bytesPerToken = 4
 
+const generatesText = new Set(['chat/completions', 'completions', 'responses', 'messages'])
+
 class RequestMeter implements Meter {
   readonly #options: MeterOptions
   readonly #caller: Caller
@@ -145,6 +147,8 @@ class RequestMeter implements Meter {
     }
     const worked = this.#sentAt !== null && outcome !== 'rejected' && this.#status < 500
     if (!worked || !this.#target || (this.#reader && this.#status >= 400)) return tokens('none')
+    // The size of a picture, a recording or a vector says nothing about tokens.
+    if (!generatesText.has(this.#target.operation.operation)) return tokens('none')
     const pieces = this.#reader?.pieces ?? 0
     const output = pieces > 0 ? pieces : Math.ceil(this.#bytesOut / bytesPerToken)
     return tokens('estimated', Math.ceil(this.#target.size / bytesPerToken), output)

@@ -61,6 +61,13 @@ describe('a stream', () => {
     expect(row?.inputTokens).toBeGreaterThan(0)
   })
 
+  it('is not guessed at where bytes say nothing about tokens', async () => {
+    const before = rowsSoFar()
+    const path = '/v1/messages/count_tokens'
+    expect((await chat(t.url, { model: 'm' }, { path })).status).toBe(200)
+    expect(await nextRow(before)).toMatchObject({ outcome: 'ok', tokensSource: 'none' })
+  })
+
   it('sends its first frame on before the second one exists', async () => {
     const started = performance.now()
     const response = await chat(t.url, { model: 'slow', stream: true })
