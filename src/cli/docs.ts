@@ -23,8 +23,8 @@ start, and \`postern check\` names every one with its place and a remedy.
 
 - **Changes** take effect within a second of being saved, without a restart, or at \`SIGHUP\`. A file with an error changes
   nothing: the old configuration stays in force and the log says so. A file that the configuration
-  refers to is read anew at the next change of the configuration itself, or at \`SIGHUP\`. Only \`database\` and
-  \`limits.header_timeout\` wait for a restart.
+  refers to is read anew at the next change of the configuration itself, or at \`SIGHUP\`. Only \`database\` waits
+  for a restart.
 - **Secrets** are better kept elsewhere: \`"env:NAME"\` (also \`"\${NAME}"\`) is the environment variable, \`"file:/path"\` the
   content of a file, relative to the configuration's folder, without the newline at its end. One that cannot be had is an
   error that names it. No value of a secret appears in a message.
