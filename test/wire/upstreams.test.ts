@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type FakeUpstream, redirect, startUpstream } from '../support/fake-upstream.ts'
+import { type FakeUpstream, startUpstream } from '../support/fake-upstream.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { chat, providerKey, together } from '../support/setup.ts'
 
@@ -14,7 +14,16 @@ afterAll(() => evil.stop())
 const t = together({
   script: {
     byModel: {
-      redirects: (exchange) => redirect(`${evil.url}/v1/chat/completions`)(exchange),
+      redirects: ({ response }) => {
+        const location = `${evil.url}/v1/chat/completions`
+        response.writeHead(307, { location, 'content-type': 'application/json' })
+        response.end('{"choices":[]}')
+      },
+      quotes: ({ request, response }) => {
+        response.writeHead(400, { 'content-type': 'application/json' })
+        const message = `bad key ${providerKey} at ${request.headers.host}`
+        response.end(JSON.stringify({ error: { message, hint: 'see the manual' } }))
+      },
       refuses: ({ response }) => {
         response.writeHead(401, { 'content-type': 'application/json' })
         response.end(`{"error":{"message":"Incorrect API key provided: ${providerKey}"}}`)
@@ -53,6 +62,22 @@ describe('what a provider answers', () => {
     }
     expect(t.gateway.store.failures).toEqual([])
     expect((await chat(t.url, { model: 'm' })).status).toBe(200)
+  })
+
+  it('keeps the words of its errors, but for its key and address', async () => {
+    const response = await chat(t.url, { model: 'quotes' })
+    expect(response.status).toBe(400)
+    expect(await response.json()).toEqual({
+      error: { message: 'bad key [redacted] at [redacted]', hint: 'see the manual' },
+    })
+  })
+
+  it('leaves a row with the status that the client saw', async () => {
+    for (const model of ['empty', 'html', 'redirects']) {
+      await chat(t.url, { model })
+      const row = t.gateway.store.usage.at(-1)
+      expect(row).toMatchObject({ model, status: 502, outcome: 'upstream_error' })
+    }
   })
 
   it('keeps its 429 and Retry-After', async () => {
