@@ -16,7 +16,14 @@ export interface FakeWebui {
   stop(): Promise<void>
 }
 
-export type UpgradeBehaviour = 'accept' | 'refuse' | 'redirect' | 'close' | 'half' | 'silent'
+export type UpgradeBehaviour =
+  | 'accept'
+  | 'bare'
+  | 'refuse'
+  | 'redirect'
+  | 'close'
+  | 'half'
+  | 'silent'
 
 /**
  * Stands in for Open WebUI where what counts is bytes: a page, an upload, an event stream, and a WebSocket that echoes.
@@ -97,7 +104,7 @@ const joinOrNot = (request: IncomingMessage, socket: Socket, joined: Socket[]): 
     .update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
     .digest('base64')
   socket.write(
-    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${behaviour === 'bare' ? '' : `Sec-WebSocket-Accept: ${accept}\r\n`}\r\n`,
   )
   joined.push(socket)
   socket.on('data', (chunk) => socket.write(chunk))

@@ -145,6 +145,11 @@ describe('a WebSocket', () => {
     socket.destroy()
   })
 
+  it('begins right after the head of the answer, however short that is', async () => {
+    const { text } = await raw(gateway.port, `${upgrade('/ws/bare', own)}frame`, 300)
+    expect(text.slice(text.indexOf('\r\n\r\n') + 4)).toBe('frame')
+  })
+
   it.each([
     ['no Origin', ''],
     ['a foreign Origin', 'Origin: https://evil.example\r\n'],

@@ -69,11 +69,14 @@ const join = (
   for (let i = 0; i < answer.rawHeaders.length; i += 2) {
     list.push([(answer.rawHeaders[i] ?? '').toLowerCase(), answer.rawHeaders[i + 1] ?? ''])
   }
-  const lines = fromFallback(list).map(([name, value]) => `${name}: ${value}`)
-  client.write(
-    `HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n${lines.join('\r\n')}\r\n\r\n`,
-    'latin1',
-  )
+  const head101 = [
+    'HTTP/1.1 101 Switching Protocols',
+    'connection: Upgrade',
+    'upgrade: websocket',
+    ...fromFallback(list).map(([name, value]) => `${name}: ${value}`),
+  ]
+  // One byte too many here would be the first byte of a frame.
+  client.write(`${head101.join('\r\n')}\r\n\r\n`, 'latin1')
   if (upstreamHead.length > 0) client.write(upstreamHead)
   if (head.length > 0) upstream.write(head)
   for (const [from, to] of [
