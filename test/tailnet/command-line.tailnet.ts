@@ -25,4 +25,30 @@ describeWith(tailnetParts, 'the command line of tailscale', () => {
     const answer = await scene.now.rig.nodes.gateway.local({ path: '/localapi/v0/serve-config' })
     expect(await configured()).toEqual(JSON.parse(answer.body))
   })
+
+  test.each([
+    [['serve', '--bg', '--https=8443', '8081'], 'error enabling https feature: error 501'],
+    [['funnel', '--bg', '8081'], 'Funnel not available; HTTPS must be enabled.'],
+    [['funnel', '443', 'on'], 'Error: the CLI for serve and funnel has changed.'],
+  ])('%j is refused, and changes nothing', async (args, reason) => {
+    const before = await configured()
+    await expect(cli(...args)).rejects.toThrow(reason)
+    expect(await configured()).toEqual(before)
+  })
+
+  test('serve on a port that is open to the internet closes it', async () => {
+    const { rig } = scene.now
+    const config = { TCP: { 80: { HTTP: true } }, AllowFunnel: { [`${gatewayName}:80`]: true } }
+    const handlers = { Handlers: { '/': { Proxy: 'http://127.0.0.1:9' } } }
+    await rig.serve({ ...config, Web: { [`${gatewayName}:80`]: handlers } })
+    expect(await configured()).toMatchObject({ AllowFunnel: { [`${gatewayName}:80`]: true } })
+    const { stderr } = await cli('serve', '--bg', '--http=80', 'http://127.0.0.1:9')
+    expect(stderr).toContain(`Removing Funnel for ${gatewayName}:${gatewayName}:80\n`) // sic
+    expect(await configured()).not.toHaveProperty('AllowFunnel')
+  })
+
+  test('reset leaves nothing', async () => {
+    await cli('funnel', 'reset')
+    expect(await configured()).toEqual({})
+  })
 })

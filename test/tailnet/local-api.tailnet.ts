@@ -30,6 +30,8 @@ describeWith(tailnetParts, 'the LocalAPI', () => {
   test.each([
     ['laptop', 'alice@example.com', 'Alice Ünï', [{ role: 'user', models: ['**'] }]],
     ['phone', 'bob@example.com', 'Bob', undefined],
+    ['tablet', 'rené@example.com', 'René', undefined],
+    ['mask', '=?utf-8?q?alice=40example.com?=', 'Impostor', undefined],
     ['runner', 'tagged-devices', 'Tagged Devices', [{ role: 'ci', models: ['tiny/**'] }]],
   ] as const)('whois knows %s by address', async (name, login, displayName, grant) => {
     const known = await whois(await scene.now.rig.addressOf(name))
@@ -127,6 +129,16 @@ describeWith(tailnetParts, 'the LocalAPI', () => {
     expect(await forNobody(`${base}/serve-config`)).toContain('"Web"')
     const written = await forNobody('--data', '{}', `${base}/serve-config`)
     expect(written).toBe('serve config denied\n')
+  })
+
+  test('whois goes on answering from memory while the node is down', async () => {
+    const { gateway } = scene.now.rig.nodes
+    const laptop = await scene.now.rig.addressOf('laptop')
+    await gateway.cli('down')
+    const status = JSON.parse((await get('/status?peers=false')).body) as { BackendState: string }
+    expect(status.BackendState).toBe('Stopped')
+    expect((await whois(laptop)).UserProfile.LoginName).toBe('alice@example.com')
+    await gateway.cli('up')
   })
 
   test('a restart takes the socket away and brings it back, and keeps what is served', async () => {

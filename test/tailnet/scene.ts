@@ -4,10 +4,10 @@ import { freePort } from '../support/parts/server.ts'
 import { type Seen, startBackend } from '../support/tailnet/backend.ts'
 import { type Settle, settling } from '../support/tailnet/fixtures.ts'
 import type { Answer, HeaderLines } from '../support/tailnet/http.ts'
-import { capability } from '../support/tailnet/people.ts'
+import { capability, otherCapability } from '../support/tailnet/people.ts'
 import { gatewayName, type NodeName, owners, type Rig, startRig } from '../support/tailnet/rig.ts'
 
-/** A tailnet whose gateway serves one recording program at four doors. */
+/** A tailnet whose gateway serves one recording program at every kind of door. */
 export interface Scene {
   readonly rig: Rig
   /** Port of the program on 127.0.0.1. */
@@ -17,7 +17,7 @@ export interface Scene {
 }
 
 /** Where the gateway's tailscaled listens on the tailnet. */
-export const doors = { loopback: 80, socket: 8080, secure: 443 } as const
+export const doors = { loopback: 80, socket: 8080, secure: 443, raw: 9000 } as const
 
 /** Every way to claim to be someone else, or somewhere else. */
 export const forged: HeaderLines = [
@@ -47,20 +47,29 @@ export const seenBy = (answer: Answer): Seen => {
   return JSON.parse(answer.body) as Seen
 }
 
+/** A path of the first door with another accepted capability. */
+export const otherPath = '/other'
+
 const serveConfig = (port: number, socket: string) => {
-  const to = (target: string) => ({
-    Handlers: { '/': { Proxy: target, AcceptAppCaps: [capability] } },
+  const handler = (target: string, accepted = capability) => ({
+    Proxy: target,
+    AcceptAppCaps: [accepted],
   })
+  const to = (target: string) => ({ Handlers: { '/': handler(target) } })
+  const loopback = `http://127.0.0.1:${port}`
   return {
     TCP: {
       [doors.loopback]: { HTTP: true },
       [doors.socket]: { HTTP: true },
       [doors.secure]: { HTTPS: true },
+      [doors.raw]: { TCPForward: `127.0.0.1:${port}` },
     },
     Web: {
-      [`${gatewayName}:${doors.loopback}`]: to(`http://127.0.0.1:${port}`),
+      [`${gatewayName}:${doors.loopback}`]: {
+        Handlers: { '/': handler(loopback), [otherPath]: handler(loopback, otherCapability) },
+      },
       [`${gatewayName}:${doors.socket}`]: to(`unix:${socket}`),
-      [`${gatewayName}:${doors.secure}`]: to(`http://127.0.0.1:${port}`),
+      [`${gatewayName}:${doors.secure}`]: to(loopback),
     },
     AllowFunnel: { [`${gatewayName}:${doors.secure}`]: true },
   }

@@ -6,7 +6,7 @@ import { headerOf } from '../support/tailnet/http.ts'
 import { capability } from '../support/tailnet/people.ts'
 import { tailnetParts } from '../support/tailnet/programs.ts'
 import { gatewayName, type NodeName } from '../support/tailnet/rig.ts'
-import { doors, forged, seenBy, tailnetScene } from './scene.ts'
+import { doors, forged, otherPath, seenBy, tailnetScene } from './scene.ts'
 
 /** The headers by which a program could know who asks. */
 const identity = (seen: Seen) => ({
@@ -33,6 +33,20 @@ const alice = {
   funnel: undefined,
 }
 
+const rene = {
+  ...alice,
+  login: '=?utf-8?q?ren=C3=A9@example.com?=',
+  name: '=?utf-8?q?Ren=C3=A9?=',
+  picture: '',
+}
+
+const impostor = {
+  ...alice,
+  login: '=?utf-8?q?alice=40example.com?=',
+  name: 'Impostor',
+  picture: '',
+}
+
 const bob = { ...alice, login: 'bob@example.com', name: 'Bob', picture: '' }
 
 describeWith(tailnetParts, 'tailscale serve', () => {
@@ -46,6 +60,9 @@ describeWith(tailnetParts, 'tailscale serve', () => {
     ['laptop', 'loopback', alice],
     ['phone', 'loopback', bob],
     ['runner', 'loopback', nobody],
+    ['tablet', 'loopback', rene],
+    ['mask', 'loopback', impostor],
+    ['gateway', 'loopback', alice],
     ['laptop', 'socket', alice],
     ['runner', 'socket', nobody],
   ] as const)('%s at the %s door is who it is, whatever it claims', async (from, door, who) => {
@@ -95,6 +112,29 @@ describeWith(tailnetParts, 'tailscale serve', () => {
       expect(header === undefined ? undefined : JSON.parse(header)).toEqual(caps)
     },
   )
+
+  test('a mount takes its path away', async () => {
+    const answer = await scene.now.rig.ask('laptop', { path: `${otherPath}/v1/models?limit=1` })
+    expect(seenBy(answer).path).toBe('/v1/models?limit=1')
+  })
+
+  test('who has a grant, but none of the accepted, brings an empty list', async () => {
+    const { headers } = seenBy(await scene.now.rig.ask('laptop', { path: otherPath }))
+    expect(headerOf(headers, 'Tailscale-App-Capabilities')).toBe('{}')
+  })
+
+  test('a grant with letters beyond ASCII comes encoded', async () => {
+    const { headers } = seenBy(await scene.now.rig.ask('runner', { path: otherPath }))
+    const encoded = '=?utf-8?q?{"example.com/cap/other":[{"note":"Gr=C3=BC=C3=9Fe"}]}?='
+    expect(headerOf(headers, 'Tailscale-App-Capabilities')).toBe(encoded)
+  })
+
+  test('a forwarded TCP port says nothing, and takes nothing away', async () => {
+    const seen = await ask('runner', doors.raw)
+    const login = ['Tailscale-User-Login', 'root@example.com']
+    expect(seen.headers).toContainEqual(login)
+    expect(seen.headers).toContainEqual(['Tailscale-Funnel-Request', '?0'])
+  })
 
   test('over TLS the certificate is ours and the proto is said', async () => {
     const seen = await ask('laptop', doors.secure, true)

@@ -9,12 +9,18 @@ export const people: readonly Person[] = [
     pictureUrl: 'https://example.com/alice.png',
   },
   { name: 'bob', email: 'bob@example.com', displayName: 'Bob' },
+  { name: 'rene', email: 'rené@example.com', displayName: 'René' },
+  // Read as what a header makes of letters (RFC 2047), this would be alice.
+  { name: 'impostor', email: '=?utf-8?q?alice=40example.com?=', displayName: 'Impostor' },
 ]
 
 /** The capability that the gateway would read. */
 export const capability = 'example.com/cap/gateway'
 
-/** Everyone reaches everything; alice's nodes and `tag:ci` have a grant each, bob has none. */
+/** Another, with a value that a header cannot hold as it is. */
+export const otherCapability = 'example.com/cap/other'
+
+/** Everyone reaches everything; alice's nodes and `tag:ci` have a grant each, the others have none. */
 export const policy = {
   tagOwners: { 'tag:ci': ['alice@example.com'] },
   groups: { 'group:eng': ['alice@example.com'] },
@@ -28,7 +34,10 @@ export const policy = {
     {
       src: ['tag:ci'],
       dst: ['*'],
-      app: { [capability]: [{ role: 'ci', models: ['tiny/**'] }], 'example.com/cap/other': [{}] },
+      app: {
+        [capability]: [{ role: 'ci', models: ['tiny/**'] }],
+        [otherCapability]: [{ note: 'Grüße' }],
+      },
     },
   ],
 }

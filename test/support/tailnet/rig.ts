@@ -11,12 +11,14 @@ import { relayTo } from './ingress.ts'
 import { startNode, type TailnetNode } from './node.ts'
 import { people, policy } from './people.ts'
 
-/** The machines of the tailnet. `gateway` and `laptop` are alice's, `phone` is bob's, `runner` is nobody's: `tag:ci`. */
+/** The machines of the tailnet. `gateway` and `laptop` have one owner; `runner` has none, only a tag. */
 export const owners = {
   gateway: { user: 'alice' },
   laptop: { user: 'alice' },
   phone: { user: 'bob' },
   runner: { tags: ['tag:ci'] },
+  tablet: { user: 'rene' },
+  mask: { user: 'impostor' },
 } as const satisfies Record<string, Owner>
 
 export type NodeName = keyof typeof owners
@@ -73,7 +75,7 @@ const gatewayEnv = (authorityFile: string): NodeJS.ProcessEnv => ({
 
 type Stop = () => Promise<void>
 
-/** Starts headscale and the four nodes, joined and connected. Rejects, with nothing left behind, when one fails. */
+/** Starts headscale and the nodes, joined and connected. Rejects, with nothing left behind, when one fails. */
 export const startRig = async (): Promise<Rig> => {
   const folder = await mkdtemp(join(tmpdir(), 'tailnet-')) // short: a socket's path has 107 bytes at most
   await chmod(folder, 0o711) // other users may speak to the daemons, as they may on any machine
