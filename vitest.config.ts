@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-// Two projects: `unit` needs nothing but npm packages, `real` needs the parts that test/real/setup.ts brings.
+// `unit` needs nothing but npm packages, `real` the parts that test/real/setup.ts brings, `tailnet` those that
+// test/tailnet/setup.ts builds.
 export default defineConfig({
   test: {
     projects: [
@@ -8,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/real/**'],
+          exclude: ['test/real/**', 'test/tailnet/**'],
           testTimeout: 15_000,
         },
       },
@@ -18,6 +19,15 @@ export default defineConfig({
           include: ['test/real/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'tailnet',
+          include: ['test/tailnet/**/*.test.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 90_000,
           fileParallelism: false,
         },
       },

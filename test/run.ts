@@ -64,12 +64,14 @@ const vitest = async (counts: Counts, project: string, folder: string): Promise<
 const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
 const folder = await mkdtemp(join(tmpdir(), 'postern-tests-'))
 await run('what the tests need', process.execPath, ['test/real/setup.ts'])
+await run('a tailnet of their own', process.execPath, ['test/tailnet/setup.ts'])
 await check(counts, 'lint and format', bin('biome'), ['check', '.'])
 for (const project of ['core', 'node', 'workers']) {
   await check(counts, `types: ${project}`, bin('tsc'), ['-p', `tsconfig.${project}.json`])
 }
 await vitest(counts, 'unit', folder)
 await vitest(counts, 'real', folder)
+await vitest(counts, 'tailnet', folder)
 await rm(folder, { recursive: true, force: true })
 
 console.log(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
