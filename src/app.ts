@@ -3,6 +3,7 @@ import type { Config } from './config/config.ts'
 import { operations } from './dialect/operations.ts'
 import { accessLog } from './http/access-log.ts'
 import { findClient } from './http/client-address.ts'
+import { believesTailnet, requireOpenDoor } from './http/doors.ts'
 import type { Env } from './http/env.ts'
 import { Failure } from './http/errors.ts'
 import { methodNotAllowed, refuseUpgrade, requireSoundRequest } from './http/guards.ts'
@@ -13,6 +14,7 @@ import { requestId } from './http/request-id.ts'
 import { authenticate, hasCachedCredential } from './identity/authenticate.ts'
 import { requireCaller } from './identity/require-caller.ts'
 import { createPasswordScheme } from './identity/schemes/password.ts'
+import { createTailnetScheme } from './identity/schemes/tailnet.ts'
 import type { Platform } from './platform.ts'
 import { compileGrants } from './policy/grants.ts'
 import { authorizeTarget, grantsLoopback, requireRole } from './policy/guards.ts'
@@ -45,6 +47,9 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
     cache: state.credentials,
     attempts: attemptGate(failures, config.authFailures),
   })
+  const tailnet = believesTailnet(config.mode)
+    ? createTailnetScheme({ ...platform, ...config.tailscale, directory: state.directory })
+    : undefined
   const app = new Hono<Env>()
   app.onError(onError({ log, isClientGone: (error) => error instanceof ClientGone }))
 
@@ -54,7 +59,8 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   app.get('/healthz', health())
   app.get('/readyz', readiness({ store: platform.store, draining: () => state.draining }))
 
-  // Every request but health: who is shut out, and how much is too much.
+  // Every request but health: by an open door, who is shut out, and how much is too much.
+  app.use(requireOpenDoor(config.mode))
   app.use(refuseBanned({ bans, platform, exempt: hasCachedCredential(passwords) }))
   const rules = { limiter, platform, rules: config.rateLimits }
   app.use(rateLimit({ ...rules, stage: 'before-authentication' }))
@@ -63,7 +69,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   const api = [
     refuseUpgrade(),
     authFailures({ failures, bans, platform, config: config.authFailures }),
-    authenticate({ passwords, loopback: grantsLoopback(config.grants) }),
+    authenticate({ passwords, tailnet, loopback: grantsLoopback(config.grants) }),
     requireCaller(),
     meter(platform),
     rateLimit({ ...rules, stage: 'after-authentication' }),

@@ -19,6 +19,10 @@ export interface Platform {
   readonly fingerprint: (secret: string) => string | Promise<string>
   readonly store: Store
   readonly log: Log
+  /** Where tailscaled can be asked; absent on hosts that have none (Workers). */
+  readonly tailscale?: LocalApi
+  /** 32 bytes or more, known to this gateway only and the same after a restart: signs browser sessions. */
+  readonly sessionSecret: Uint8Array
   /** Keeps work alive that outlasts the response. Failures are logged, never thrown. */
   readonly waitUntil: (work: Promise<unknown>) => void
 }
@@ -28,6 +32,27 @@ export interface Clock {
   now(): number
   /** Never goes back, ms with fractions: for every duration, window and deadline. */
   elapsed(): number
+}
+
+/**
+ * One question to tailscaled's LocalAPI, `/localapi/v0/…`. Resolves with whatever was answered, up to a megabyte of it;
+ * rejects when nothing was, when it was more, or with the signal's reason. The caller sets the time limit.
+ */
+export type LocalApi = (request: LocalApiRequest) => Promise<LocalApiAnswer>
+
+export interface LocalApiRequest {
+  readonly path: string
+  readonly signal: AbortSignal
+  /** Default GET. */
+  readonly method?: 'GET' | 'POST'
+  readonly ifMatch?: string
+  readonly body?: string
+}
+
+export interface LocalApiAnswer {
+  readonly status: number
+  readonly etag: string | null
+  readonly body: string
 }
 
 export interface PasswordVerifier {

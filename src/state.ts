@@ -4,6 +4,7 @@ import type { Stoppable } from './proxy/exchange.ts'
 import { type Bans, createBans } from './ratelimit/bans.ts'
 import { createFailures, type Failures } from './ratelimit/failures.ts'
 import { createLimiter, type Limiter } from './ratelimit/limits.ts'
+import { createDirectory, type Directory } from './tailscale/directory.ts'
 import type { Registry } from './upstream/registry.ts'
 
 /** What outlives a configuration: who is shut out, what was counted, what is known of providers. */
@@ -12,6 +13,7 @@ export interface State {
   readonly failures: Failures
   readonly limiter: Limiter
   readonly credentials: CredentialCache
+  readonly directory: Directory
   readonly registry: Pick<Registry, 'providers' | 'lookAgain'>
   /** Answers under way. */
   readonly open: Set<Stoppable>
@@ -24,6 +26,7 @@ export const createState = (platform: Platform, registry: State['registry']): St
   failures: createFailures(platform),
   limiter: createLimiter(platform.clock),
   credentials: createCredentialCache(platform),
+  directory: createDirectory({ ...platform, localApi: platform.tailscale }),
   registry,
   open: new Set(),
   draining: false,

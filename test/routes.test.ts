@@ -99,7 +99,7 @@ describe('every route', () => {
     const app = createApp(testConfig({ webui: { url: 'http://127.0.0.1:9' } }), platform, state)
     // A route's last handler answers; what stands before it under the same path are its guards.
     const middleware =
-      /^(?:requestId|accessLog|requireSoundRequest|findClient|refuseBanned|rateLimit)$/
+      /^(?:requestId|accessLog|requireSoundRequest|findClient|requireOpenDoor|refuseBanned|rateLimit)$/
     const routes = app.routes
       .filter(({ handler }) => !middleware.test(handler.name))
       .map(({ method, path }) => `${method} ${path}`)

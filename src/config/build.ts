@@ -1,5 +1,13 @@
 import type { Dialect } from '../upstream/upstream.ts'
-import type { Config, GrantConfig, GrantEntry, ProviderConfig, UserConfig } from './config.ts'
+import type {
+  Config,
+  GrantConfig,
+  GrantEntry,
+  ListenerConfig,
+  ProviderConfig,
+  UserConfig,
+  WebuiConfig,
+} from './config.ts'
 import type { ConfigFile } from './schema.ts'
 
 const DIALECTS: readonly Dialect[] = ['openai_chat', 'openai_responses', 'anthropic_messages']
@@ -14,12 +22,10 @@ export function buildConfig(file: ConfigFile): Config {
   return {
     mode: file.mode,
     front: file.front,
-    listeners: file.listeners.map(({ trusted_proxies, ...listener }) => ({
-      ...listener,
-      trustedProxies: trusted_proxies,
-    })),
+    listeners: file.listeners.map(toListener),
+    tailscale: { socket: file.tailscale.socket, capabilities: file.tailscale.capabilities },
     allowedHosts: file.allowed_hosts,
-    webui: file.webui,
+    webui: file.webui && toWebui(file.webui),
     providers: new Map(Object.entries(file.providers).map(([id, it]) => [id, toProvider(id, it)])),
     grants: file.grants?.map(toGrant) ?? defaultGrants(users),
     groups: new Map(Object.entries(file.groups)),
@@ -36,6 +42,22 @@ export function buildConfig(file: ConfigFile): Config {
     log: file.log,
   }
 }
+
+const toListener = (file: ConfigFile['listeners'][number]): ListenerConfig => {
+  const { trusted_proxies, hop_secret, ...listener } = file
+  return { ...listener, hopSecret: hop_secret, trustedProxies: trustedBy(file) }
+}
+
+/** A listener for Caddy has no other peer, so nobody has to say that it is a proxy. */
+const trustedBy = (file: ConfigFile['listeners'][number]): readonly string[] => {
+  if (file.identity !== 'caddy' || file.trusted_proxies.length > 0) return file.trusted_proxies
+  return file.bind.kind === 'unix' ? ['unix'] : ['127.0.0.0/8', '::1']
+}
+
+const toWebui = ({ speaks_for, ...webui }: NonNullable<ConfigFile['webui']>): WebuiConfig => ({
+  ...webui,
+  speaksFor: speaks_for,
+})
 
 const toLimits = (limits: ConfigFile['limits']): Config['limits'] => ({
   body: limits.body,

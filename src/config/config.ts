@@ -2,10 +2,11 @@ import type { Authorization, Dialect } from '../upstream/upstream.ts'
 
 /** The configuration after parsing: defaults filled in, references resolved, durations in ms, sizes in bytes. */
 export interface Config {
-  readonly mode: 'local'
-  readonly front: 'none' | 'caddy'
+  readonly mode: Mode
+  readonly front: 'none' | 'tailscale' | 'caddy'
   readonly listeners: readonly ListenerConfig[]
   readonly allowedHosts: readonly string[]
+  readonly tailscale: TailscaleConfig
   readonly webui: WebuiConfig | undefined
   /** By id, in the order of the file. Empty: look for model servers on loopback. */
   readonly providers: ReadonlyMap<string, ProviderConfig>
@@ -21,10 +22,18 @@ export interface Config {
   readonly log: LogConfig
 }
 
+/** Which doors are open to callers that come by way of tailscaled. */
+export type Mode = 'local' | 'serve' | 'funnel' | 'both'
+
+/** What a listener may believe about who is calling (identity.md, R-ID). */
+export type ListenerIdentity = 'none' | 'serve' | 'whois' | 'caddy'
+
 export interface ListenerConfig {
   readonly name: string
   readonly bind: Bind
-  readonly identity: 'none'
+  readonly identity: ListenerIdentity
+  /** Proves that Caddy sent a request, where the socket's rights do not. */
+  readonly hopSecret: string | undefined
   /** IP addresses or CIDR ranges whose X-Forwarded-For is believed. A unix-socket peer is named `unix`. */
   readonly trustedProxies: readonly string[]
 }
@@ -34,10 +43,21 @@ export type Bind =
   /** Relative to the data directory unless absolute. */
   | { readonly kind: 'unix'; readonly path: string }
 
+export interface TailscaleConfig {
+  /** tailscaled's socket; undefined: where this system has it. */
+  readonly socket: string | undefined
+  /** Names under which the tailnet's policy grants something to callers of this gateway. */
+  readonly capabilities: readonly string[]
+}
+
 export interface WebuiConfig {
   readonly url: string
-  readonly sso: 'off'
+  readonly sso: 'off' | 'trusted-header'
   readonly public: boolean
+  /** Headers that tell Open WebUI who is calling, lower-case. */
+  readonly headers: { readonly email: string; readonly name: string; readonly groups: string }
+  /** Login of Open WebUI's own credential, and the secret of the tokens by which it says for whom it asks. */
+  readonly speaksFor: { readonly login: string; readonly secret: string } | undefined
 }
 
 export interface ProviderConfig {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Path } from './problem.ts'
-import { configSchema } from './schema.ts'
+import { fileSchema } from './schema.ts'
 
 /** The part of JSON Schema (draft 2020-12) that describes a configuration file. */
 export interface JsonSchema {
@@ -19,7 +19,7 @@ let generated: JsonSchema | undefined
 
 /** JSON Schema of `postern.hujson` as people write it: defaults not filled in, durations and sizes still text. */
 export function jsonSchema(): JsonSchema {
-  generated ??= z.toJSONSchema(configSchema, { io: 'input' }) as JsonSchema
+  generated ??= z.toJSONSchema(fileSchema, { io: 'input' }) as JsonSchema
   return generated
 }
 

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { grant } from './schema/grants.ts'
 import { authFailures, database, limits, log, rateLimits } from './schema/limits.ts'
-import { listeners } from './schema/listeners.ts'
+import { defaultListeners, listeners } from './schema/listeners.ts'
 import { provider } from './schema/providers.ts'
+import { tailscale } from './schema/tailscale.ts'
 import { user } from './schema/users.ts'
 import { webui } from './schema/webui.ts'
 import * as field from './values/fields.ts'
@@ -12,18 +13,24 @@ import * as field from './values/fields.ts'
  * are generated from them, with the defaults. Keys are accepted only when they work.
  */
 
-export const configSchema = z.strictObject({
+export const fileSchema = z.strictObject({
   mode: z
-    .enum(['local'])
+    .enum(['local', 'serve', 'funnel', 'both'])
     .prefault('local')
-    .describe('Which door is open. `"local"`: this machine, and what `listeners` opens.'),
+    .describe(
+      'Which door tailscaled leads to. `"local"`: none; only this machine, and what `listeners` opens. `"serve"`: your ' +
+        'tailnet, by identity. `"funnel"`: the internet and the tailnet, by password or key only. `"both"`: tailnet ' +
+        'callers by identity, everyone else by password, on one address. `postern expose` sets it and tailscaled.',
+    ),
   front: z
-    .enum(['none', 'caddy'])
+    .enum(['none', 'tailscale', 'caddy'])
     .prefault('none')
     .describe(
-      'Who stands in front and ends TLS. With `"caddy"`, name it in `trusted_proxies`, or everyone looks like this machine.',
+      'Who stands in front and ends TLS. `"tailscale"`: serve or funnel lead straight to us. With `"caddy"`, name it in ' +
+        '`trusted_proxies`, or everyone looks like this machine.',
     ),
   listeners,
+  tailscale,
   allowed_hosts: z
     .array(field.hostName())
     .prefault([])
@@ -59,6 +66,12 @@ export const configSchema = z.strictObject({
   database,
   log,
 })
+
+/** The keys of one section may decide the defaults of another. */
+export const configSchema = fileSchema.transform(({ listeners, ...file }) => ({
+  ...file,
+  listeners: listeners ?? defaultListeners(file.front === 'tailscale' && file.mode !== 'local'),
+}))
 
 /** The file after validation, before it takes the shape the rest of the program knows. */
 export type ConfigFile = z.output<typeof configSchema>

@@ -1,6 +1,8 @@
 import type { MiddlewareHandler } from 'hono'
 import ipaddr from 'ipaddr.js'
 import { LRUCache } from 'lru-cache'
+import type { ListenerIdentity } from '../config/config.ts'
+import type { Door } from '../identity/caller.ts'
 import type { Client, Env } from './env.ts'
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
@@ -15,8 +17,9 @@ export interface AddressSet {
 export type TrustedSet = AddressSet
 
 /**
- * Finds out who is calling: the socket's peer, unless that is a proxy the listener trusts (identity.md 1.4).
- * X-Forwarded-For is the only header read for it; X-Real-IP and its kin are what attackers send (hazards 73).
+ * Finds out from where a request comes and by which door: from the socket's peer, unless that is a proxy the listener
+ * trusts, or the front it was declared for (identity.md 1.4). X-Forwarded-For is the only header read for an address;
+ * X-Real-IP and its kin are what attackers send (hazards 73).
  */
 export const findClient = (): MiddlewareHandler<Env> => {
   const compiled = new WeakMap<readonly string[], TrustedSet>()
@@ -26,10 +29,59 @@ export const findClient = (): MiddlewareHandler<Env> => {
     return known
   }
   return async function findClient(c, next) {
-    const trusted = trustedOf(c.env.listener.trustedProxies)
-    const forwardedFor = c.req.raw.headers.get('x-forwarded-for')
-    c.set('client', clientAddress(c.env.peer, forwardedFor, trusted))
+    const { listener, peer } = c.env
+    const { headers, url } = c.req.raw
+    const trusted = trustedOf(listener.trustedProxies)
+    c.set('client', describeClient(listener.identity, peer, headers, trusted, url))
     await next()
+  }
+}
+
+const describeClient = (
+  identity: ListenerIdentity,
+  peer: string,
+  headers: Headers,
+  trusted: TrustedSet,
+  url: string,
+): Client => {
+  if (identity === 'serve') return behindServe(headers)
+  const place = clientAddress(peer, headers.get('x-forwarded-for'), trusted)
+  const told = place.proxied && headers.get('x-forwarded-proto') === 'https'
+  return {
+    ...place,
+    door: doorOf(identity, place, headers),
+    host: headers.get('host') ?? '',
+    // Whoever ends TLS before us is the only one to know of it.
+    secure: told || url.startsWith('https:'),
+    funnel: false,
+  }
+}
+
+/** Caddy names somebody only who came by the tailnet; that it was Caddy is proven with the identity, not here. */
+const doorOf = (identity: ListenerIdentity, place: Place, headers: Headers): Door => {
+  if (identity === 'whois') return isTailnetAddress(place.ip) ? 'tailnet' : 'public'
+  if (identity === 'caddy') return headers.get('x-webauth-user') ? 'tailnet' : 'public'
+  return place.door
+}
+
+/**
+ * tailscaled sets these headers itself, whatever the client sent: one address, the host (the Host header says
+ * `localhost` when it connects to a socket file), the scheme when it ended TLS, and the mark of internet traffic
+ * (tailscale 1.102 serve.go). Where the address is missing, something else is talking to us, and nobody is believed.
+ */
+const behindServe = (headers: Headers): Client => {
+  const hop = hopIfAddress(headers.get('x-forwarded-for') ?? '')
+  const funnel = headers.has('tailscale-funnel-request')
+  return {
+    ip: hop?.ip ?? unix.ip,
+    key: hop?.key ?? unix.key,
+    door: funnel || hop === undefined ? 'public' : 'tailnet',
+    loopback: false,
+    unbannable: hop === undefined || hop.loopback,
+    proxied: true,
+    host: headers.get('x-forwarded-host') ?? headers.get('host') ?? '',
+    secure: headers.get('x-forwarded-proto') === 'https',
+    funnel,
   }
 }
 
@@ -59,7 +111,7 @@ export const clientAddress = (
   peer: string,
   forwardedFor: string | null,
   trustedProxies: TrustedSet,
-): Client => {
+): Place => {
   const socket = hopOf(peer)
   const socketTrusted = isTrusted(trustedProxies, socket)
   const hop = lastUntrusted(socket, forwardedFor ?? '', trustedProxies)
@@ -75,6 +127,15 @@ export const clientAddress = (
     proxied: socketTrusted,
   }
 }
+
+/** What an address alone tells. */
+export type Place = Pick<Client, 'ip' | 'key' | 'door' | 'loopback' | 'unbannable' | 'proxied'>
+
+/** Addresses that tailscaled gives out: RFC 6598 space, and its own prefix of unique local ones. */
+const tailnetRanges = ['100.64.0.0/10', 'fd7a:115c:a1e0::/48'] as const
+
+/** Could this canonical address be a node of a tailnet? A provider's own network uses the IPv4 range as well. */
+export const isTailnetAddress = (ip: string): boolean => contains(tailnetSet, ip)
 
 interface Hop {
   readonly ip: string
@@ -147,6 +208,8 @@ const isTrusted = (trusted: TrustedSet, hop: Hop): boolean =>
 
 const within = (set: AddressSet, address: Address): boolean =>
   set.ranges.some(([range, bits]) => range.kind() === address.kind() && address.match(range, bits))
+
+const tailnetSet = addressSet(tailnetRanges)
 
 const canonical = (address: Address): string =>
   address.kind() === 'ipv4' ? address.toString() : (address as ipaddr.IPv6).toRFC5952String()

@@ -10,6 +10,8 @@ export interface Bindings {
   readonly listener: ListenerConfig
   /** IP address of the socket's other end, or `unix`. */
   readonly peer: string
+  /** Port of the socket's other end; 0 for a socket file. */
+  readonly peerPort: number
   /** Verdict on the raw request line and header list, and the one canonical target. */
   readonly framing: Framing
   /**
@@ -62,8 +64,14 @@ export interface Client {
   readonly loopback: boolean
   /** Loopback, a trusted proxy or a socket: shutting it out would shut out everybody behind it. */
   readonly unbannable: boolean
-  /** The socket's other end is a proxy that the listener trusts, so its X-Forwarded-Proto may be believed. */
+  /** The socket's other end is a proxy that the listener trusts. */
   readonly proxied: boolean
+  /** Host as the client wrote it, port included: of the Host header, or what a front that replaces it tells. */
+  readonly host: string
+  /** The client speaks TLS, to us or to the front. */
+  readonly secure: boolean
+  /** Internet traffic that tailscaled's Funnel marked. */
+  readonly funnel: boolean
 }
 
 /** `user` is the name that was tried, for the log; it proves nothing. `retryAfter` in ms. */

@@ -40,7 +40,16 @@ const singleIdentity = new Set([
   'tailscale-user-profile-pic',
   'tailscale-funnel-request',
   'tailscale-app-capabilities',
+  'x-webauth-user',
+  'x-gateway-hop',
 ])
+/** What tailscaled tells of tailnet callers, and deletes from internet traffic before it marks that. */
+const tailnetOnly = [
+  'tailscale-user-login',
+  'tailscale-user-name',
+  'tailscale-user-profile-pic',
+  'tailscale-app-capabilities',
+]
 
 /** Two credential lines: 400, since libraries disagree on which one counts (hazards 8). */
 export const duplicateSensitive = (rawHeaders: readonly string[]): Failure | undefined => {
@@ -70,7 +79,7 @@ export const identityConflict = (rawHeaders: readonly string[]): Failure | undef
     if (seen.has(name)) return conflict(`${name} twice`)
     seen.add(name)
   }
-  return seen.has('tailscale-funnel-request') && seen.has('tailscale-user-login')
+  return seen.has('tailscale-funnel-request') && tailnetOnly.some((name) => seen.has(name))
     ? conflict('identity on a public request')
     : undefined
 }

@@ -1,11 +1,14 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import type { Auth, Env } from '../http/env.ts'
+import type { Auth, Client, Env } from '../http/env.ts'
 import type { Caller } from './caller.ts'
 import { type Credential, readCredential } from './credentials.ts'
 import type { PasswordScheme } from './schemes/password.ts'
+import type { TailnetScheme } from './schemes/tailnet.ts'
 
 export interface AuthenticateOptions {
   readonly passwords: PasswordScheme
+  /** Absent: nobody is believed for where they come from. */
+  readonly tailnet?: TailnetScheme | undefined
   /** A grant names `(loopback)`: a request without any credential from this very machine has a caller. */
   readonly loopback: boolean
 }
@@ -38,17 +41,40 @@ const identify = (c: Context<Env>, options: AuthenticateOptions): Auth | Promise
   const offered = credentialOf(c)
   switch (offered.kind) {
     case 'none':
-      return options.loopback && client.loopback ? atThisMachine : { failure: 'missing', user: '' }
+      return atTailnet(c, options, () => withoutCredential(client, options))
     case 'malformed':
       return { failure: offered.reason, user: '' }
     case 'ambiguous':
       return { failure: 'ambiguous', user: '' }
     case 'key':
-      return { failure: 'unknown_key', user: '' }
+      // SDKs and agents insist on some key, so people type a word; one that is no key of ours proves nothing and
+      // claims nothing, and who comes by the tailnet is known without it (scenarios.md S2.5).
+      return atTailnet(c, options, () => ({ failure: 'unknown_key', user: '' }))
     case 'password':
       return options.passwords.check(offered, client, c.req.raw.signal)
   }
 }
+
+const atTailnet = async (
+  c: Context<Env>,
+  { tailnet }: AuthenticateOptions,
+  otherwise: () => Auth,
+): Promise<Auth> => {
+  const { listener, peer, peerPort } = c.env
+  const { client } = c.var
+  const found = await tailnet?.identify({
+    listener,
+    peer,
+    peerPort,
+    client,
+    headers: c.req.raw.headers,
+  })
+  if (found === 'mismatch') return { failure: 'identity_mismatch', user: '' }
+  return found === undefined ? otherwise() : { caller: found }
+}
+
+const withoutCredential = (client: Client, { loopback }: AuthenticateOptions): Auth =>
+  loopback && client.loopback ? atThisMachine : { failure: 'missing', user: '' }
 
 const credentialOf = (c: Context<Env>): Credential =>
   readCredential(c.req.raw.headers, isGemini(c.req.path) ? queryOf(c.req.url) : undefined)

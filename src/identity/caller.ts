@@ -15,4 +15,21 @@ export interface Caller {
   readonly groups: readonly string[]
   /** Tailnet node the request came from, when one is known. */
   readonly node?: string
+  /** Name to show; free text from the tailnet or an identity provider. */
+  readonly displayName?: string
+  /** `tag:x` of a tagged node; its login is these, sorted and joined by commas. */
+  readonly tags?: readonly string[]
+  /** A user of another tailnet whose node was shared into this one: no grant to `*` means them (identity.md R-ID 7). */
+  readonly shared?: boolean
+  /** The same user owns the node that this gateway runs on. */
+  readonly ownsGateway?: boolean
+  /** Grants that the tailnet's policy, or an API key, brings along. */
+  readonly capabilities?: Capabilities
+  /** Open WebUI's own caller, when it speaks for this person: they may do what both may. */
+  readonly through?: Caller
+}
+
+/** Capability values as they came, unread: `policy` decides what they mean. The same object for the same answer, so that what was made of it can be kept. */
+export interface Capabilities {
+  readonly entries: readonly unknown[]
 }

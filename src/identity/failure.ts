@@ -12,6 +12,7 @@ export type IdentityFailure =
   | 'wrong_password'
   | 'busy'
   | 'throttled'
+  | 'identity_mismatch'
 
 /** Only a wrong guess counts towards a ban; a missing or unreadable credential is no guess (hazards 156). */
 export const isGuess = (failure: IdentityFailure): boolean =>

@@ -32,6 +32,12 @@ const refusal = ({ failure, retryAfter: wait = 1000 }: Unproven): Failure => {
         'The request carries two different credentials. Send one.',
         { reason: failure },
       )
+    case 'identity_mismatch':
+      return new Failure(
+        'identity_conflict',
+        'The identity that the request claims is not that of the device it comes from.',
+        { reason: failure },
+      )
     case 'busy':
       return new Failure('overloaded', 'Too many password checks are waiting. Try again shortly.', {
         headers: { 'retry-after': retryAfter(wait) },

@@ -86,14 +86,11 @@ const pathAndQuery = (c: Context<Env>): string => {
 
 /** Who asked, by our own knowledge; what the client claimed was taken out before. */
 const forwarded = (c: Context<Env>): [string, string][] => {
-  const { ip, proxied } = c.get('client')
-  const told = proxied && c.req.header('x-forwarded-proto') === 'https'
-  const host = c.req.header('host') ?? ''
+  const { ip, host, secure } = c.get('client')
   const headers: [string, string][] = [
     ['host', host],
     ['x-forwarded-host', host],
-    // Whoever ends TLS before us is the only one to know of it.
-    ['x-forwarded-proto', told ? 'https' : new URL(c.req.url).protocol.replace(':', '')],
+    ['x-forwarded-proto', secure ? 'https' : 'http'],
   ]
   return ip === 'unix' ? headers : [...headers, ['x-forwarded-for', ip]]
 }
@@ -115,7 +112,7 @@ const joinSocket = (
   upgrade: NonNullable<Env['Bindings']['upgrade']>,
   { webui, allowedHosts }: WebuiOptions,
 ): Promise<Response> => {
-  if (!originAllowed(c.req.header('origin'), c.req.header('host'), allowedHosts)) {
+  if (!originAllowed(c.req.header('origin'), c.get('client').host, allowedHosts)) {
     const message = 'WebSockets are accepted from pages of this address only.'
     throw new Failure('origin_not_allowed', message)
   }

@@ -36,7 +36,7 @@ describe('firstRunConfig', () => {
 
   it('switches Open WebUI on when its address is known', () => {
     const result = firstRunConfig({ ownerHash: HASH, found: [], webui: 'http://127.0.0.1:3001' })
-    expect(read(result).config?.webui).toEqual({
+    expect(read(result).config?.webui).toMatchObject({
       url: 'http://127.0.0.1:3001',
       sso: 'off',
       public: true,

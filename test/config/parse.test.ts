@@ -81,7 +81,7 @@ describe('syntax', () => {
 describe('schema', () => {
   it('reports every problem at once, in the order of the file', () => {
     const text = `{
-  "mode": "serve",
+  "mode": "open",
   "limits": { "idle": 10, "bdy": "1MiB" },
   "listeners": [
     { "name": "a", "bind": "127.0.0.1:1" },
@@ -93,7 +93,7 @@ describe('schema', () => {
 }`
     expect(told(text)).toEqual([
       expect.stringContaining('no grants'),
-      '2:11 error mode: "serve" is none of the values there are',
+      '2:11 error mode: "open" is none of the values there are',
       '3:23 error limits.idle: must be a text in double quotes, but is a number',
       '3:27 error limits.bdy: unknown config key "bdy"',
       '6:28 error listeners[1].bind: "nowhere" is not "address:port"',

@@ -12,7 +12,12 @@ const minute = 60_000
 const config = { max: 5, window: 10 * minute, ban: 15 * minute, maxBan: 60 * minute }
 const users = { alice: 'right' }
 
-const client = (peer: string): Client => clientAddress(peer, null, addressSet([]))
+const client = (peer: string): Client => ({
+  ...clientAddress(peer, null, addressSet([])),
+  host: '',
+  secure: false,
+  funnel: false,
+})
 const offender = client('203.0.113.7')
 
 const open = async (clock: FakeClock = fakeClock(), store: Store = memoryStore()) => {

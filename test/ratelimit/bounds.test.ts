@@ -19,7 +19,8 @@ const heap = (): number => {
 
 const config = { max: 5, window: 600_000, ban: 900_000, maxBan: 86_400_000 }
 const rate = { events: 600, window: 60_000 }
-const template = clientAddress('203.0.113.7', null, addressSet([]))
+const place = clientAddress('203.0.113.7', null, addressSet([]))
+const template: Client = { ...place, host: '', secure: false, funnel: false }
 const clientOf = (i: number): Client => {
   const ip = `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`
   return { ...template, ip, key: ip }

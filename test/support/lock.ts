@@ -79,6 +79,7 @@ export const openLock = (options: LockOptions = {}) => {
     name: 'local',
     bind: { kind: 'tcp', host: '127.0.0.1', port: 0 },
     identity: 'none',
+    hopSecret: undefined,
     trustedProxies: options.trustedProxies ?? [],
   }
 

@@ -101,6 +101,7 @@ const bindingsOf = (
 ): Bindings => ({
   listener,
   peer: listener.bind.kind === 'unix' ? 'unix' : (incoming.socket.remoteAddress ?? ''),
+  peerPort: incoming.socket.remotePort ?? 0,
   framing: framings.get(incoming) as Bindings['framing'],
   // Writes what is buffered, then closes without the last chunk.
   ...(outgoing && { truncate: () => incoming.socket.destroySoon() }),

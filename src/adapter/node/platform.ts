@@ -22,6 +22,7 @@ export const createPlatform = ({ store, passwords, send, log }: NodeParts): Plat
     send,
     passwords,
     fingerprint: (secret) => createHmac('sha256', pepper).update(secret).digest('base64'),
+    sessionSecret: randomBytes(32),
     store,
     log,
     waitUntil: (work) => {

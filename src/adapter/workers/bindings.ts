@@ -7,6 +7,7 @@ const listener: ListenerConfig = {
   name: 'workers',
   bind: { kind: 'tcp', host: '', port: 443 },
   identity: 'none',
+  hopSecret: undefined,
   trustedProxies: [],
 }
 
@@ -14,6 +15,7 @@ const listener: ListenerConfig = {
 export const bindingsOf = (request: Request): Bindings => ({
   listener,
   // The edge overwrites this header; there is no socket to ask (identity.md, row "Workers").
+  peerPort: 0,
   peer: request.headers.get('cf-connecting-ip') ?? '',
   framing: inspectFraming({
     method: request.method,

@@ -23,6 +23,7 @@ export const createPlatform = (config: Config): Platform => {
     send: withDemo(send),
     passwords: createVerifier(keepAlive),
     fingerprint: createFingerprint(),
+    sessionSecret: crypto.getRandomValues(new Uint8Array(32)),
     store: createStore(config.database, { log, waitUntil: keepAlive }),
     log,
     waitUntil: keepAlive,

@@ -1,6 +1,7 @@
 import { error, type Finding, type Json, quote, warning } from '../problem.ts'
 import { valueAt } from '../read/remainder.ts'
 import type { ConfigFile } from '../schema.ts'
+import { checkDoors } from './doors.ts'
 import { checkGrants } from './grants.ts'
 import { checkListeners } from './listeners.ts'
 import { checkProviders } from './providers.ts'
@@ -29,6 +30,7 @@ export function check(file: ConfigFile, root: Json): Finding[] {
   return [
     ...checkUsers(file, declared),
     ...checkListeners(file, declared),
+    ...checkDoors(file, declared),
     ...checkProviders(file, declared),
     ...checkGrants(file, declared),
     ...checkLimits(file),

@@ -32,7 +32,8 @@ function twice(listener: Listener, earlier: readonly Listener[], index: number):
 }
 
 function open(listener: Listener, index: number, declared: Declared): Finding[] {
-  if (isLocalBind(listener.bind) || declared.users.length > 0) return []
+  if (isLocalBind(listener.bind) || listener.identity !== 'none' || declared.users.length > 0)
+    return []
   const message = 'other machines can connect here, and no user is defined'
   const remedy = 'Run `postern user add NAME`, or bind 127.0.0.1'
   return [error(['listeners', index, 'bind'], message, remedy)]
@@ -52,9 +53,10 @@ function proxies({ bind, trusted_proxies }: Listener, index: number): Finding[] 
 
 /** Without a trusted proxy, everyone who comes through Caddy has Caddy's address: loopback. */
 function behindCaddy({ front, listeners, grants = [] }: ConfigFile): Finding[] {
-  if (front !== 'caddy' || listeners.some(({ trusted_proxies }) => trusted_proxies.length > 0)) {
-    return []
-  }
+  const told = listeners.some(
+    ({ trusted_proxies, identity }) => trusted_proxies.length > 0 || identity !== 'none',
+  )
+  if (front !== 'caddy' || told) return []
   const remedy =
     'Add "trusted_proxies": ["127.0.0.1", "::1"] to the listener that Caddy connects to'
   const grant = grants.findIndex(({ src }) => src.includes('(loopback)'))

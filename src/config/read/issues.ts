@@ -112,9 +112,7 @@ function wrongValue(path: Path, allowed: readonly string[], value: Json | undefi
     given === undefined
       ? 'is none of the values there are'
       : `${quote(given)} is none of the values there are`
-  const later = path.length === 1 || path[0] === 'listeners' || path[0] === 'webui'
-  const hint = later ? '; others are not in this version yet' : ''
-  return error(path, message, `Write ${oneOf(allowed)}${hint}`)
+  return error(path, message, `Write ${oneOf(allowed)}`)
 }
 
 const oneOf = (values: readonly string[]): string => values.map(quote).join(' or ')

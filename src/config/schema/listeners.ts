@@ -14,9 +14,22 @@ const listener = z.strictObject({
         'socket needs at least one user.',
     ),
   identity: z
-    .enum(['none'])
+    .enum(['none', 'serve', 'whois', 'caddy'])
     .prefault('none')
-    .describe('What this socket may believe about who is calling. `"none"`: passwords only.'),
+    .describe(
+      'What this socket may believe about who is calling. `"none"`: credentials only. `"serve"`: the tailnet identity ' +
+        'that `tailscale serve` sends, checked with tailscaled; on a unix socket, or on loopback where every program of ' +
+        'this machine is trusted. `"whois"`: bound to this machine’s own tailnet address, tailscaled is asked who the ' +
+        'peer is. `"caddy"`: Caddy says who it is in `X-Webauth-User`; on a unix socket, or on loopback with ' +
+        '`hop_secret`.',
+    ),
+  hop_secret: field
+    .headerSecret()
+    .optional()
+    .describe(
+      'For `"caddy"` on loopback: Caddy proves itself with this in `X-Gateway-Hop`. 32 characters or more, as ' +
+        '`"env:NAME"` or `"file:/path"`.',
+    ),
   trusted_proxies: z
     .array(field.trustedProxy())
     .prefault([])
@@ -26,10 +39,18 @@ const listener = z.strictObject({
     ),
 })
 
-export const listeners = z
-  .array(listener)
-  .min(1)
-  .prefault([
-    { name: 'local', bind: '127.0.0.1:8787', identity: 'none' as const, trusted_proxies: [] },
-  ])
-  .describe('The sockets to listen on.')
+const some = z.array(listener).min(1)
+
+/** Where tailscaled leads, when `front` says so and no listener is named. */
+const tailnet = { name: 'tailnet', bind: 'unix:tailnet.sock', identity: 'serve' as const }
+
+/** The sockets of a configuration that names none. */
+export const defaultListeners = (tailscale: boolean): z.output<typeof some> =>
+  some.parse([{ name: 'local', bind: '127.0.0.1:8787' }, ...(tailscale ? [tailnet] : [])])
+
+export const listeners = some
+  .optional()
+  .describe(
+    'The sockets to listen on. Absent: `127.0.0.1:8787`, and with `"front": "tailscale"` the socket `tailnet.sock` for ' +
+      'tailscaled as well.',
+  )

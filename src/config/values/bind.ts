@@ -33,8 +33,18 @@ function parseSocket(path: string): ParsedBind {
 }
 
 /** Only this machine can connect: loopback, or a socket file. */
-export const isLocalBind = (bind: Bind): boolean =>
-  bind.kind === 'unix' || ipaddr.process(bind.host).range() === 'loopback'
+export const isLocalBind = (bind: Bind): boolean => bind.kind === 'unix' || isLoopbackBind(bind)
+
+export const isLoopbackBind = (bind: Bind): boolean =>
+  bind.kind === 'tcp' && ipaddr.process(bind.host).range() === 'loopback'
+
+/** An address that tailscaled gives out: RFC 6598 space, or its own prefix of unique local ones. */
+export const isTailnetBind = (bind: Bind): boolean => {
+  if (bind.kind === 'unix') return false
+  const address = ipaddr.process(bind.host)
+  const range = address.kind() === 'ipv4' ? '100.64.0.0/10' : 'fd7a:115c:a1e0::/48'
+  return address.match(ipaddr.parseCIDR(range) as never)
+}
 
 /** Would the second of two binds find its address in use? Port 0 asks for a free one each time. */
 export function bindsCollide(a: Bind, b: Bind): boolean {

@@ -140,6 +140,14 @@ export const groupName = () =>
     return refuse(ctx, text, `${quote(text)} is no group name`, 'Write "group:family"')
   })
 
+/** A capability of the tailnet's policy: a domain and a path below it. */
+export const capability = () =>
+  z.string().transform((text, ctx) => {
+    if (/^[a-z0-9-]+(\.[a-z0-9-]+)+(\/[\w.-]+)+$/i.test(text)) return text
+    const remedy = 'Write a domain and a name, such as "example.com/cap/gateway"'
+    return refuse(ctx, text, `${quote(text)} is no capability`, remedy)
+  })
+
 /** Who a grant is for. */
 export const grantSource = () =>
   z.string().transform((text, ctx) => {
@@ -171,6 +179,16 @@ export const pathPattern = () =>
     if (/^\/[^\s\p{C}?#\\]*$/u.test(text)) return text
     const remedy = 'Write a path, such as "/v1/**"'
     return refuse(ctx, text, `${quote(text)} is no path pattern`, remedy)
+  })
+
+/** A header of our choice, in lower case. */
+export const headerName = () =>
+  z.string().transform((text, ctx) => {
+    if (/^[a-z][a-z0-9-]{2,63}$/i.test(text) && !OWN_HEADERS.test(text.toLowerCase())) {
+      return text.toLowerCase()
+    }
+    const remedy = 'Write letters, digits and dashes, such as "X-Postern-User-Email"'
+    return refuse(ctx, text, `${quote(text)} cannot be used as a header`, remedy)
   })
 
 /** Lines that decide where a message ends or to whom it goes: they are the gateway's own. */

@@ -1,0 +1,149 @@
+import type { Bindings, Client } from '../../http/env.ts'
+import type { Platform } from '../../platform.ts'
+import type { Directory, Peer } from '../../tailscale/directory.ts'
+import { decodeWords } from '../../tailscale/encoded-word.ts'
+import type { Caller, Capabilities } from '../caller.ts'
+import { namedByCaddy } from './caddy.ts'
+
+/** A request as far as the tailnet's identity can show in it. */
+export interface TailnetRequest {
+  readonly listener: Bindings['listener']
+  readonly peer: string
+  readonly peerPort: number
+  readonly client: Client
+  readonly headers: Headers
+}
+
+/** A caller, nobody, or a header that says another than tailscaled does. */
+export type TailnetIdentity = Caller | undefined | 'mismatch'
+
+export interface TailnetScheme {
+  /** Who is calling by way of the tailnet. Undefined: nobody that could be proven; nothing else may follow from it. */
+  identify(request: TailnetRequest): TailnetIdentity | Promise<TailnetIdentity>
+}
+
+export interface TailnetSchemeOptions {
+  readonly directory: Directory
+  /** Capabilities whose entries count as grants. */
+  readonly capabilities: readonly string[]
+  readonly fingerprint: Platform['fingerprint']
+}
+
+/**
+ * Rule R-ID (identity.md 1.4). Which proof counts is declared with the listener, and is never another's:
+ * `serve`: the header that tailscaled set, and its answer about the one forwarded address, agree.
+ * `whois`: tailscaled's answer about the socket's peer. `caddy`: one header, from a peer that has proven to be Caddy.
+ */
+export const createTailnetScheme = (options: TailnetSchemeOptions): TailnetScheme => {
+  const callers = new WeakMap<Peer, Caller>()
+  const callerOf = (peer: Peer): Caller => {
+    const caller = callers.get(peer) ?? toCaller(peer, options.capabilities)
+    callers.set(peer, caller)
+    return caller
+  }
+
+  const behindServe = ({ client, headers }: TailnetRequest) => {
+    const conclude = (peer: Peer | undefined): TailnetIdentity => {
+      const login = headers.get('tailscale-user-login')
+      if (peer === undefined) return undefined
+      // A tagged node has no user: tailscaled says nothing of one, and neither may anybody else (R-ID 6).
+      if (peer.tags.length > 0)
+        return login === null ? withHeader(callerOf(peer), headers) : undefined
+      if (login === null) return undefined
+      return agrees(login, peer.login) ? withHeader(callerOf(peer), headers) : 'mismatch'
+    }
+    return after(options.directory.lookup(client.ip), conclude)
+  }
+
+  const atTailnetAddress = ({ peer, peerPort }: TailnetRequest) => {
+    const address = `${peer.includes(':') ? `[${peer}]` : peer}:${peerPort}`
+    return after(options.directory.lookup(address), (known) => known && callerOf(known))
+  }
+
+  /** What `Tailscale-App-Capabilities` adds: grants whose destination is a Service, which whois does not tell. */
+  const withHeader = (caller: Caller, headers: Headers): Caller => {
+    const told = headers.get('tailscale-app-capabilities')
+    return told === null ? caller : merged(caller, told, options.capabilities)
+  }
+
+  return {
+    identify: (request) => {
+      if (request.client.door !== 'tailnet') return undefined
+      switch (request.listener.identity) {
+        case 'none':
+          return undefined
+        case 'serve':
+          return behindServe(request)
+        case 'whois':
+          return atTailnetAddress(request)
+        case 'caddy':
+          return namedByCaddy(request, options.fingerprint)
+      }
+    },
+  }
+}
+
+const after = <A, B>(value: A | Promise<A>, next: (value: A) => B): B | Promise<B> =>
+  value instanceof Promise ? value.then(next) : next(value)
+
+/** Compared as written first: a login that merely looks encoded is itself (tailscale-caddy.md B). */
+const agrees = (header: string, login: string): boolean =>
+  header === login || decodeWords(header) === login
+
+const toCaller = (peer: Peer, names: readonly string[]): Caller => {
+  const tagged = peer.tags.length > 0
+  const capabilities = entriesOf(peer.capabilities, names)
+  return {
+    login: tagged ? peer.tags.join(',') : peer.login.toLowerCase(),
+    kind: tagged ? 'node' : 'user',
+    credentialId: peer.node,
+    groups: [],
+    node: peer.node,
+    ...(tagged ? { tags: peer.tags } : { displayName: peer.displayName }),
+    ...(peer.shared && { shared: true }),
+    ...(peer.ownsGateway && { ownsGateway: true }),
+    ...(capabilities && { capabilities }),
+  }
+}
+
+const entriesOf = (
+  granted: Readonly<Record<string, unknown>>,
+  names: readonly string[],
+): Capabilities | undefined => {
+  const entries = names.flatMap((name) => {
+    const values = Object.hasOwn(granted, name) ? granted[name] : undefined
+    return Array.isArray(values) ? (values as unknown[]) : []
+  })
+  return entries.length > 0 ? { entries } : undefined
+}
+
+const headersMerged = new WeakMap<Caller, Map<string, Caller>>()
+const maxVariants = 8
+
+/** The same header comes with every request of a caller; what was made of it is kept with the caller. */
+const merged = (caller: Caller, header: string, names: readonly string[]): Caller => {
+  const variants = headersMerged.get(caller) ?? new Map<string, Caller>()
+  headersMerged.set(caller, variants)
+  const known = variants.get(header)
+  if (known) return known
+  const made = merge(caller, header, names)
+  if (variants.size < maxVariants) variants.set(header, made)
+  return made
+}
+
+const merge = (caller: Caller, header: string, names: readonly string[]): Caller => {
+  const told = entriesOf(parseObject(decodeWords(header)), names)?.entries ?? []
+  const known = caller.capabilities?.entries ?? []
+  const texts = new Set(known.map((entry) => JSON.stringify(entry)))
+  const more = told.filter((entry) => !texts.has(JSON.stringify(entry)))
+  return more.length === 0 ? caller : { ...caller, capabilities: { entries: [...known, ...more] } }
+}
+
+const parseObject = (text: string): Readonly<Record<string, unknown>> => {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+  } catch {
+    return {}
+  }
+}

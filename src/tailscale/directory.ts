@@ -1,0 +1,121 @@
+import { LRUCache } from 'lru-cache'
+import type { Clock, LocalApi, Log } from '../platform.ts'
+import { parseStatus, parseWhois, type Whois } from './shapes.ts'
+
+/** Who is behind an address of the tailnet, as tailscaled knows it. Free text in it is data, nothing more. */
+export interface Peer {
+  /** Full login as the tailnet has it, case included; `tagged-devices` for a tagged node. */
+  readonly login: string
+  readonly displayName: string
+  /** Name of the device, without the tailnet's. */
+  readonly node: string
+  /** Sorted; empty when a person owns the node. */
+  readonly tags: readonly string[]
+  /** Of another tailnet. */
+  readonly shared: boolean
+  /** Its owner owns this gateway's node as well. */
+  readonly ownsGateway: boolean
+  /** What the tailnet's policy grants it towards us, by capability. */
+  readonly capabilities: Readonly<Record<string, readonly unknown[] | undefined>>
+}
+
+export interface Directory {
+  /**
+   * Who has this address, or `address:port`. Undefined when tailscaled knows nobody, or does not answer in half a
+   * second: then there is no identity, and nobody is to blame. Never rejects.
+   */
+  lookup(address: string): Peer | undefined | Promise<Peer | undefined>
+}
+
+export interface DirectoryOptions {
+  readonly localApi: LocalApi | undefined
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** ms that a request waits for tailscaled (identity.md R-ID 6). */
+const patience = 500
+/** ms that an answer is believed. An address may be given to another node meanwhile (hazards 61). */
+const knownFor = 30_000
+/** ms for addresses that nobody has. */
+const unknownFor = 5_000
+/** ms without asking after a failure, so that a daemon that hangs does not hold up every request. */
+const restAfterFailure = 1_000
+const remembered = 4096
+
+/** Asks tailscaled who is who; remembers answers a little while, within bounds, and asks once for many at once. */
+export const createDirectory = ({ localApi, clock, log }: DirectoryOptions): Directory => {
+  const perf = { now: () => clock.elapsed() }
+  const known = new LRUCache<string, { readonly peer: Peer | undefined }>({
+    max: remembered,
+    ttlResolution: 0,
+    perf,
+  })
+  const flights = new Map<string, Promise<Peer | undefined>>()
+  let restUntil = Number.NEGATIVE_INFINITY
+  let owner: { readonly id: number | undefined; readonly until: number } | undefined
+
+  const get = (path: string) => {
+    const signal = AbortSignal.timeout(patience)
+    return (localApi as LocalApi)({ path: `/localapi/v0/${path}`, signal })
+  }
+
+  /** The user who owns this node; nobody does when it is tagged. */
+  const ownerId = async (): Promise<number | undefined> => {
+    if (owner !== undefined && clock.elapsed() < owner.until) return owner.id
+    const { body } = await get('status?peers=false')
+    const self = parseStatus(body).Self
+    const id = self === undefined || self.Tags?.length ? undefined : self.UserID
+    owner = { id, until: clock.elapsed() + knownFor }
+    return id
+  }
+
+  const ask = async (address: string): Promise<Peer | undefined> => {
+    const [{ status, body }, own] = await Promise.all([
+      get(`whois?addr=${encodeURIComponent(address)}`),
+      ownerId(),
+    ])
+    if (status === 404) return undefined
+    if (status !== 200) throw new Error(`whois answered ${status}`)
+    return toPeer(parseWhois(body), own)
+  }
+
+  const fly = async (address: string): Promise<Peer | undefined> => {
+    try {
+      const peer = await ask(address)
+      known.set(address, { peer }, { ttl: peer ? knownFor : unknownFor })
+      return peer
+    } catch (error) {
+      restUntil = clock.elapsed() + restAfterFailure
+      log('warn', 'tailscale.whois', { reason: String(error) })
+      return undefined
+    } finally {
+      flights.delete(address)
+    }
+  }
+
+  return {
+    lookup: (address) => {
+      const entry = known.get(address)
+      if (entry !== undefined) return entry.peer
+      if (localApi === undefined || clock.elapsed() < restUntil) return undefined
+      const flight = flights.get(address) ?? fly(address)
+      flights.set(address, flight)
+      return flight
+    },
+  }
+}
+
+const toPeer = ({ Node, UserProfile, CapMap }: Whois, owner: number | undefined): Peer => {
+  const tags = [...(Node.Tags ?? [])].sort()
+  return {
+    login: UserProfile.LoginName,
+    displayName: UserProfile.DisplayName ?? '',
+    node: Node.ComputedName || (Node.Name.split('.')[0] ?? ''),
+    tags,
+    shared:
+      Node.Sharer !== undefined && Node.Sharer !== 0 ? true : (Node.Hostinfo?.ShareeNode ?? false),
+    ownsGateway: tags.length === 0 && UserProfile.ID === owner,
+    capabilities: CapMap ?? {},
+  }
+}
