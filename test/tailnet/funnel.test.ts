@@ -4,7 +4,8 @@ import { expectFixture } from '../support/tailnet/fixtures.ts'
 import { headerOf } from '../support/tailnet/http.ts'
 import { tailnetParts } from '../support/tailnet/programs.ts'
 import { gatewayName } from '../support/tailnet/rig.ts'
-import { doors, forged, seenBy, tailnetScene } from './scene.ts'
+import { forged } from '../support/tailnet/table.ts'
+import { doors, seenBy, tailnetScene } from './scene.ts'
 
 const from = '203.0.113.7:55555'
 

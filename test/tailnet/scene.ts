@@ -3,7 +3,7 @@ import { afterAll, beforeAll } from 'vitest'
 import { freePort } from '../support/parts/server.ts'
 import { type Seen, startBackend } from '../support/tailnet/backend.ts'
 import { type Settle, settling } from '../support/tailnet/fixtures.ts'
-import type { Answer, HeaderLines } from '../support/tailnet/http.ts'
+import type { Answer } from '../support/tailnet/http.ts'
 import { capability, otherCapability } from '../support/tailnet/people.ts'
 import { gatewayName, type NodeName, owners, type Rig, startRig } from '../support/tailnet/rig.ts'
 
@@ -17,29 +17,7 @@ export interface Scene {
 }
 
 /** Where the gateway's tailscaled listens on the tailnet. */
-export const doors = { loopback: 80, socket: 8080, secure: 443, raw: 9000 } as const
-
-/** Every way to claim to be someone else, or somewhere else. */
-export const forged: HeaderLines = [
-  ['Tailscale-User-Login', 'root@example.com'],
-  ['tailscale-user-login', 'lower@example.com'],
-  ['Tailscale_User_Login', 'underscore@example.com'],
-  ['Tailscale-User_Login', 'mixed@example.com'],
-  ['Tailscale-User-Name', 'Root'],
-  ['Tailscale-User-Profile-Pic', 'https://example.net/root.png'],
-  ['Tailscale-Headers-Info', 'forged'],
-  ['Tailscale-App-Capabilities', '{"example.com/cap/gateway":[{"role":"admin"}]}'],
-  ['Tailscale-Funnel-Request', '?0'],
-  ['Tailscale-Ingress-Src', '198.51.100.9:9'],
-  ['X-Forwarded-For', '198.51.100.9'],
-  ['X-Forwarded-Host', 'forged.example.net'],
-  ['X-Forwarded-Proto', 'gopher'],
-  ['Forwarded', 'for=198.51.100.9'],
-  ['X-Real-IP', '198.51.100.9'],
-  ['X_Forwarded_For', '198.51.100.9'],
-  ['X-Webauth-User', 'root'],
-  ['Remote-User', 'root'],
-]
+export const doors = { loopback: 80, socket: 8080, secure: 443, raw: 9000, dead: 81 } as const
 
 /** What the program behind the gateway saw of a request. Throws when the answer is not its. */
 export const seenBy = (answer: Answer): Seen => {
@@ -62,6 +40,7 @@ const serveConfig = (port: number, socket: string) => {
       [doors.loopback]: { HTTP: true },
       [doors.socket]: { HTTP: true },
       [doors.secure]: { HTTPS: true },
+      [doors.dead]: { HTTP: true },
       [doors.raw]: { TCPForward: `127.0.0.1:${port}` },
     },
     Web: {
@@ -70,6 +49,7 @@ const serveConfig = (port: number, socket: string) => {
       },
       [`${gatewayName}:${doors.socket}`]: to(`unix:${socket}`),
       [`${gatewayName}:${doors.secure}`]: to(loopback),
+      [`${gatewayName}:${doors.dead}`]: to('http://127.0.0.1:9'), // nobody is there
     },
     AllowFunnel: { [`${gatewayName}:${doors.secure}`]: true },
   }

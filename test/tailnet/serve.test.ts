@@ -6,7 +6,8 @@ import { headerOf } from '../support/tailnet/http.ts'
 import { capability } from '../support/tailnet/people.ts'
 import { tailnetParts } from '../support/tailnet/programs.ts'
 import { gatewayName, type NodeName } from '../support/tailnet/rig.ts'
-import { doors, forged, otherPath, seenBy, tailnetScene } from './scene.ts'
+import { forged } from '../support/tailnet/table.ts'
+import { doors, otherPath, seenBy, tailnetScene } from './scene.ts'
 
 /** The headers by which a program could know who asks. */
 const identity = (seen: Seen) => ({

@@ -13,6 +13,8 @@ export interface Seen {
 }
 
 export interface Backend {
+  /** Of 127.0.0.1; 0 on a unix socket. */
+  readonly port: number
   /** Ends it and its connections. */
   stop(): Promise<void>
 }
@@ -30,7 +32,7 @@ const seenIn = (request: IncomingMessage): Seen => {
 
 /**
  * Answers every request with what it saw of it, as JSON: no request can be mistaken for another's.
- * @param place a port of 127.0.0.1, or the path of a unix socket
+ * @param place a port of 127.0.0.1 (0: any that is free), or the path of a unix socket
  */
 export const startBackend = async (place: number | string): Promise<Backend> => {
   const server = createServer((request, response) => {
@@ -40,7 +42,9 @@ export const startBackend = async (place: number | string): Promise<Backend> => 
   if (typeof place === 'number') server.listen(place, '127.0.0.1')
   else server.listen(place)
   await once(server, 'listening')
+  const address = server.address()
   return {
+    port: typeof address === 'object' ? (address?.port ?? 0) : 0,
     stop: async () => {
       server.close()
       server.closeAllConnections()

@@ -6,7 +6,7 @@ import { expect } from 'vitest'
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
 /** What is put in place of a value that differs from run to run, by key, wherever the key stands. */
-const settled: Readonly<Record<string, Json>> = {
+const ofRun: Readonly<Record<string, Json>> = {
   Active: false,
   Addrs: null,
   CurAddr: '',
@@ -56,7 +56,7 @@ export const settling =
   }
 
 const settle = (value: Json, key: string, text: Settle): Json => {
-  if (key in settled) return settled[key] ?? null
+  if (key in ofRun) return ofRun[key] ?? null
   if (typeof value === 'string') return text(value)
   if (Array.isArray(value)) return value.map((item: Json) => settle(item, '', text))
   if (typeof value !== 'object' || value === null) return value
@@ -67,13 +67,17 @@ const settle = (value: Json, key: string, text: Settle): Json => {
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
+/** `recorded` as it would be in every run. */
+export const settled = (recorded: unknown, text: Settle): Json =>
+  settle(JSON.parse(JSON.stringify(recorded)) as Json, '', text)
+
 /**
  * Holds `recorded` against the fixture of this name. `UPDATE_FIXTURES=1` writes it instead; `npm run format` then gives it
  * its usual shape.
  */
 export const expectFixture = async (name: string, recorded: unknown, text: Settle) => {
   const file = new URL(`fixtures/${name}.json`, import.meta.url)
-  const value = settle(JSON.parse(JSON.stringify(recorded)) as Json, '', text)
+  const value = settled(recorded, text)
   expect(JSON.stringify(value)).not.toContain(tmpdir())
   if (process.env.UPDATE_FIXTURES === '1')
     await writeFile(file, `${JSON.stringify(value, null, 2)}\n`)
