@@ -1,6 +1,9 @@
+import { once } from 'node:events'
 import { readFile, stat } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import {
   type FakeTailscaled,
@@ -257,5 +260,42 @@ describe('a front', () => {
     const front = fake.front({ port }, { tls: true })
     const response = await fetch(`http://127.0.0.1:${await front.portFor('100.64.0.3')}/v1`)
     expect(await response.text()).toContain('bob@example.com')
+  })
+
+  test('is 404 to an upgrade for another name, and 502 where nobody is', async () => {
+    const fake = await start()
+    const upgrade = (host: string) => ({
+      headers: { Host: host, Connection: 'Upgrade', Upgrade: 'websocket' },
+    })
+    const front = fake.front({ port: 9 })
+    expect((await front.ask('100.64.0.3', upgrade('other.example'))).status).toBe(404)
+    expect((await front.ask('100.64.0.3', upgrade(fake.name))).status).toBe(502)
+  })
+
+  test('unpacks what it asked to be packed, and nothing else', async () => {
+    const fake = await start()
+    const packed = createServer((request, response) => {
+      response.setHeader('Content-Encoding', 'gzip')
+      response.end(gzipSync(`for ${request.headers['accept-encoding']}`))
+    }).listen(0, '127.0.0.1')
+    await once(packed, 'listening')
+    const front = fake.front({ port: (packed.address() as AddressInfo).port })
+    const plainly = await front.ask('100.64.0.3', {})
+    expect(plainly.body).toBe('for gzip')
+    expect(headerOf(plainly.headers, 'Content-Encoding')).toBeUndefined()
+    const asked = await front.ask('100.64.0.3', { headers: { 'Accept-Encoding': 'gzip' } })
+    expect(headerOf(asked.headers, 'Content-Encoding')).toBe('gzip')
+    packed.close()
+  })
+
+  test('passes a stream on as it comes, and a break as a break', async () => {
+    const fake = await start()
+    const cut = createServer((_, response) => {
+      response.write('one', () => setImmediate(() => response.destroy()))
+    }).listen(0, '127.0.0.1')
+    await once(cut, 'listening')
+    const front = fake.front({ port: (cut.address() as AddressInfo).port })
+    await expect(front.ask('100.64.0.3', {})).rejects.toThrow('aborted')
+    cut.close()
   })
 })

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
 import { freePort } from '../support/parts/server.ts'
 import { type Seen, startBackend } from '../support/tailnet/backend.ts'
+import { type Doorway, served } from '../support/tailnet/doorways.ts'
 import { type Settle, settling } from '../support/tailnet/fixtures.ts'
 import type { Answer } from '../support/tailnet/http.ts'
 import { capability, otherCapability } from '../support/tailnet/people.ts'
@@ -28,40 +29,26 @@ export const seenBy = (answer: Answer): Seen => {
 /** A path of the first door with another accepted capability. */
 export const otherPath = '/other'
 
-const serveConfig = (port: number, socket: string) => {
-  const handler = (target: string, accepted = capability) => ({
-    Proxy: target,
-    AcceptAppCaps: [accepted],
-  })
-  const to = (target: string) => ({ Handlers: { '/': handler(target) } })
-  const loopback = `http://127.0.0.1:${port}`
-  return {
-    TCP: {
-      [doors.loopback]: { HTTP: true },
-      [doors.socket]: { HTTP: true },
-      [doors.secure]: { HTTPS: true },
-      [doors.dead]: { HTTP: true },
-      [doors.raw]: { TCPForward: `127.0.0.1:${port}` },
-    },
-    Web: {
-      [`${gatewayName}:${doors.loopback}`]: {
-        Handlers: { '/': handler(loopback), [otherPath]: handler(loopback, otherCapability) },
-      },
-      [`${gatewayName}:${doors.socket}`]: to(`unix:${socket}`),
-      [`${gatewayName}:${doors.secure}`]: to(loopback),
-      [`${gatewayName}:${doors.dead}`]: to('http://127.0.0.1:9'), // nobody is there
-    },
-    AllowFunnel: { [`${gatewayName}:${doors.secure}`]: true },
-  }
+const doorways = (port: number, socket: string): readonly Doorway[] => {
+  const loopback = { target: { port }, acceptAppCaps: [capability] }
+  return [
+    { ...loopback, port: doors.loopback },
+    { ...loopback, port: doors.loopback, at: otherPath, acceptAppCaps: [otherCapability] },
+    { ...loopback, port: doors.socket, target: { socket } },
+    { ...loopback, port: doors.secure, kind: 'https', funnel: true },
+    { ...loopback, port: doors.dead, target: { port: 9 } }, // nobody is there
+    { ...loopback, port: doors.raw, kind: 'tcp' },
+  ]
 }
 
-const startScene = async (stops: (() => Promise<void>)[]): Promise<Scene> => {
-  const rig = await startRig()
-  stops.push(rig.stop)
+type Stops = (() => Promise<void>)[]
+
+const startScene = async (stops: Stops): Promise<Scene> => {
+  const rig = await rigThatStops(stops)
   const backendPort = await freePort()
   const backendSocket = join(rig.folder, 'backend.sock')
   for (const place of [backendPort, backendSocket]) stops.push((await startBackend(place)).stop)
-  await rig.serve(serveConfig(backendPort, backendSocket))
+  await rig.serve(served(gatewayName, doorways(backendPort, backendSocket)))
   const replacements = {
     [rig.folder]: '/run/tailnet',
     [`127.0.0.1:${backendPort}`]: '127.0.0.1:8081',
@@ -79,20 +66,35 @@ const keysOf = async (rig: Rig): Promise<Record<string, string>> => {
   return names
 }
 
-/** One scene for a whole test file. */
-export const tailnetScene = (): { readonly now: Scene } => {
-  let scene: Scene | undefined
-  const stops: (() => Promise<void>)[] = []
+const rigThatStops = async (stops: Stops): Promise<Rig> => {
+  const rig = await startRig()
+  stops.push(rig.stop)
+  return rig
+}
+
+/** Starts something before the tests of a file, and ends it after them. */
+const forFile = <T>(start: (stops: Stops) => Promise<T>): { readonly now: T } => {
+  const held: { it?: T } = {}
+  const stops: Stops = []
   beforeAll(async () => {
-    scene = await startScene(stops)
+    held.it = await start(stops)
   })
   afterAll(async () => {
     for (const stop of stops.reverse()) await stop()
   })
   return {
     get now() {
-      if (!scene) throw new Error('not started')
-      return scene
+      if (held.it === undefined) throw new Error('not started')
+      return held.it
     },
   }
 }
+
+/** One scene for a whole test file. */
+export const tailnetScene = () => forFile(startScene)
+
+/**
+ * A tailnet that serves nothing yet, for a whole test file with a program of its own:
+ * `rig.serve(served(gatewayName, [{ port: 80, target: { socket } }]))`, whoever listens there, before or after.
+ */
+export const tailnetRig = () => forFile(rigThatStops)

@@ -10,7 +10,7 @@ import {
 import { type AddressInfo, BlockList, connect, isIPv4, type Socket } from 'node:net'
 import { createGunzip } from 'node:zlib'
 import { type Answer, type Ask, askOver, type HeaderLines, linesOf } from '../tailnet/http.ts'
-import { canonicalName, cleanQuery, marshal, qEncode, sorted, withoutHopByHop } from './go-http.ts'
+import { cleanQuery, marshal, qEncode, sorted, withoutHopByHop } from './go-http.ts'
 import { fullName, nodeAt, type Tailnet } from './people.ts'
 
 /** What `tailscale serve` passes requests on to. */
@@ -264,12 +264,11 @@ const passUpgrade = (passing: Passing, request: IncomingMessage, socket: Socket,
 }
 
 const headOf = (incoming: IncomingMessage) => {
-  const lines = linesOf(incoming.rawHeaders)
-  const headers = incoming.statusCode === 101 ? lines : withoutHopByHop(lines)
+  const lines = withoutHopByHop(linesOf(incoming.rawHeaders))
   const close = incoming.statusCode === 101 ? [] : ['Connection: close']
   return [
     `HTTP/1.1 ${incoming.statusCode} ${incoming.statusMessage}`,
-    ...headers.map(([name, value]) => `${canonicalName(name)}: ${value}`),
+    ...lines.map(([name, value]) => `${name}: ${value}`),
     ...close,
     '\r\n',
   ].join('\r\n')
