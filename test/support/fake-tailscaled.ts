@@ -19,6 +19,8 @@
  *
  * It does not do: encryption, HTTP/2, mounts and redirects of a serve-config (a front has one target), other ports
  * than one a front, Go's wording for broken HTTP. Several lines of Cookie come as one.
+ * Nor does it wait: the real one takes 180 ms for each of TCP and UDP to say that it knows no such address *and port*
+ * (3 ms without a port, or with a node's address).
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
