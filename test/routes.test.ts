@@ -1,130 +1,319 @@
+import bcrypt from 'bcryptjs'
+import type { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { createApp } from '../src/app.ts'
-import type { Platform } from '../src/platform.ts'
+import type { ListenerConfig, Mode } from '../src/config/config.ts'
+import type { Bindings, Env } from '../src/http/env.ts'
+import { inspectFraming } from '../src/http/framing.ts'
+import type { LocalApi, Platform } from '../src/platform.ts'
 import { createState } from '../src/state.ts'
 import { testConfig } from './support/config.ts'
-import { startWebui } from './support/fake-webui.ts'
-import { startTestGateway } from './support/gateway.ts'
+import { type Answers, routes, sampleOf } from './support/routes.ts'
 import { memoryStore } from './support/store.ts'
 
 /**
- * Every route, and what it answers to a request without credentials, with a forged tailnet identity, with a wrong
- * password, and with a good one (alice). A route without a row here fails the test (hazards 66).
+ * Who is proven, by the way a request comes, the credential it carries and the mode: together with support/routes.ts
+ * the whole table of route × credential × listener × door (hazards 66). `shut`: 403 whatever it carries; `conflict`:
+ * 400, for nothing genuine sends it; `mismatch`: 400 where it matters who is calling.
  */
-interface Row {
-  readonly none: number
-  readonly forged: number
-  readonly wrong: number
-  readonly good: number
+type Verdict = 'caller' | 'nobody' | 'conflict' | 'mismatch' | 'shut'
+
+const credentials = {
+  none: [],
+  placeholder: [['Authorization', 'Bearer not-needed']],
+  wrong: [['Authorization', `Basic ${btoa('alice:not-it')}`]],
+  good: [['Authorization', `Basic ${btoa('alice:alice-password')}`]],
+  'other header': [['X-Api-Key', 'alice:alice-password']],
+  'forged identity': [
+    ['Remote-User', 'owner'],
+    ['X-Forwarded-User', 'owner'],
+    ['X-Real-IP', '127.0.0.1'],
+  ],
+  'forged login': [['Tailscale-User-Login', 'owner']],
+  'forged name': [['X-Webauth-User', 'owner']],
+  'look-alike login': [['Tailscale_User_Login', 'owner']],
+  'login in dots': [['Tailscale.User.Login', 'owner']],
+  'two logins': [
+    ['Tailscale-User-Login', 'owner'],
+    ['Tailscale-User-Login', 'alice@example.com'],
+  ],
+} as const satisfies Record<string, readonly (readonly [string, string])[]>
+
+type Credential = keyof typeof credentials
+
+interface Way {
+  readonly listener: Partial<ListenerConfig>
+  readonly peer: string
+  /** What the front adds. */
+  readonly headers?: readonly (readonly [string, string])[]
+  /** By mode: the verdict without any credential; where it is one verdict it holds in every mode. */
+  readonly bare: Verdict | Readonly<Record<Mode, Verdict>>
+  /** Where a forged header of this kind meets the front's own, or counts for one. */
+  readonly forged?: Partial<Readonly<Record<Credential, Verdict>>>
 }
 
-const open = (status: number): Row => ({
-  none: status,
-  forged: status,
-  wrong: status,
-  good: status,
-})
-const guarded = (good: number): Row => ({ none: 401, forged: 401, wrong: 401, good })
+const serve = { identity: 'serve', bind: { kind: 'unix', path: 'tailnet.sock' } } as const
+const caddy = {
+  identity: 'caddy',
+  bind: { kind: 'unix', path: 'caddy.sock' },
+  trustedProxies: ['unix'],
+} as const
+const byTailnet = { local: 'shut', serve: 'caller', funnel: 'nobody', both: 'caller' } as const
+const byInternet = { local: 'shut', serve: 'shut', funnel: 'nobody', both: 'nobody' } as const
+const fromTailnet = (address: string, ...more: (readonly [string, string])[]) => [
+  ['X-Forwarded-For', address] as const,
+  ['X-Forwarded-Host', 'gateway.tail.test'] as const,
+  ...more,
+]
+const alice = ['Tailscale-User-Login', 'alice@example.com'] as const
 
-/** 415: past every guard, stopped by the missing body. */
-const json = guarded(415)
-const wrongMethod = guarded(405)
-const missing = guarded(404)
+const ways: Readonly<Record<string, Way>> = {
+  'this machine': { listener: {}, peer: '127.0.0.1', bare: 'nobody' },
+  'the local network': { listener: {}, peer: '192.168.1.9', bare: 'nobody' },
+  'an unnamed proxy on this machine': {
+    listener: {},
+    peer: '127.0.0.1',
+    headers: [['X-Forwarded-For', '100.64.0.2']],
+    bare: 'nobody',
+  },
+  'serve, a person': {
+    listener: serve,
+    peer: 'unix',
+    headers: fromTailnet('100.64.0.2', alice),
+    bare: byTailnet,
+    // A second line beside tailscaled's own.
+    forged: { 'forged login': 'conflict' },
+  },
+  'serve, a tagged node': {
+    listener: serve,
+    peer: 'unix',
+    headers: fromTailnet('100.64.0.4'),
+    bare: byTailnet,
+    // tailscaled would have deleted it: a sender that is not tailscaled, and so nobody.
+    forged: { 'forged login': 'nobody' },
+  },
+  'serve, an address nobody has': {
+    listener: serve,
+    peer: 'unix',
+    headers: fromTailnet('100.64.0.9', alice),
+    bare: { local: 'shut', serve: 'nobody', funnel: 'nobody', both: 'nobody' },
+    forged: { 'forged login': 'conflict' },
+  },
+  'serve, another’s login': {
+    listener: serve,
+    peer: 'unix',
+    headers: fromTailnet('100.64.0.3', alice),
+    bare: { local: 'shut', serve: 'mismatch', funnel: 'nobody', both: 'mismatch' },
+    forged: { 'forged login': 'conflict' },
+  },
+  'serve, without an address': {
+    listener: serve,
+    peer: 'unix',
+    headers: [alice],
+    bare: byInternet,
+    forged: { 'forged login': 'conflict' },
+  },
+  'funnel, from the internet': {
+    listener: serve,
+    peer: 'unix',
+    headers: fromTailnet('203.0.113.7', ['Tailscale-Funnel-Request', '?1']),
+    bare: byInternet,
+    forged: { 'forged login': 'conflict' },
+  },
+  'funnel, marked otherwise': {
+    listener: serve,
+    peer: 'unix',
+    headers: fromTailnet('100.64.0.2', ['Tailscale-Funnel-Request', '']),
+    bare: byInternet,
+    forged: { 'forged login': 'conflict' },
+  },
+  'a tailnet address, a person': {
+    listener: { identity: 'whois', bind: { kind: 'tcp', host: '100.64.0.1', port: 80 } },
+    peer: '100.64.0.2',
+    bare: byTailnet,
+  },
+  'a tailnet address, a stranger': {
+    listener: { identity: 'whois', bind: { kind: 'tcp', host: '100.64.0.1', port: 80 } },
+    peer: '203.0.113.7',
+    bare: byInternet,
+  },
+  'Caddy, naming a person': {
+    listener: caddy,
+    peer: 'unix',
+    headers: [
+      ['X-Forwarded-For', '100.64.0.2'],
+      ['X-Webauth-User', 'alice@example.com'],
+    ],
+    bare: byTailnet,
+    forged: { 'forged name': 'conflict' },
+  },
+  'Caddy, naming nobody': {
+    listener: caddy,
+    peer: 'unix',
+    headers: [['X-Forwarded-For', '203.0.113.7']],
+    bare: byInternet,
+    // The declared front is whom this listener believes; that Caddy wipes it first is tested with Caddy.
+    forged: { 'forged name': 'caller' },
+  },
+  'Caddy on loopback, without the secret': {
+    listener: { ...caddy, bind: { kind: 'tcp', host: '127.0.0.1', port: 1 }, hopSecret: 'secret' },
+    peer: '127.0.0.1',
+    headers: [
+      ['X-Webauth-User', 'alice@example.com'],
+      ['X-Gateway-Hop', 'guess'],
+    ],
+    bare: { local: 'shut', serve: 'nobody', funnel: 'nobody', both: 'nobody' },
+    forged: { 'forged name': 'conflict' },
+  },
+}
 
-const posts = [
-  '/v1/chat/completions',
-  '/chat/completions',
-  '/v1/completions',
-  '/v1/embeddings',
-  '/embeddings',
-  '/v1/responses',
-  '/responses',
-  '/v1/rerank',
-  '/v1/moderations',
-  '/v1/audio/speech',
-  '/v1/audio/transcriptions',
-  '/v1/audio/translations',
-  '/v1/images/generations',
-  '/v1/images/edits',
-  '/v1/images/variations',
-  '/v1/messages',
-  '/v1/messages/count_tokens',
+const modes = ['local', 'serve', 'funnel', 'both'] as const
+
+const conflicts = new Set<Credential>(['look-alike login', 'login in dots', 'two logins'])
+
+/** The declared table. */
+const verdict = (way: Way, credential: Credential, mode: Mode): Verdict => {
+  const bare = typeof way.bare === 'string' ? way.bare : way.bare[mode]
+  if (conflicts.has(credential)) return 'conflict'
+  if (way.forged?.[credential] === 'conflict') return 'conflict'
+  if (way.forged?.[credential] === 'caller') return byTailnetNamed[mode]
+  if (bare === 'shut') return 'shut'
+  if (credential === 'good' || credential === 'other header') return 'caller'
+  if (credential === 'wrong') return 'nobody'
+  return way.forged?.[credential] ?? bare
+}
+/** Whom Caddy names is owner here, who may use everything. */
+const byTailnetNamed = byTailnet
+
+const expected = (answers: Answers, found: Verdict): number => {
+  // Judged before anything else, health included.
+  if (found === 'conflict' && answers.always) return 400
+  if (answers.always) return answers.caller
+  if (found === 'shut') return 403
+  if (found === 'conflict') return 400
+  if (found === 'mismatch') return answers.nobody === 401 ? 400 : answers.nobody
+  return answers[found]
+}
+
+const whois: Readonly<Record<string, object>> = {
+  '100.64.0.2': {
+    Node: { Name: 'laptop.tail.test.', ComputedName: 'laptop' },
+    UserProfile: { ID: 2, LoginName: 'alice@example.com' },
+  },
+  '100.64.0.3': {
+    Node: { Name: 'phone.tail.test.', ComputedName: 'phone' },
+    UserProfile: { ID: 3, LoginName: 'bob@example.com' },
+  },
+  '100.64.0.4': {
+    Node: { Name: 'runner.tail.test.', ComputedName: 'runner', Tags: ['tag:ci'] },
+    UserProfile: { ID: 4, LoginName: 'tagged-devices' },
+  },
+}
+
+const status = { Version: '1.102.3', BackendState: 'Running', TUN: true }
+
+const localApi: LocalApi = async ({ path }) => {
+  const address = new URL(path, 'http://local').searchParams.get('addr')?.replace(/:\d+$/, '') ?? ''
+  if (path.includes('/status')) return { status: 200, etag: null, body: JSON.stringify(status) }
+  const known = whois[address]
+  return known
+    ? { status: 200, etag: null, body: JSON.stringify(known) }
+    : { status: 404, etag: null, body: 'no match for IP:port\n' }
+}
+
+const grants = [
+  {
+    src: ['alice@example.com', 'owner', '*'],
+    app: { 'tailscale.com/cap/aperture': [{ role: 'user', models: '**' }] },
+  },
 ]
 
-const table: Readonly<Record<string, Row>> = {
-  'GET /healthz': open(200),
-  'GET /readyz': open(200),
-  ...Object.fromEntries(posts.map((path) => [`POST ${path}`, json])),
-  ...Object.fromEntries(
-    posts.filter((path) => path.startsWith('/v1/')).map((path) => [`ALL ${path}`, wrongMethod]),
-  ),
-  'GET /v1/models': guarded(200),
-  'GET /models': guarded(200),
-  'GET /v1/models/:model{.+}': missing,
-  'GET /models/:model{.+}': missing,
-  'ALL /v1': missing,
-  'ALL /v1/*': missing,
-  'ALL /v1beta': missing,
-  'ALL /v1beta/*': missing,
-  'ALL /postern/*': open(404),
-  'ALL /aperture/*': open(404),
-  'ALL /metrics': open(404),
-  'ALL /api/pull': open(404),
-  'ALL /api/push': open(404),
-  'ALL /api/create': open(404),
-  'ALL /api/copy': open(404),
-  'ALL /api/delete': open(404),
-  'ALL /api/blobs/*': open(404),
-  'GET /ui': open(200),
-  // Open WebUI, whose own login is in charge.
-  'ALL /*': open(200),
+/** An app whose Open WebUI always answers 200. */
+const open = (mode: Mode): Hono<Env> => {
+  const platform: Platform = {
+    clock: { now: () => 0, elapsed: () => performance.now() },
+    newId: () => 'id',
+    send: (_request, sink) => {
+      queueMicrotask(() => {
+        sink.head(200, [])
+        sink.end()
+      })
+      return { pause: () => {}, resume: () => {}, abort: () => {} }
+    },
+    passwords: { verify: (password, hash) => bcrypt.compare(password, hash) },
+    fingerprint: (secret) => secret,
+    sessionSecret: new Uint8Array(32),
+    store: memoryStore(),
+    log: () => {},
+    tailscale: localApi,
+    waitUntil: () => {},
+  }
+  const config = testConfig({
+    grants,
+    webui: { url: 'http://127.0.0.1:9' },
+    auth_failures: { max: 100_000 },
+    rate_limits: [],
+  })
+  const state = createState(platform, { providers: () => [], lookAgain: async () => false })
+  return createApp({ ...config, mode }, platform, state)
 }
 
-const credentials: Readonly<Record<keyof Row, Record<string, string>>> = {
-  none: {},
-  forged: { 'tailscale-user-login': 'owner', 'x-webauth-user': 'owner', 'remote-user': 'owner' },
-  wrong: { authorization: `Basic ${btoa('alice:not-it')}` },
-  good: { authorization: `Basic ${btoa('alice:alice-password')}` },
+const local: ListenerConfig = {
+  name: 'test',
+  bind: { kind: 'tcp', host: '127.0.0.1', port: 8787 },
+  identity: 'none',
+  hopSecret: undefined,
+  trustedProxies: [],
 }
 
-const pathOf = (pattern: string): string =>
-  pattern.replace(':model{.+}', 'nobody-has-it').replace('*', 'anything')
+const request = async (app: Hono<Env>, route: string, way: Way, credential: Credential) => {
+  const { method, path } = sampleOf(route)
+  const lines = [['Host', 'localhost'], ...(way.headers ?? []), ...credentials[credential]] as const
+  const bindings: Bindings = {
+    listener: { ...local, ...way.listener },
+    peer: way.peer,
+    peerPort: 4711,
+    framing: inspectFraming({
+      method,
+      target: path,
+      httpVersion: '1.1',
+      rawHeaders: lines.flat(),
+    }),
+  }
+  const headers = new Headers()
+  for (const [name, value] of lines) headers.append(name, value)
+  return app.fetch(new Request(`http://localhost${path}`, { method, headers }), bindings)
+}
 
 describe('every route', () => {
   it('has a row in the table, and every row a route', () => {
-    const store = memoryStore()
-    const clock = { now: () => 0, elapsed: () => 0 }
-    const platform = { store, clock, log: () => {} } as unknown as Platform
-    const state = createState(platform, { providers: () => [], lookAgain: async () => false })
-    const app = createApp(testConfig({ webui: { url: 'http://127.0.0.1:9' } }), platform, state)
     // A route's last handler answers; what stands before it under the same path are its guards.
     const middleware =
       /^(?:requestId|accessLog|requireSoundRequest|findClient|requireOpenDoor|refuseBanned|rateLimit)$/
-    const routes = app.routes
-      .filter(({ handler }) => !middleware.test(handler.name))
+    const there = open('both')
+      .routes.filter(({ handler }) => !middleware.test(handler.name))
       .map(({ method, path }) => `${method} ${path}`)
-    expect([...new Set(routes)].sort()).toEqual(Object.keys(table).sort())
+    expect(new Set(there)).toEqual(new Set(Object.keys(routes)))
   })
 
-  it.each(Object.keys(credentials) as (keyof Row)[])(
-    'answers as the table says: %s',
-    async (kind) => {
-      const webui = await startWebui()
-      // More failures than the table has rows, so that no ban gets in the way.
-      const gateway = await startTestGateway({
-        webui: { url: webui.url },
-        auth_failures: { max: 1000 },
-      })
-      for (const [route, row] of Object.entries(table)) {
-        const [verb = '', pattern = ''] = route.split(' ')
-        const method = verb === 'ALL' ? 'PUT' : verb
-        const url = gateway.url + pathOf(pattern)
-        const response = await fetch(url, { method, headers: credentials[kind] })
-        expect.soft(`${route} ${response.status}`).toBe(`${route} ${row[kind]}`)
-        await response.arrayBuffer()
-      }
-      await gateway.stop()
-      await webui.stop()
-    },
+  const cells = modes.flatMap((mode) =>
+    Object.entries(ways).map(([name, way]) => ({ mode, name, way })),
   )
+
+  it.each(cells)('answers as the table says: mode $mode, by $name', async ({ mode, way }) => {
+    const app = open(mode)
+    const wrong: string[] = []
+    for (const credential of Object.keys(credentials) as Credential[]) {
+      const found = verdict(way, credential, mode)
+      for (const [route, answers] of Object.entries(routes)) {
+        const response = await request(app, route, way, credential)
+        const right = expected(answers, found)
+        if (response.status !== right) {
+          wrong.push(`${credential}: ${route} is ${response.status}, not ${right}`)
+        }
+        await response.body?.cancel()
+      }
+    }
+    expect(wrong).toEqual([])
+  })
 })

@@ -9,7 +9,9 @@ import { Failure } from './errors.ts'
 export const hostCheck = (allowedHosts: readonly string[]): MiddlewareHandler<Env> => {
   const allowed = new Set(['localhost', ...allowedHosts.map((host) => host.toLowerCase())])
   return async function hostCheck(c, next) {
-    if (!isOwnHost(hostName(c.var.client.host), allowed)) {
+    // A browser gets through tailscaled only under a name it serves: by Host in the clear, by SNI and certificate else.
+    const served = c.env.listener.identity === 'serve'
+    if (!served && !isOwnHost(hostName(c.var.client.host), allowed)) {
       throw new Failure(
         'misdirected_request',
         'This address is not served here. Add it to allowed_hosts.',

@@ -74,6 +74,17 @@ describe('the directory', () => {
     expect(await directory.lookup('100.64.0.2')).toMatchObject({ shared: true })
   })
 
+  it.each([
+    ['100.64.0.2', undefined, '100.64.0.2'],
+    ['100.64.0.2', 4711, '100.64.0.2%3A4711&proto=tcp'],
+    ['fd7a:115c:a1e0::2', undefined, 'fd7a%3A115c%3Aa1e0%3A%3A2'],
+    ['fd7a:115c:a1e0::2', 4711, '%5Bfd7a%3A115c%3Aa1e0%3A%3A2%5D%3A4711&proto=tcp'],
+  ])('asks for %s, port %s, as tailscaled reads it', async (ip, port, query) => {
+    const { directory, asked } = open(async () => answer(laptop))
+    await directory.lookup(ip, port)
+    expect(asked).toContain(`/localapi/v0/whois?addr=${query}`)
+  })
+
   it('asks once for many at once, and again after half a minute', async () => {
     const { directory, clock, whoisAsked } = open(async () => answer(laptop))
     await Promise.all(Array.from({ length: 50 }, () => directory.lookup('100.64.0.2')))

@@ -55,10 +55,8 @@ export const createTailnetScheme = (options: TailnetSchemeOptions): TailnetSchem
     return after(options.directory.lookup(client.ip), conclude)
   }
 
-  const atTailnetAddress = ({ peer, peerPort }: TailnetRequest) => {
-    const address = `${peer.includes(':') ? `[${peer}]` : peer}:${peerPort}`
-    return after(options.directory.lookup(address), (known) => known && callerOf(known))
-  }
+  const atTailnetAddress = ({ peer, peerPort }: TailnetRequest) =>
+    after(options.directory.lookup(peer, peerPort), (known) => known && callerOf(known))
 
   /** What `Tailscale-App-Capabilities` adds: grants whose destination is a Service, which whois does not tell. */
   const withHeader = (caller: Caller, headers: Headers): Caller => {

@@ -1,0 +1,77 @@
+/**
+ * Every route there is, and the status it answers when somebody is proven (alice, role user) and when nobody is.
+ * A route without a row here fails test/routes.test.ts (hazards 66).
+ */
+export interface Answers {
+  readonly caller: number
+  readonly nobody: number
+  /** Also by a door that is shut. */
+  readonly always?: boolean
+}
+
+const open = (status: number): Answers => ({ caller: status, nobody: status })
+const guarded = (status: number): Answers => ({ caller: status, nobody: 401 })
+const health: Answers = { ...open(200), always: true }
+
+/** 415: past every guard, stopped by the missing body. */
+const json = guarded(415)
+const wrongMethod = guarded(405)
+const missing = guarded(404)
+
+const posts = [
+  '/v1/chat/completions',
+  '/chat/completions',
+  '/v1/completions',
+  '/v1/embeddings',
+  '/embeddings',
+  '/v1/responses',
+  '/responses',
+  '/v1/rerank',
+  '/v1/moderations',
+  '/v1/audio/speech',
+  '/v1/audio/transcriptions',
+  '/v1/audio/translations',
+  '/v1/images/generations',
+  '/v1/images/edits',
+  '/v1/images/variations',
+  '/v1/messages',
+  '/v1/messages/count_tokens',
+]
+
+export const routes: Readonly<Record<string, Answers>> = {
+  'GET /healthz': health,
+  'GET /readyz': health,
+  ...Object.fromEntries(posts.map((path) => [`POST ${path}`, json])),
+  ...Object.fromEntries(
+    posts.filter((path) => path.startsWith('/v1/')).map((path) => [`ALL ${path}`, wrongMethod]),
+  ),
+  'GET /v1/models': guarded(200),
+  'GET /models': guarded(200),
+  'GET /v1/models/:model{.+}': missing,
+  'GET /models/:model{.+}': missing,
+  'ALL /v1': missing,
+  'ALL /v1/*': missing,
+  'ALL /v1beta': missing,
+  'ALL /v1beta/*': missing,
+  'ALL /postern/*': open(404),
+  'ALL /aperture/*': open(404),
+  'ALL /metrics': open(404),
+  'ALL /api/pull': open(404),
+  'ALL /api/push': open(404),
+  'ALL /api/create': open(404),
+  'ALL /api/copy': open(404),
+  'ALL /api/delete': open(404),
+  'ALL /api/blobs/*': open(404),
+  'GET /ui': open(200),
+  // Open WebUI, whose own login is in charge.
+  'ALL /*': open(200),
+}
+
+/** A request to the route: method, and a path that it alone matches. */
+export const sampleOf = (route: string): { readonly method: string; readonly path: string } => {
+  const [verb = '', pattern = ''] = route.split(' ')
+  return {
+    method: verb === 'ALL' ? 'PUT' : verb,
+    path: pattern.replace(/:model\{.+?\}/, 'nobody-has-it').replace('*', 'anything'),
+  }
+}
