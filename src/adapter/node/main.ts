@@ -11,6 +11,7 @@ import { startGateway } from './gateway.ts'
 import { createLog, type NodeLog } from './log.ts'
 import { createPasswordPool } from './passwords.ts'
 import { createPlatform } from './platform.ts'
+import { readSessionSecret } from './session-secret.ts'
 import { openStore } from './store.ts'
 import { createTransport } from './transport.ts'
 
@@ -35,10 +36,11 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   let secrets = secretsOf(config)
   const nodeLog = createLog({ level: () => config.log.level, secrets: () => secrets })
   const { log } = nodeLog
+  const sessionSecret = await readSessionSecret(dataDir)
   const store = await openStore({ ...config.database, dataDir, log })
   const passwords = createPasswordPool()
   const send = withDemo(transport.send)
-  const platform = createPlatform({ store, passwords, send, log })
+  const platform = createPlatform({ store, passwords, send, log, sessionSecret })
   const registry = createRegistry(platform, config)
   const state = createState(platform, registry)
   await Promise.all([registry.start(), state.bans.loaded])

@@ -9,12 +9,15 @@ export interface NodeParts {
   readonly passwords: PasswordVerifier
   readonly send: Send
   readonly log: Log
+  /** Default: a new one, so that sessions end with the process. */
+  readonly sessionSecret?: Uint8Array
 }
 
 const clock: Clock = { now: () => Date.now(), elapsed: () => performance.now() }
 
 /** Node's side of the port. The pepper lives in this process only: digests of credentials mean nothing outside it. */
-export const createPlatform = ({ store, passwords, send, log }: NodeParts): Platform => {
+export const createPlatform = (parts: NodeParts): Platform => {
+  const { store, passwords, send, log } = parts
   const pepper = randomBytes(32)
   return {
     clock,
@@ -22,7 +25,7 @@ export const createPlatform = ({ store, passwords, send, log }: NodeParts): Plat
     send,
     passwords,
     fingerprint: (secret) => createHmac('sha256', pepper).update(secret).digest('base64'),
-    sessionSecret: randomBytes(32),
+    sessionSecret: parts.sessionSecret ?? randomBytes(32),
     store,
     log,
     waitUntil: (work) => {
