@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
-import type { Clock, Log, PasswordVerifier, Platform, Store } from '../../platform.ts'
+import type { Clock, LocalApi, Log, PasswordVerifier, Platform, Store } from '../../platform.ts'
 import type { Send } from '../../upstream/upstream.ts'
 import { uuidv7 } from './uuid.ts'
 
@@ -28,6 +28,7 @@ export const createPlatform = (parts: NodeParts): Platform => {
     sessionSecret: parts.sessionSecret ?? randomBytes(32),
     store,
     log,
+    ...(tailscale && { tailscale }),
     waitUntil: (work) => {
       work.catch((error: unknown) => log('error', 'background', { reason: String(error) }))
     },
