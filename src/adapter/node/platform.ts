@@ -9,6 +9,8 @@ export interface NodeParts {
   readonly passwords: PasswordVerifier
   readonly send: Send
   readonly log: Log
+  /** Where tailscaled is asked; absent: nobody is known by the tailnet. */
+  readonly tailscale?: LocalApi
   /** Default: a new one, so that sessions end with the process. */
   readonly sessionSecret?: Uint8Array
 }
@@ -17,7 +19,7 @@ const clock: Clock = { now: () => Date.now(), elapsed: () => performance.now() }
 
 /** Node's side of the port. The pepper lives in this process only: digests of credentials mean nothing outside it. */
 export const createPlatform = (parts: NodeParts): Platform => {
-  const { store, passwords, send, log } = parts
+  const { store, passwords, send, log, tailscale } = parts
   const pepper = randomBytes(32)
   return {
     clock,
