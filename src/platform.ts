@@ -1,3 +1,4 @@
+import type { KeyRing, KeyUse } from './identity/api-key.ts'
 import type { Ban } from './ratelimit/ban.ts'
 import type { Send } from './upstream/upstream.ts'
 import type { AuthFailureRow, UsageRow } from './usage/row.ts'
@@ -80,6 +81,12 @@ export interface Store {
   loadBans(): Promise<readonly Ban[]>
   /** Called when another process (the CLI) changed the bans. */
   onBansChanged(listener: (bans: readonly Ban[]) => void): void
+  /** API keys, revoked ones too, and what signatures count. Rejects when the database does not tell. */
+  loadKeys(): Promise<KeyRing>
+  /** Called when another process (the CLI) changed them, and when they could be read at last. */
+  onKeysChanged(listener: (ring: KeyRing) => void): void
+  /** Notes when a key was last used; not asked more than once a minute for each. */
+  recordKeyUse(use: KeyUse): Promise<void>
   /** Is the database answering? For `/readyz`; must not block. */
   healthy(): boolean
 }

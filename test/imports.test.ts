@@ -9,6 +9,7 @@ const src = join(root, 'src')
 const values = new Set([
   'platform.ts', // the port itself
   'identity/caller.ts', // what authentication proves, read by every later stage
+  'identity/api-key.ts', // what the store keeps and authentication looks up
   'identity/failure.ts', // why there is no caller, counted by the limiter
   'upstream/upstream.ts', // what the proxy sends and the registry knows
   'usage/row.ts', // what the meter writes and the store keeps

@@ -25,8 +25,19 @@ export interface Caller {
   readonly ownsGateway?: boolean
   /** Grants that the tailnet's policy, or an API key, brings along. */
   readonly capabilities?: Capabilities
+  /** What narrows the grants of this login: a limited key may do what both allow, never more. */
+  readonly limits?: KeyLimits
   /** Open WebUI's own caller, when it speaks for this person: they may do what both may. */
   readonly through?: Caller
+}
+
+/** Each absent part limits nothing. */
+export interface KeyLimits {
+  /** `provider/model` globs. */
+  readonly models?: readonly string[]
+  readonly via?: readonly Door[]
+  /** At most this. */
+  readonly role?: 'user' | 'admin'
 }
 
 /** Capability values as they came, unread: `policy` decides what they mean. The same object for the same answer, so that what was made of it can be kept. */

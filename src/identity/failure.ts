@@ -13,6 +13,10 @@ export type IdentityFailure =
   | 'busy'
   | 'throttled'
   | 'identity_mismatch'
+  | 'expired_key'
+  | 'revoked_key'
+  | 'bad_token'
+  | 'unavailable'
 
 /** Only a wrong guess counts towards a ban; a missing or unreadable credential is no guess (hazards 156). */
 export const isGuess = (failure: IdentityFailure): boolean =>

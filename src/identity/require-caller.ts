@@ -22,6 +22,9 @@ const refusal = ({ failure, retryAfter: wait = 1000 }: Unproven): Failure => {
     case 'unknown_user':
     case 'unknown_key':
     case 'wrong_password':
+    case 'expired_key':
+    case 'revoked_key':
+    case 'bad_token':
       return new Failure('invalid_credentials', 'Missing or invalid credentials.', {
         headers: { 'www-authenticate': 'Basic realm="postern", charset="UTF-8"' },
         reason: failure,
@@ -38,6 +41,11 @@ const refusal = ({ failure, retryAfter: wait = 1000 }: Unproven): Failure => {
         'The identity that the request claims is not that of the device it comes from.',
         { reason: failure },
       )
+    case 'unavailable':
+      return new Failure('overloaded', 'Credentials cannot be checked now. Try again shortly.', {
+        headers: { 'retry-after': retryAfter(wait) },
+        reason: failure,
+      })
     case 'busy':
       return new Failure('overloaded', 'Too many password checks are waiting. Try again shortly.', {
         headers: { 'retry-after': retryAfter(wait) },

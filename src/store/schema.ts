@@ -1,6 +1,7 @@
 import type { LibSQLDatabase } from 'drizzle-orm/libsql'
-import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
-import type { CallerKind, Door } from '../identity/caller.ts'
+import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import type { JWK } from 'jose'
+import type { CallerKind, Door, KeyLimits } from '../identity/caller.ts'
 import type { Ban } from '../ratelimit/ban.ts'
 import type { Outcome, TokensSource } from '../usage/row.ts'
 
@@ -78,4 +79,34 @@ export const bans = sqliteTable('bans', {
   startedAt: integer('started_at').notNull(),
   until: integer('until'),
   note: text('note').notNull(),
+})
+
+/** One API key; times are wall-clock ms since the epoch. */
+export const keys = sqliteTable(
+  'keys',
+  {
+    id: text('id').notNull().primaryKey(),
+    digest: text('digest'),
+    kid: text('kid'),
+    hint: text('hint').notNull(),
+    login: text('login').notNull(),
+    name: text('name').notNull(),
+    models: text('models', { mode: 'json' }).$type<NonNullable<KeyLimits['models']>>(),
+    via: text('via', { mode: 'json' }).$type<NonNullable<KeyLimits['via']>>(),
+    role: text('role').$type<NonNullable<KeyLimits['role']>>(),
+    createdAt: integer('created_at').notNull(),
+    createdBy: text('created_by').notNull(),
+    expiresAt: integer('expires_at'),
+    revokedAt: integer('revoked_at'),
+    lastUsedAt: integer('last_used_at'),
+  },
+  (table) => [uniqueIndex('keys_digest').on(table.digest)],
+)
+
+/** The public half of a signing key; its signatures count until it is retired. */
+export const signingKeys = sqliteTable('signing_keys', {
+  kid: text('kid').notNull().primaryKey(),
+  jwk: text('jwk', { mode: 'json' }).$type<JWK>().notNull(),
+  createdAt: integer('created_at').notNull(),
+  retiredAt: integer('retired_at'),
 })

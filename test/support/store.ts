@@ -1,3 +1,4 @@
+import type { KeyRing, KeyUse } from '../../src/identity/api-key.ts'
 import type { Store } from '../../src/platform.ts'
 import type { Ban } from '../../src/ratelimit/ban.ts'
 import type { AuthFailureRow, UsageRow } from '../../src/usage/row.ts'
@@ -8,6 +9,9 @@ export interface MemoryStore extends Store {
   readonly bans: Ban[]
   /** What the gateway sees when the CLI changed the bans of a running one. */
   changeBans(bans: readonly Ban[]): void
+  readonly keyUses: KeyUse[]
+  /** What the gateway sees when the CLI made or revoked a key; undefined: the database does not tell. */
+  changeKeys(ring: KeyRing | undefined): void
   setHealthy(healthy: boolean): void
 }
 
@@ -17,11 +21,15 @@ export const memoryStore = (): MemoryStore => {
   const failures: AuthFailureRow[] = []
   const bans: Ban[] = []
   const listeners: ((bans: readonly Ban[]) => void)[] = []
+  const keyUses: KeyUse[] = []
+  const keyListeners: ((ring: KeyRing) => void)[] = []
+  let keys: KeyRing | undefined = { keys: [], signers: [] }
   let answering = true
   return {
     usage,
     failures,
     bans,
+    keyUses,
     recordUsage: async (row) => {
       if (!usage.some(({ id }) => id === row.id)) usage.push(row)
     },
@@ -37,10 +45,22 @@ export const memoryStore = (): MemoryStore => {
     onBansChanged: (listener) => {
       listeners.push(listener)
     },
+    loadKeys: async () => {
+      if (keys === undefined) throw new Error('away')
+      return keys
+    },
+    onKeysChanged: (listener) => {
+      keyListeners.push(listener)
+    },
+    recordKeyUse: async (use) => void keyUses.push(use),
     healthy: () => answering,
     changeBans: (changed) => {
       bans.splice(0, bans.length, ...changed)
       for (const listener of listeners) listener([...bans])
+    },
+    changeKeys: (ring) => {
+      keys = ring
+      if (ring !== undefined) for (const listener of keyListeners) listener(ring)
     },
     setHealthy: (healthy) => {
       answering = healthy

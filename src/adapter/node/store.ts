@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import type { KeyRing } from '../../identity/api-key.ts'
 import type { Log, Store } from '../../platform.ts'
 import type { Ban } from '../../ratelimit/ban.ts'
 import type { Entry, FromWorker, ToWorker, WorkerOptions } from './ledger/protocol.ts'
@@ -84,6 +85,8 @@ class WorkerStore implements NodeStore {
   #worker: Worker
   #bans: readonly Ban[] = []
   readonly #listeners: ((bans: readonly Ban[]) => void)[] = []
+  #keys: KeyRing | undefined
+  readonly #keyListeners: ((ring: KeyRing) => void)[] = []
   #downSince: number | undefined
   #progressAt = performance.now()
   #journaled = 0
@@ -117,6 +120,18 @@ class WorkerStore implements NodeStore {
   onBansChanged: Store['onBansChanged'] = (listener) => {
     this.#listeners.push(listener)
   }
+
+  loadKeys: Store['loadKeys'] = async () => {
+    if (this.#keys === undefined) throw new Error('the database did not answer yet')
+    return this.#keys
+  }
+
+  onKeysChanged: Store['onKeysChanged'] = (listener) => {
+    this.#keyListeners.push(listener)
+  }
+
+  /** Of less worth than a row of the ledger. */
+  recordKeyUse: Store['recordKeyUse'] = (use) => this.#write({ used: use }, 0.5)
 
   healthy: Store['healthy'] = () => {
     const now = performance.now()
@@ -228,6 +243,9 @@ class WorkerStore implements NodeStore {
       case 'bans':
         this.#onBans(message.bans)
         break
+      case 'keys':
+        this.#onKeys(message.keys)
+        break
       case 'log':
         this.#options.log(message.level, message.evt, message.fields)
         break
@@ -270,6 +288,11 @@ class WorkerStore implements NodeStore {
   #onBans(bans: readonly Ban[]): void {
     this.#bans = bans
     for (const listener of this.#listeners) listener(bans)
+  }
+
+  #onKeys(ring: KeyRing): void {
+    this.#keys = ring
+    for (const listener of this.#keyListeners) listener(ring)
   }
 
   /** A thread that died of a fault is started again with the rows it had not acknowledged; their ids keep them single. */

@@ -1,31 +1,43 @@
 import { createClient } from '@libsql/client/web'
 import { drizzle } from 'drizzle-orm/libsql/web'
 import type { DatabaseConfig } from '../../config/config.ts'
+import type { KeyRing } from '../../identity/api-key.ts'
 import type { Log, Platform, Store } from '../../platform.ts'
 import { insertAuthFailures } from '../../store/auth-failures.ts'
 import { selectBans, upsertBan } from '../../store/bans.ts'
+import { selectKeyRing, touchKey } from '../../store/keys.ts'
 import { type Migration, migrate } from '../../store/migrate.ts'
 import ledger from '../../store/migrations/0001-ledger.sql'
+import keys from '../../store/migrations/0002-keys.sql'
 import type { Database } from '../../store/schema.ts'
 import { insertUsage } from '../../store/usage.ts'
 
 /** In the order of the folder; test/runtime/workers.test.ts holds the list against it. */
-const migrations: readonly Migration[] = [{ name: '0001-ledger.sql', sql: ledger }]
+const migrations: readonly Migration[] = [
+  { name: '0001-ledger.sql', sql: ledger },
+  { name: '0002-keys.sql', sql: keys },
+]
 
 export interface StoreOptions {
   readonly log: Log
   readonly waitUntil: Platform['waitUntil']
 }
 
+export interface WorkersStore extends Store {
+  /** Nobody tells an isolate that a key was revoked: it has to ask. Tells those that asked by `onKeysChanged`. */
+  readKeysAgain(): Promise<void>
+}
+
 /**
  * The ledger in a libSQL server over HTTP. A row is acknowledged when the server has it; each is written by its own
  * request, since an isolate has no moment of its own in which it could write what it collected.
  */
-export const createStore = (config: DatabaseConfig, options: StoreOptions): Store => {
+export const createStore = (config: DatabaseConfig, options: StoreOptions): WorkersStore => {
   const { url, authToken } = config
   const client = createClient({ url, ...(authToken !== undefined && { authToken }) })
   const database = drizzle(client) as unknown as Database
   const prepared = createPreparation(database, options)
+  const listeners: ((ring: KeyRing) => void)[] = []
   let healthy = true
   const attempt = async <Result>(
     act: (database: Database) => PromiseLike<Result>,
@@ -47,6 +59,15 @@ export const createStore = (config: DatabaseConfig, options: StoreOptions): Stor
     loadBans: () => attempt((db) => selectBans(db, Date.now())),
     // Nobody could tell us: an isolate sees changes when it starts.
     onBansChanged: () => {},
+    loadKeys: () => attempt(selectKeyRing),
+    onKeysChanged: (listener) => {
+      listeners.push(listener)
+    },
+    recordKeyUse: async (use) => void (await attempt((db) => touchKey(db, use))),
+    readKeysAgain: async () => {
+      const ring = await attempt(selectKeyRing)
+      for (const listener of listeners) listener(ring)
+    },
     healthy: () => healthy,
   }
 }

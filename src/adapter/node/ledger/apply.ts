@@ -2,6 +2,7 @@ import type { BatchItem } from 'drizzle-orm/batch'
 import type { Ban } from '../../../ratelimit/ban.ts'
 import { insertAuthFailures } from '../../../store/auth-failures.ts'
 import { upsertBan } from '../../../store/bans.ts'
+import { touchKey } from '../../../store/keys.ts'
 import type { Database } from '../../../store/schema.ts'
 import { insertUsage } from '../../../store/usage.ts'
 import { errorCode, unwrapped } from './database.ts'
@@ -16,10 +17,12 @@ const apply = async (db: Database, lines: readonly string[]): Promise<void> => {
   const usage = entries.flatMap((entry) => ('usage' in entry ? [entry.usage] : []))
   const failures = entries.flatMap((entry) => ('failure' in entry ? [entry.failure] : []))
   const bans = entries.flatMap((entry) => ('ban' in entry ? [entry.ban] : []))
+  const used = entries.flatMap((entry) => ('used' in entry ? [entry.used] : []))
   const [first, ...rest]: BatchItem<'sqlite'>[] = [
     ...(usage.length > 0 ? [insertUsage(db, usage)] : []),
     ...(failures.length > 0 ? [insertAuthFailures(db, failures)] : []),
     ...bans.map((ban: Ban) => upsertBan(db, ban)),
+    ...used.map((use) => touchKey(db, use)),
   ]
   if (first !== undefined) await db.batch([first, ...rest])
 }

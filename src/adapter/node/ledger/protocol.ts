@@ -1,3 +1,4 @@
+import type { KeyRing, KeyUse } from '../../../identity/api-key.ts'
 import type { LogFields, LogLevel } from '../../../platform.ts'
 import type { Ban } from '../../../ratelimit/ban.ts'
 import type { AuthFailureRow, UsageRow } from '../../../usage/row.ts'
@@ -7,6 +8,7 @@ export type Entry =
   | { readonly usage: UsageRow }
   | { readonly failure: AuthFailureRow }
   | { readonly ban: Ban }
+  | { readonly used: KeyUse }
 
 /** What the worker is started with. */
 export interface WorkerOptions {
@@ -33,6 +35,8 @@ export type FromWorker =
   /** Is the database answering, and how many bytes wait in the journal? */
   | { readonly kind: 'state'; readonly up: boolean; readonly journaled: number }
   | { readonly kind: 'bans'; readonly bans: readonly Ban[] }
+  /** Before `ready`, unless the database could not be read by then. */
+  | { readonly kind: 'keys'; readonly keys: KeyRing }
   | {
       readonly kind: 'log'
       readonly level: LogLevel

@@ -1,11 +1,13 @@
 import { statSync } from 'node:fs'
+import type { KeyRing } from '../../../identity/api-key.ts'
 import type { Ban } from '../../../ratelimit/ban.ts'
 import { deleteAuthFailures } from '../../../store/auth-failures.ts'
 import { deleteLapsed, selectBans } from '../../../store/bans.ts'
+import { selectKeyRing } from '../../../store/keys.ts'
 import { filePath, type OpenDatabase } from './database.ts'
 import type { FromWorker, WorkerOptions } from './protocol.ts'
 
-/** How soon a ban that `postern ban` set is in force, ms. */
+/** How soon a ban or a revocation by the command line is in force, ms. */
 const FILE_EVERY = 500
 /** A server is not asked that often: each time is a round trip, and some are paid by the row. */
 const SERVER_EVERY = 5000
@@ -19,11 +21,12 @@ const SWEEP = 1000
 type CurrentDatabase = () => OpenDatabase | undefined
 type OnFailure = (error: unknown, database: OpenDatabase) => void
 
-/** Looks now and then: did another process change the bans, is the database still there, what is too old? */
-export class BanWatch {
+/** Looks now and then: did another process change bans or keys, is the database still there, what is too old? */
+export class LedgerWatch {
   readonly #path: string | undefined
   readonly #send: (message: FromWorker) => void
-  #known: readonly Ban[] = []
+  #bans: readonly Ban[] = []
+  #keys: KeyRing | undefined
   #last: { database: OpenDatabase; version: unknown; inode: number } | undefined
   #sweptAt = 0
   #timer: NodeJS.Timeout | undefined
@@ -35,8 +38,8 @@ export class BanWatch {
   }
 
   /** The bans last read. */
-  get known(): readonly Ban[] {
-    return this.#known
+  get bans(): readonly Ban[] {
+    return this.#bans
   }
 
   /** `current` answers undefined while there is nothing to look at: bans that wait in the journal are not in the table. */
@@ -63,9 +66,14 @@ export class BanWatch {
   async look(database: OpenDatabase): Promise<void> {
     if (!(await this.#changed(database))) return
     const bans = await selectBans(database.db, Date.now())
-    if (JSON.stringify(bans) === JSON.stringify(this.#known)) return
-    this.#known = bans
-    this.#send({ kind: 'bans', bans })
+    if (!same(bans, this.#bans)) {
+      this.#bans = bans
+      this.#send({ kind: 'bans', bans })
+    }
+    const keys = await selectKeyRing(database.db)
+    if (same(keys, this.#keys)) return
+    this.#keys = keys
+    this.#send({ kind: 'keys', keys })
   }
 
   /** SQLite counts the commits of other connections in `data_version`; a server tells nothing of the kind. */
@@ -90,3 +98,5 @@ export class BanWatch {
     this.#sweptAt = now
   }
 }
+
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)

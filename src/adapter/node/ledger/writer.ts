@@ -5,7 +5,7 @@ import { applyEach } from './apply.ts'
 import { errorCode, errorMessage, mayPass, type OpenDatabase, openDatabase } from './database.ts'
 import { Journal } from './journal.ts'
 import type { FromWorker, WorkerOptions } from './protocol.ts'
-import { BanWatch } from './watch.ts'
+import { LedgerWatch } from './watch.ts'
 
 interface Batch {
   readonly first: number
@@ -32,7 +32,7 @@ export class LedgerWriter {
   readonly #options: WorkerOptions
   readonly #send: (message: FromWorker) => void
   readonly #journal: Journal
-  readonly #watch: BanWatch
+  readonly #watch: LedgerWatch
   #database: OpenDatabase | undefined
   #queue: Batch[] = []
   #pumping: Promise<void> | undefined
@@ -46,7 +46,7 @@ export class LedgerWriter {
     this.#options = options
     this.#send = send
     this.#journal = new Journal(join(options.dataDir, 'ledger.journal'), options.journalBytes)
-    this.#watch = new BanWatch(options, send)
+    this.#watch = new LedgerWatch(options, send)
   }
 
   /**
@@ -61,7 +61,7 @@ export class LedgerWriter {
       this.#lose(error, undefined)
     }
     if (this.#database !== undefined) await this.#recoverFor(START_PATIENCE)
-    this.#send({ kind: 'ready', bans: this.#watch.known })
+    this.#send({ kind: 'ready', bans: this.#watch.bans })
     this.#watch.start(
       () => (this.#journal.bytes === 0 ? this.#database : undefined),
       (error, database) => this.#lose(error, database),
