@@ -49,8 +49,9 @@ const cut = (name: string, value: LogFields[string]): LogFields[string] => {
 }
 
 /** What must not turn up in a line: provider keys, headers added for providers, the database's token. */
-export const secretsOf = ({ providers, database }: Config): string[] =>
+export const secretsOf = ({ providers, database, listeners, webui }: Config): string[] =>
   [...providers.values()]
     .flatMap(({ apikey, addHeaders }) => [apikey, ...addHeaders.map(([, value]) => value)])
-    .concat(database.authToken ?? '')
+    .concat(database.authToken ?? '', webui?.speaksFor?.secret ?? '')
+    .concat(listeners.map(({ hopSecret }) => hopSecret ?? ''))
     .filter((secret) => secret.length >= 8)

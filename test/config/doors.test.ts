@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { secretsOf } from '../../src/http/log-line.ts'
 import { read, said, valid } from './read.ts'
 
 const SOCKET = { name: 'tailnet', bind: 'unix:tailnet.sock', identity: 'serve' }
@@ -155,4 +156,17 @@ describe('tailscale', () => {
       ])
     },
   )
+})
+
+it('secrets of listeners and of Open WebUI may be references, and are kept out of the log', () => {
+  const listeners = [
+    SOCKET,
+    { name: 'c', bind: 'unix:c', identity: 'caddy', hop_secret: 'env:HOP' },
+  ]
+  const speaks_for = { login: 'open-webui', secret: 'env:HOP' }
+  const webui = { url: 'http://127.0.0.1:3000', speaks_for }
+  const { config } = read(file({ mode: 'both', listeners, webui }))
+  expect(config?.listeners[1]?.hopSecret).toBe(SECRET)
+  expect(config?.webui?.speaksFor?.secret).toBe(SECRET)
+  expect(config && secretsOf(config)).toEqual([SECRET, SECRET])
 })

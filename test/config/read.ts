@@ -7,6 +7,7 @@ export const HASH = '$2b$04$tkxmauwhlVIeMnO/Oukx1OxQgloLhjxxbVqeEI386CVXAl94WD9A
 const ENVIRONMENT: { readonly [name: string]: string } = {
   KEY: 'key-from-env',
   EMPTY: '',
+  HOP: 'x'.repeat(32),
   HASH,
   BASE: 'http://127.0.0.1:1234',
 }

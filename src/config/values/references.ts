@@ -27,7 +27,7 @@ export function resolveReferences(root: Json, lookup: Lookup, findings: Finding[
   return walk(root, [])
 }
 
-const REFERENCE = /^(env:|file:|\$\{)/
+const REFERENCE = /^(env:|file:|keyfile::|\$\{)/
 
 /** Where a secret itself stands in the file, not a reference to it. */
 export function inlineSecrets(root: Json, path: Path = []): Path[] {
