@@ -40,7 +40,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   const { limits, webui, allowedHosts } = config
   const { clock, log, send } = platform
   const { failures, bans, limiter, registry, open } = state
-  const policy = compileGrants(config.grants, config.groups)
+  const policy = compileGrants({ ...config, log })
   const passwords = createPasswordScheme({
     ...platform,
     users: config.users,

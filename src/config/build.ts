@@ -1,13 +1,6 @@
 import type { Dialect } from '../upstream/upstream.ts'
-import type {
-  Config,
-  GrantConfig,
-  GrantEntry,
-  ListenerConfig,
-  ProviderConfig,
-  UserConfig,
-  WebuiConfig,
-} from './config.ts'
+import { buildGrants, buildGroups } from './build-grants.ts'
+import type { Config, ListenerConfig, ProviderConfig, UserConfig, WebuiConfig } from './config.ts'
 import type { ConfigFile } from './schema.ts'
 
 const DIALECTS: readonly Dialect[] = ['openai_chat', 'openai_responses', 'anthropic_messages']
@@ -27,8 +20,8 @@ export function buildConfig(file: ConfigFile): Config {
     allowedHosts: file.allowed_hosts,
     webui: file.webui && toWebui(file.webui),
     providers: new Map(Object.entries(file.providers).map(([id, it]) => [id, toProvider(id, it)])),
-    grants: file.grants?.map(toGrant) ?? defaultGrants(users),
-    groups: new Map(Object.entries(file.groups)),
+    grants: buildGrants(file, users),
+    groups: buildGroups(file, users),
     users,
     rateLimits: file.rate_limits,
     authFailures: {
@@ -90,20 +83,4 @@ export function dialectsOf(flags: ProviderFile['compatibility']): ReadonlySet<Di
   const otherIsOn = Object.entries(flags).some(([name, on]) => on && name !== 'openai_chat')
   const effective = { ...flags, openai_chat: flags.openai_chat ?? !otherIsOn }
   return new Set(DIALECTS.filter((dialect) => effective[dialect]))
-}
-
-const toGrant = (grant: NonNullable<ConfigFile['grants']>[number]): GrantConfig => ({
-  src: grant.src,
-  entries: grant.app['tailscale.com/cap/aperture'].map(
-    ({ role, models = [] }): GrantEntry => ({
-      ...(role && { role }),
-      models: typeof models === 'string' ? [models] : models,
-    }),
-  ),
-})
-
-/** With no `grants` at all, the user called `owner` is admin and may use every model. */
-function defaultGrants(users: ReadonlyMap<string, UserConfig>): readonly GrantConfig[] {
-  const owner = users.get('owner')
-  return owner ? [{ src: [owner.login], entries: [{ role: 'admin', models: ['**'] }] }] : []
 }

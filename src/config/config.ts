@@ -1,3 +1,4 @@
+import type { Door } from '../identity/caller.ts'
 import type { Authorization, Dialect } from '../upstream/upstream.ts'
 
 /** The configuration after parsing: defaults filled in, references resolved, durations in ms, sizes in bytes. */
@@ -11,7 +12,7 @@ export interface Config {
   /** By id, in the order of the file. Empty: look for model servers on loopback. */
   readonly providers: ReadonlyMap<string, ProviderConfig>
   readonly grants: readonly GrantConfig[]
-  /** `group:name` → logins, lower-cased. */
+  /** `group:name` → logins, lower-cased, of its own list and of the users that name it. */
   readonly groups: ReadonlyMap<string, readonly string[]>
   /** By user name, as written; names differ in more than case. */
   readonly users: ReadonlyMap<string, UserConfig>
@@ -75,16 +76,20 @@ export interface ProviderConfig {
 }
 
 export interface GrantConfig {
-  /** `*`, a login, `group:x`, `(loopback)`. */
+  /** `*`, a login, `group:x`, tags of a node joined by commas, `(owner)`, `(loopback)`. */
   readonly src: readonly string[]
+  /** Through these doors only. */
+  readonly via?: readonly Door[]
+  /** `*` means users of other tailnets as well. */
+  readonly shared?: boolean
   /** Entries of the `tailscale.com/cap/aperture` capability. */
   readonly entries: readonly GrantEntry[]
 }
 
 export interface GrantEntry {
   readonly role?: 'user' | 'admin'
-  /** `provider/model` globs. */
-  readonly models: readonly string[]
+  /** `provider/model` globs. Absent: the entry gives no model, and what else it says goes for every model. */
+  readonly models?: readonly string[]
 }
 
 export interface UserConfig {

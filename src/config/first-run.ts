@@ -57,11 +57,11 @@ ${found.map(({ name, baseurl }) => `  // At the first start ${oneLine(name)} ans
     ${quote(owner)}: { "password": ${quote(ownerHash)} },
   },
 
-  // Who may do what: nobody may do anything that is not granted here. Models are written "provider/model"; * stands
-  // for anything but a slash, ** for anything.
+  // Who may do what: nobody may do anything that is not granted here. "(owner)" is whom this machine belongs to on the
+  // tailnet. Models are written "provider/model"; * stands for anything but a slash, ** for anything.
   "grants": [
     {
-      "src": [${quote(owner.toLowerCase())}],
+      "src": [${quote(owner.toLowerCase())}, "(owner)"],
       "app": { "tailscale.com/cap/aperture": [{ "role": "admin", "models": "**" }] },
     },
     // {

@@ -87,7 +87,7 @@ export type Auth =
       readonly counted?: boolean
     }
 
-/** What one caller may do: the union of the grants that name them. */
+/** What one caller may do: the union of the grants that name them and of those the tailnet's policy brings along. */
 export interface Permissions {
   readonly role?: 'user' | 'admin'
   allows(provider: string, model: string): boolean

@@ -1,16 +1,17 @@
-import type { Context, MiddlewareHandler } from 'hono'
+import type { MiddlewareHandler } from 'hono'
 import type { GrantConfig } from '../config/config.ts'
 import type { Env } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
 import type { Dialect, RouteResult } from '../upstream/upstream.ts'
 import { authorize } from './authorize.ts'
-import type { Grantee, Policy } from './grants.ts'
+import type { Policy } from './grants.ts'
 
 /** Lets on only callers whom some grant gives a role; Aperture's sentence for the others. */
 export const requireRole = (policy: Policy): MiddlewareHandler<Env> =>
   async function requireRole(c, next) {
-    const permissions = policy.forCaller(granteeOf(c))
-    if (!permissions.role) throw new Failure('no_role', 'access denied: no role granted')
+    const { caller } = c.get('auth')
+    const permissions = caller && policy.forCaller(caller, c.get('client'))
+    if (!permissions?.role) throw new Failure('no_role', 'access denied: no role granted')
     c.set('permissions', permissions)
     await next()
   }
@@ -22,19 +23,11 @@ export const authorizeTarget = (
   async function authorizeTarget(c, next) {
     const { model, operation } = c.get('target')
     const found = await find(model, operation.dialect)
-    c.set('candidates', authorize(c.get('permissions'), granteeOf(c).login, model, found))
+    const login = c.get('auth').caller?.login ?? ''
+    c.set('candidates', authorize(c.get('permissions'), login, model, found))
     await next()
   }
 
 /** Does some grant speak of requests from this very machine? */
 export const grantsLoopback = (grants: readonly GrantConfig[]): boolean =>
   grants.some(({ src }) => src.includes('(loopback)'))
-
-const granteeOf = (c: Context<Env>): Grantee => {
-  const { caller } = c.get('auth')
-  return {
-    login: caller?.login ?? '',
-    groups: caller?.groups ?? [],
-    loopback: c.get('client').loopback,
-  }
-}

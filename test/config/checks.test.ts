@@ -247,8 +247,41 @@ describe('grants', () => {
     ).toEqual([
       'warning grants[0].src[1]: no user has the login "onwer"',
       'warning grants[0].src[2]: group "group:x" is not defined and has no members',
-      'warning grants[0].src[3]: "tag:ci" matches nobody in this version',
+      'warning grants[0].src[3]: "tag:ci" matches nobody while "mode" is "local"',
     ])
+  })
+
+  describe('when callers come by the tailnet', () => {
+    const serve = (...src: string[]) =>
+      said({ mode: 'serve', front: 'tailscale', grants: [grant(src, ADMIN)] })
+
+    it('may name logins that no user has, tags, and who owns this node', () => {
+      expect(serve('ana@example.com', 'tag:ci', 'tag:api,tag:prod', '(owner)')).toEqual([])
+    })
+
+    it('are warned of tags that are joined in a way no node has them', () => {
+      expect(serve('tag:prod,tag:api', 'tag:a,b', 'tag:a,tag:a')).toEqual([
+        'warning grants[0].src[0]: "tag:prod,tag:api" matches nobody: the tags of a node are compared sorted',
+        'warning grants[0].src[1]: "tag:a,b" matches nobody: the tags of a node are compared sorted',
+        'warning grants[0].src[2]: "tag:a,tag:a" matches nobody: the tags of a node are compared sorted',
+      ])
+    })
+
+    it('need no user and no grant: who owns this node is admin', () => {
+      expect(said({ mode: 'serve', front: 'tailscale' })).toEqual([])
+      expect(said({ mode: 'serve', front: 'tailscale', grants: [] })).toEqual([
+        'warning grants: no grants or temp_grants defined; all access will be denied',
+      ])
+    })
+  })
+
+  it('may hold at some doors only', () => {
+    const via = (...doors: string[]) => grants({ ...grant(['owner'], ADMIN), via: doors })
+    expect(via('public', 'tailnet', 'local')).toEqual([])
+    expect(via('funnel')).toEqual([
+      'error grants[0].via[0]: "funnel" is none of the values there are',
+    ])
+    expect(via()).toEqual(['error grants[0].via: must not be empty'])
   })
 
   it('refuse a source that cannot be anybody', () => {

@@ -25,7 +25,7 @@ describe('defaults', () => {
       allowedHosts: [],
       webui: undefined,
       providers: new Map(),
-      grants: [],
+      grants: [{ src: ['(owner)'], entries: [{ role: 'admin', models: ['**'] }] }],
       groups: new Map(),
       users: new Map(),
       rateLimits: [{ zone: 'api', match: '/v1/**', per: 'caller', events: 600, window: 60_000 }],
@@ -43,12 +43,13 @@ describe('defaults', () => {
     })
   })
 
-  it('grant nothing to anybody but the user called owner, under the login it has', () => {
+  it('grant nothing to anybody but the user called owner, under the login it has, and who owns this node', () => {
+    const all = [{ role: 'admin', models: ['**'] }]
     const users = { owner: { password: HASH, login: 'Me@example.com' }, bob: { password: HASH } }
-    expect(config({ users }).grants).toEqual([
-      { src: ['me@example.com'], entries: [{ role: 'admin', models: ['**'] }] },
+    expect(config({ users }).grants).toEqual([{ src: ['me@example.com', '(owner)'], entries: all }])
+    expect(config({ users: { bob: { password: HASH } } }).grants).toEqual([
+      { src: ['(owner)'], entries: all },
     ])
-    expect(config({ users: { bob: { password: HASH } } }).grants).toEqual([])
     expect(config({ users, grants: [] }).grants).toEqual([])
   })
 })
@@ -90,7 +91,8 @@ describe('logins and groups', () => {
       grants: [{ src: ['ALICE'], app: { 'tailscale.com/cap/aperture': [{ role: 'user' }] } }],
     })
     expect(parsed.users.get('Alice')).toMatchObject({ login: 'alice', groups: ['group:family'] })
-    expect(parsed.groups.get('group:family')).toEqual(['bob@example.com'])
-    expect(parsed.grants).toEqual([{ src: ['alice'], entries: [{ role: 'user', models: [] }] }])
+    // Who is in a group by their password user is in it by every door.
+    expect(parsed.groups.get('group:family')).toEqual(['bob@example.com', 'alice'])
+    expect(parsed.grants).toEqual([{ src: ['alice'], entries: [{ role: 'user' }] }])
   })
 })

@@ -1,114 +1,248 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { GrantConfig, GrantEntry } from '../../src/config/config.ts'
-import { compileGrants, type Grantee } from '../../src/policy/grants.ts'
+import type { LogFields } from '../../src/platform.ts'
+import { compileGrants, type Grantee, type Policy } from '../../src/policy/grants.ts'
+import type { Place } from '../../src/policy/sources.ts'
 
 const grant = (
   src: string | readonly string[],
-  ...entries: Partial<GrantEntry>[]
-): GrantConfig => ({
-  src: typeof src === 'string' ? [src] : src,
-  entries: entries.map((entry) => ({ models: [], ...entry })),
-})
+  ...entries: readonly GrantEntry[]
+): GrantConfig => ({ src: typeof src === 'string' ? [src] : src, entries })
 
 const groups = new Map([
-  ['group:family', ['alice@example.com', 'bob']],
+  ['group:family', ['alice@example.com', 'bob', 'guest@elsewhere.com']],
   ['group:empty', []],
 ])
 
-const ana: Grantee = { login: 'ana@example.com', groups: [], loopback: false }
-const alice: Grantee = { login: 'alice@example.com', groups: [], loopback: false }
-const bob: Grantee = { login: 'bob', groups: ['group:ops'], loopback: false }
-const local: Grantee = { login: 'carl', groups: [], loopback: true }
-const sneaky: Grantee = { login: 'group:family', groups: [], loopback: false }
+const logged: LogFields[] = []
+const policyOf = (...grants: readonly GrantConfig[]) =>
+  compileGrants({ grants, groups, log: (_level, evt, fields) => logged.push({ evt, ...fields }) })
+
+interface Who extends Grantee {
+  readonly at: Place
+}
+const away: Place = { door: 'public', loopback: false }
+const here: Place = { door: 'local', loopback: true }
+const person = (login: string, more: Partial<Who> = {}): Who => ({
+  login,
+  groups: [],
+  at: away,
+  ...more,
+})
+const node = (...tags: string[]): Who =>
+  person(tags.join(','), { tags, at: { door: 'tailnet', loopback: false } })
+
+const ana = person('ana@example.com')
+const alice = person('alice@example.com')
+const bob = person('bob', { groups: ['group:ops'] })
+const local = person('carl', { at: here })
+const nameless = person('(loopback)', { at: here })
+const sneaky = person('group:family')
+const guest = person('guest@elsewhere.com', { shared: true })
+const stranger = person('stranger@elsewhere.com', { shared: true })
+const boss = person('boss@example.com', { ownsGateway: true })
+const ci = node('tag:ci')
+const server = node('tag:api', 'tag:prod')
+const everyone = [
+  ana,
+  alice,
+  bob,
+  local,
+  nameless,
+  sneaky,
+  guest,
+  stranger,
+  boss,
+  ci,
+  server,
+] as const
+
+const permissionsOf = (policy: Policy, { at, ...who }: Who) => policy.forCaller(who, at)
+const roleOf = (policy: Policy, who: Who) => permissionsOf(policy, who).role
 
 const user = { role: 'user' } as const
 const admin = { role: 'admin' } as const
 const all = { models: ['**'] }
 
 describe('who a grant names', () => {
-  test.each<[src: string, named: Grantee[], others: Grantee[]]>([
-    ['*', [ana, alice, bob, local, sneaky], []],
-    ['ana@example.com', [ana], [alice, bob, local]],
-    ['Ana@Example.com', [ana], [alice]],
-    ['ana@example.co', [], [ana]],
-    ['ana@example.com.evil', [], [ana]],
-    ['ana', [], [ana]],
-    ['example.com', [], [ana, alice]],
-    ['*@example.com', [], [ana, alice]],
-    ['group:family', [alice, bob], [ana, local, sneaky]],
-    ['group:Family', [], [alice, bob]],
-    ['family', [], [alice, bob]],
-    ['group:ops', [bob], [ana, alice, local]],
-    ['group:empty', [], [ana, alice, bob, local]],
-    ['group:unknown', [], [ana, alice, bob, local]],
-    ['(loopback)', [local], [ana, alice, bob, sneaky]],
-    ['loopback', [], [local]],
-    ['', [], [ana, local]],
-  ])('%s', (src, named, others) => {
-    const policy = compileGrants([grant(src, user)], groups)
-    for (const caller of named) expect(policy.forCaller(caller).role).toBe('user')
-    for (const caller of others) expect(policy.forCaller(caller).role).toBeUndefined()
+  test.each<[src: string, named: readonly Who[]]>([
+    ['*', [ana, alice, bob, local, sneaky, boss, ci, server]],
+    ['ana@example.com', [ana]],
+    ['Ana@Example.com', [ana]],
+    ['ana@example.co', []],
+    ['ana@example.com.evil', []],
+    ['ana', []],
+    ['example.com', []],
+    ['*@example.com', []],
+    ['guest@elsewhere.com', [guest]],
+    ['group:family', [alice, bob, guest]],
+    ['group:Family', []],
+    ['family', []],
+    ['group:ops', [bob]],
+    ['group:empty', []],
+    ['group:unknown', []],
+    ['tag:ci', [ci]],
+    ['tag:api,tag:prod', [server]],
+    ['tag:prod,tag:api', []],
+    ['tag:api', []],
+    ['tag:*', []],
+    ['(owner)', [boss]],
+    ['(loopback)', [local, nameless]],
+    ['loopback', []],
+    ['', []],
+  ])('%s', (src, named) => {
+    const policy = policyOf(grant(src, user))
+    expect(everyone.filter((who) => roleOf(policy, who) !== undefined)).toEqual(named)
   })
 
   test('any of several sources is enough', () => {
-    const policy = compileGrants([grant(['ana@example.com', 'group:family'], user)], groups)
-    expect([ana, alice, local].map((caller) => policy.forCaller(caller).role)).toEqual([
+    const policy = policyOf(grant(['ana@example.com', 'group:family'], user))
+    expect([ana, alice, local].map((who) => roleOf(policy, who))).toEqual([
       'user',
       'user',
       undefined,
     ])
   })
 
-  test('a login that spells a group or a place does not become one', () => {
-    const login = (name: string): Grantee => ({ login: name, groups: [], loopback: false })
-    const policy = compileGrants(
-      [grant('group:family', admin), grant('(loopback)', admin), grant('bob', user)],
-      groups,
+  test('a login that spells something else does not become it', () => {
+    const policy = policyOf(
+      grant(['group:family', '(loopback)', '(owner)', 'tag:ci'], admin),
+      grant('bob', user),
     )
-    expect(policy.forCaller(login('group:family')).role).toBeUndefined()
-    expect(policy.forCaller(login('(loopback)')).role).toBeUndefined()
-    expect(policy.forCaller(login('*')).role).toBeUndefined()
+    for (const login of ['group:family', '(loopback)', '(owner)', 'tag:ci', '*', '']) {
+      expect(roleOf(policy, person(login))).toBeUndefined()
+    }
+  })
+
+  test('tags that spell a login do not become it, nor a member of a group', () => {
+    const policy = policyOf(grant(['bob', 'group:family'], admin))
+    expect(roleOf(policy, node('bob'))).toBeUndefined()
+    expect(roleOf(policy, { ...ci, groups: ['group:family'] })).toBeUndefined()
   })
 
   test('a group that spells a login does not become one', () => {
-    const policy = compileGrants([grant('ana@example.com', admin), grant('*', user)], groups)
-    const caller = { login: 'eve', groups: ['ana@example.com', '*'], loopback: false }
-    expect(policy.forCaller(caller).role).toBe('user')
+    const policy = policyOf(grant('ana@example.com', admin), grant('*', user))
+    expect(roleOf(policy, person('eve', { groups: ['ana@example.com', '*'] }))).toBe('user')
+  })
+
+  test('everyone is also users of other tailnets once the grant says so', () => {
+    expect(roleOf(policyOf({ ...grant('*', user), shared: true }), stranger)).toBe('user')
+    expect(
+      roleOf(policyOf({ ...grant('*', user), shared: true }, grant('*', admin)), stranger),
+    ).toBe('user')
+    // Who shows no credential is nobody, whatever the grant says of strangers.
+    expect(roleOf(policyOf({ ...grant('*', user), shared: true }), nameless)).toBeUndefined()
+  })
+
+  test('a grant may hold at some doors only', () => {
+    const policy = policyOf({ ...grant('*', user), via: ['tailnet', 'local'] })
+    const at = (door: Place['door']) =>
+      roleOf(policy, { ...ana, at: { door, loopback: door === 'local' } })
+    expect([at('public'), at('tailnet'), at('local')]).toEqual([undefined, 'user', 'user'])
+  })
+})
+
+describe('what the tailnet’s own policy grants', () => {
+  const with_ = (...entries: unknown[]): Who => ({ ...ana, capabilities: { entries } })
+
+  test('adds up with the configuration’s grants', () => {
+    const policy = policyOf(grant('*', { models: ['b/*'] }))
+    const permissions = permissionsOf(policy, with_({ role: 'user' }, { models: 'a/**' }))
+    expect(permissions.role).toBe('user')
+    expect(permissions.allows('a', 'm')).toBe(true)
+    expect(permissions.allows('b', 'm')).toBe(true)
+    expect(permissions.allows('c', 'm')).toBe(false)
+    expect(roleOf(policy, ana)).toBeUndefined()
+  })
+
+  test.each<[unknown]>([
+    [null],
+    ['admin'],
+    [7],
+    [[]],
+    [{ role: 'root', models: '**' }],
+    [{ role: 'user', models: { '**': true } }],
+    [{ role: 'user', models: '**', unknown: 1 }],
+    [{ role: 'user', models: ['**', '!x'] }],
+  ])('%j grants nothing, and nothing else is lost with it', (entry) => {
+    const policy = policyOf()
+    expect(roleOf(policy, with_(entry))).toBeUndefined()
+    const permissions = permissionsOf(policy, with_(entry, { role: 'user', models: 'a/m' }))
+    expect([permissions.allows('a', 'm'), permissions.allows('b', 'm')]).toEqual([true, false])
+  })
+
+  test('is told once where it cannot be read', () => {
+    const policy = policyOf()
+    logged.length = 0
+    for (let i = 0; i < 3; i++) permissionsOf(policy, with_({ role: 'root' }, { modles: '**' }))
+    expect(logged).toEqual([
+      { evt: 'capability.unreadable', reason: expect.stringContaining('role') },
+      { evt: 'capability.unreadable', reason: expect.stringContaining('modles') },
+    ])
+  })
+
+  test('is not mixed up between two callers of the same login', () => {
+    const policy = policyOf()
+    expect(roleOf(policy, with_({ role: 'admin' }))).toBe('admin')
+    expect(roleOf(policy, with_({ role: 'user' }))).toBe('user')
+    expect(roleOf(policy, ana)).toBeUndefined()
+  })
+})
+
+describe('Open WebUI, when it speaks for a person', () => {
+  const webui = person('webui')
+  const through = (other: Who): Who => ({ ...ana, through: other })
+
+  test('may do what both may', () => {
+    const policy = policyOf(
+      grant('webui', user, { models: ['a/*', 'b/*'] }),
+      grant('ana@example.com', admin, { models: ['b/*', 'c/*'] }),
+    )
+    const permissions = permissionsOf(policy, through(webui))
+    expect(permissions.role).toBe('user')
+    const allowed = ['a', 'b', 'c'].filter((provider) => permissions.allows(provider, 'm'))
+    expect(allowed).toEqual(['b'])
+    expect(permissionsOf(policy, ana).allows('c', 'm')).toBe(true)
+  })
+
+  test('lends nobody a role, and borrows none', () => {
+    expect(roleOf(policyOf(grant('webui', admin, all)), through(webui))).toBeUndefined()
+    expect(roleOf(policyOf(grant('ana@example.com', admin, all)), through(webui))).toBeUndefined()
   })
 })
 
 describe('what it gives', () => {
   test('no grant, no role, no model', () => {
-    const nothing = compileGrants([], groups).forCaller(ana)
+    const nothing = permissionsOf(policyOf(), ana)
     expect(nothing.role).toBeUndefined()
     expect(nothing.allows('gpu', 'm')).toBe(false)
   })
 
   test('models without a role are nothing', () => {
-    const permissions = compileGrants([grant('*', all)], groups).forCaller(ana)
+    const permissions = permissionsOf(policyOf(grant('*', all)), ana)
     expect(permissions.role).toBeUndefined()
     expect(permissions.allows('gpu', 'm')).toBe(false)
   })
 
   test('a role without models allows none, an admin’s too', () => {
-    const permissions = compileGrants([grant('*', admin)], groups).forCaller(ana)
+    const permissions = permissionsOf(policyOf(grant('*', admin)), ana)
     expect(permissions.role).toBe('admin')
     expect(permissions.allows('gpu', 'm')).toBe(false)
   })
 
   test('role and models may come from different entries and grants', () => {
-    const policy = compileGrants(
-      [grant('*', user), grant('ana@example.com', { models: ['gpu/**'] }, { models: ['x/y'] })],
-      groups,
+    const policy = policyOf(
+      grant('*', user),
+      grant('ana@example.com', { models: ['gpu/**'] }, { models: ['x/y'] }),
     )
-    const { allows } = policy.forCaller(ana)
+    const { allows } = permissionsOf(policy, ana)
     expect([allows('gpu', 'Qwen/Q3'), allows('x', 'y'), allows('x', 'z')]).toEqual([
       true,
       true,
       false,
     ])
-    expect(policy.forCaller(bob).allows('gpu', 'm')).toBe(false)
+    expect(permissionsOf(policy, bob).allows('gpu', 'm')).toBe(false)
   })
 
   test('the highest role wins, in any order', () => {
@@ -118,30 +252,29 @@ describe('what it gives', () => {
       grant('ana@example.com', user),
     ]
     for (const order of [grants, grants.toReversed()]) {
-      expect(compileGrants(order, groups).forCaller(ana).role).toBe('admin')
-      expect(compileGrants(order, groups).forCaller(bob).role).toBe('user')
+      expect(permissionsOf(policyOf(...order), ana).role).toBe('admin')
+      expect(permissionsOf(policyOf(...order), bob).role).toBe('user')
     }
   })
 
   test('the same login from loopback and from elsewhere is told apart', () => {
-    const policy = compileGrants([grant('(loopback)', admin, all)], groups)
-    expect(policy.forCaller({ ...ana, loopback: true }).role).toBe('admin')
-    expect(policy.forCaller(ana).role).toBeUndefined()
-    expect(policy.forCaller({ ...ana, loopback: true }).role).toBe('admin')
+    const policy = policyOf(grant('(loopback)', admin, all))
+    expect(roleOf(policy, { ...ana, at: here })).toBe('admin')
+    expect(permissionsOf(policy, ana).role).toBeUndefined()
+    expect(roleOf(policy, { ...ana, at: here })).toBe('admin')
   })
 
   test('the same login with and without a group is told apart', () => {
-    const policy = compileGrants([grant('group:ops', user)], groups)
-    expect(policy.forCaller({ ...ana, groups: ['group:ops'] }).role).toBe('user')
-    expect(policy.forCaller(ana).role).toBeUndefined()
+    const policy = policyOf(grant('group:ops', user))
+    expect(roleOf(policy, { ...ana, groups: ['group:ops'] })).toBe('user')
+    expect(permissionsOf(policy, ana).role).toBeUndefined()
   })
 
   test('thousands of callers are each judged on their own', () => {
-    const policy = compileGrants([grant('user-7', user)], groups)
+    const policy = policyOf(grant('user-7', user))
     for (let round = 0; round < 2; round++) {
-      const roles = Array.from(
-        { length: 3000 },
-        (_, i) => policy.forCaller({ ...ana, login: `user-${i}` }).role,
+      const roles = Array.from({ length: 3000 }, (_, i) =>
+        roleOf(policy, { ...ana, login: `user-${i}` }),
       )
       expect(roles.flatMap((role, i) => (role ? [i] : []))).toEqual([7])
     }
@@ -164,8 +297,8 @@ test('adding a grant never takes anything away', () => {
       caller,
       target,
       (grants, more, who, [provider, model]) => {
-        const before = compileGrants(grants, groups).forCaller(who)
-        const after = compileGrants([...grants, more], groups).forCaller(who)
+        const before = permissionsOf(policyOf(...grants), who)
+        const after = permissionsOf(policyOf(...grants, more), who)
         const kept = !before.allows(provider!, model!) || after.allows(provider!, model!)
         return kept && (before.role === undefined || after.role !== undefined)
       },

@@ -9,10 +9,11 @@ const CAPABILITY = 'tailscale.com/cap/aperture'
 export function checkGrants(file: ConfigFile, declared: Declared): Finding[] {
   const grants = file.grants ?? []
   const groups = new Set([...declared.groups, ...groupsOfUsers(file)])
+  const tailnet = knowsTailnet(file)
   return [
     ...checkWhole(file, declared),
     ...grants.flatMap((grant, index) => [
-      ...checkSources(grant, ['grants', index, 'src'], groups, declared.logins),
+      ...checkSources(grant, ['grants', index, 'src'], { ...declared, groups, tailnet }),
       ...checkPatterns(grant, ['grants', index, 'app', CAPABILITY], declared),
     ]),
     ...unusedGroups(file),
@@ -20,11 +21,16 @@ export function checkGrants(file: ConfigFile, declared: Declared): Finding[] {
   ]
 }
 
+/** Somebody may come whom `users` does not know. */
+const knowsTailnet = ({ mode, listeners }: ConfigFile): boolean =>
+  mode !== 'local' || listeners.some(({ identity }) => identity !== 'none')
+
 /** Sentences as Aperture writes them. */
-function checkWhole({ grants, providers }: ConfigFile, declared: Declared): Finding[] {
-  const isDefault = grants === undefined && declared.users.includes('owner')
-  if (isDefault || !declared.grantsWhole) return []
-  if (declared.users.length === 0 && !grants?.some(({ src }) => src.includes('(loopback)'))) {
+function checkWhole(file: ConfigFile, declared: Declared): Finding[] {
+  const { grants, providers } = file
+  const byDefault = declared.users.includes('owner') || knowsTailnet(file)
+  if ((grants === undefined && byDefault) || !declared.grantsWhole) return []
+  if (nobodyCanCome(file, declared)) {
     const message = 'no users are defined; every request will be refused'
     return [warning(['users'], message, 'Run `postern user add NAME`')]
   }
@@ -39,28 +45,47 @@ function checkWhole({ grants, providers }: ConfigFile, declared: Declared): Find
   return [warning(['grants'], message, 'Add { "role": "admin" } to a grant')]
 }
 
-function checkSources(
-  { src }: Grant,
-  path: Path,
-  groups: ReadonlySet<string>,
-  logins: ReadonlySet<string>,
-): Finding[] {
-  return src.flatMap((source, index) => {
-    const place = [...path, index]
-    if (source === '*' || source === '(loopback)') return []
-    if (source.startsWith('tag:')) {
-      const message = `${quote(source)} matches nobody in this version`
-      return [warning(place, message, 'Remove it for now')]
-    }
-    if (source.startsWith('group:')) {
-      if (groups.has(source)) return []
-      const message = `group ${quote(source)} is not defined and has no members`
-      return [warning(place, message, 'Add it to "groups", or to a user’s "groups"')]
-    }
-    if (logins.has(source)) return []
-    const message = `no user has the login ${quote(source)}`
-    return [warning(place, message, `Run \`postern user add\`, or correct the login`)]
-  })
+const nobodyCanCome = (file: ConfigFile, declared: Declared): boolean =>
+  declared.users.length === 0 &&
+  !knowsTailnet(file) &&
+  !file.grants?.some(({ src }) => src.includes('(loopback)'))
+
+interface Known {
+  readonly logins: ReadonlySet<string>
+  readonly groups: ReadonlySet<string>
+  readonly tailnet: boolean
+}
+
+const checkSources = ({ src }: Grant, path: Path, known: Known): Finding[] =>
+  src.flatMap((source, index) => checkSource(source, [...path, index], known))
+
+function checkSource(source: string, place: Path, known: Known): Finding[] {
+  if (source === '*' || source === '(loopback)' || source === '(owner)') return []
+  if (source.startsWith('tag:')) {
+    return known.tailnet ? checkTags(source, place) : [matchesNobody(source, place)]
+  }
+  if (source.startsWith('group:')) {
+    if (known.groups.has(source)) return []
+    const message = `group ${quote(source)} is not defined and has no members`
+    return [warning(place, message, 'Add it to "groups", or to a user’s "groups"')]
+  }
+  if (known.tailnet || known.logins.has(source)) return []
+  const message = `no user has the login ${quote(source)}`
+  return [warning(place, message, `Run \`postern user add\`, or correct the login`)]
+}
+
+function matchesNobody(source: string, place: Path): Finding {
+  const message = `${quote(source)} matches nobody while "mode" is "local"`
+  return warning(place, message, 'Set "mode", with `postern expose serve` for example')
+}
+
+/** A node's tags are compared as a whole: sorted, with commas and nothing else between them. */
+function checkTags(source: string, place: Path): Finding[] {
+  const tags = source.split(',').map((tag) => (tag.startsWith('tag:') ? tag : `tag:${tag}`))
+  const joined = [...new Set(tags)].sort().join(',')
+  if (source === joined) return []
+  const message = `${quote(source)} matches nobody: the tags of a node are compared sorted`
+  return [warning(place, message, `Write ${quote(joined)}`)]
 }
 
 function checkPatterns({ app }: Grant, path: Path, declared: Declared): Finding[] {

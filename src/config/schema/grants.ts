@@ -17,13 +17,30 @@ export const grantEntry = z.strictObject({
     ),
 })
 
+export type GrantEntryFile = z.output<typeof grantEntry>
+
 export const grant = z.strictObject({
   src: z
     .array(field.grantSource())
     .min(1)
     .describe(
-      'Who: a login, `"group:name"`, `"*"` (everyone who has proved who they are) or `"(loopback)"` (every program on ' +
-        'this machine, without a password).',
+      'Who: a login; `"group:name"`; `"tag:ci"`, a tagged node with exactly this tag, or `"tag:api,tag:prod"` with ' +
+        'exactly these, sorted; `"*"`, everyone who has proved who they are; `"(owner)"`, tailnet callers whose user ' +
+        'also owns the node this gateway runs on; `"(loopback)"`, every program on this machine, without a password.',
+    ),
+  via: z
+    .array(z.enum(['public', 'tailnet', 'local']))
+    .min(1)
+    .optional()
+    .describe(
+      'Through which door only: `"public"`, `"tailnet"` or `"local"` (this machine). Absent: any.',
+    ),
+  shared: z
+    .boolean()
+    .prefault(false)
+    .describe(
+      '`"*"` also means users of other tailnets whose machines are shared into yours. Otherwise they must be named by ' +
+        'their full login.',
     ),
   app: z
     .strictObject({

@@ -148,13 +148,14 @@ export const capability = () =>
     return refuse(ctx, text, `${quote(text)} is no capability`, remedy)
   })
 
+const PLACES: ReadonlySet<string> = new Set(['*', '(loopback)', '(owner)'])
+
 /** Who a grant is for. */
 export const grantSource = () =>
   z.string().transform((text, ctx) => {
-    if (/^(group|tag):[^\s\p{C}]+$/u.test(text) || text === '*' || text === '(loopback)')
-      return text
+    if (/^(group|tag):[^\s\p{C}]+$/u.test(text) || PLACES.has(text)) return text
     if (isLogin(text)) return text.toLowerCase()
-    const remedy = 'Write "*", a login, "group:name" or "(loopback)"'
+    const remedy = 'Write "*", a login, "group:name", "tag:name", "(owner)" or "(loopback)"'
     return refuse(ctx, text, `${quote(text)} names nobody`, remedy)
   })
 
