@@ -43,6 +43,7 @@ const within = new Set([
   'http → dialect', // errors are written in the dialect of the path
   'dialect → http', // and dialects refuse bodies with the errors of http
   'http → config', // a request carries its listener's declaration
+  'tailscale → config', // what tailscaled does is held against mode and listeners
   'cli → adapter', // commands run the Node host
 ])
 

@@ -30,6 +30,8 @@ const statusAnswer = z.object({
   TUN: z.boolean(),
   TailscaleIPs: nullable(z.array(z.string())),
   CertDomains: nullable(z.array(z.string())),
+  /** Absent until the node has joined one. */
+  CurrentTailnet: nullable(z.object({ MagicDNSEnabled: z.boolean() })),
   Self: nullable(
     z.object({
       DNSName: z.string(),
