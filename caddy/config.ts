@@ -1,7 +1,15 @@
-import type { Apps, Config, Server } from 'caddy-json-config-types'
+import type { Apps, Config, Server, TailscaleApp } from 'caddy-json-config-types'
 import { errorRoutes } from './errors.ts'
 import { loggerName, logging } from './logging.ts'
-import { type CaddyOptions, listenAddress, refuseBadOptions, type Site } from './options.ts'
+import {
+  type CaddyOptions,
+  isPlain,
+  listenAddress,
+  type NamedSite,
+  type NodeSite,
+  refuseBadOptions,
+  type Site,
+} from './options.ts'
 import { routes } from './routes.ts'
 
 const loopbackRanges = ['127.0.0.0/8', '::1/128']
@@ -24,12 +32,17 @@ export const build = (options: CaddyOptions): Config => {
 const apps = (options: CaddyOptions): Apps => {
   const { site } = options
   const servers = { postern: server(options) }
-  if (site.tls === 'none') return { http: { servers } }
+  if (isPlain(site)) return { http: { servers } }
+  if (site.tls === 'node') return { http: { servers }, tailscale: { nodes: nodes(site) } }
   const ports = site.ports && { http_port: site.ports.http, https_port: site.ports.https }
   return { http: { ...ports, servers }, ...certificates(site) }
 }
 
-const certificates = ({ tls, hosts }: Exclude<Site, { tls: 'none' }>): Apps => {
+const nodes = ({ name, controlUrl }: NodeSite): TailscaleApp['nodes'] => ({
+  [name]: { hostname: name, ...(controlUrl !== undefined && { control_url: controlUrl }) },
+})
+
+const certificates = ({ tls, hosts }: NamedSite): Apps => {
   if (tls === 'internal') {
     return {
       tls: { automation: { policies: [{ subjects: hosts, issuers: [{ module: 'internal' }] }] } },
@@ -44,32 +57,43 @@ const certificates = ({ tls, hosts }: Exclude<Site, { tls: 'none' }>): Apps => {
   }
 }
 
-const server = (options: CaddyOptions): Server => {
-  const { site, accessLog } = options
-  const plain = site.tls === 'none'
+const server = (options: CaddyOptions): Server => ({
+  ...sockets(options.site),
+  ...trust(options),
+  // The only time limit: a body may come, and an answer go, as slowly as it likes. The gateway decides.
+  read_header_timeout: '30s',
+  // Written out because the default shrinks to 16 KiB after 2.11.4.
+  max_header_bytes: 65_536,
+  ...(options.accessLog !== undefined && { logs: { default_logger_name: loggerName } }),
+  routes: routes(options),
+  errors: { routes: errorRoutes(options.site) },
+})
+
+const sockets = (site: Site): Pick<Server, 'listen'> & Partial<Server> => {
+  const automatic_https = { disable: true }
+  if (isPlain(site)) return { listen: site.listen.map(listenAddress), automatic_https }
+  if (site.tls === 'node') return { listen: [`tailscale/${site.name}:80`], automatic_https }
+  if (site.forwarded === undefined) return { listen: [`:${site.ports?.https ?? 443}`] }
   return {
-    listen: plain ? site.listen.map(listenAddress) : [`:${site.ports?.https ?? 443}`],
-    ...(plain && { automatic_https: { disable: true } }),
-    ...trust(options),
-    // The only time limit: a body may come, and an answer go, as slowly as it likes. The gateway decides.
-    read_header_timeout: '30s',
-    // Written out because the default shrinks to 16 KiB after 2.11.4.
-    max_header_bytes: 65_536,
-    ...(accessLog !== undefined && { logs: { default_logger_name: loggerName } }),
-    routes: routes(options),
-    errors: { routes: errorRoutes },
+    listen: [listenAddress(site.forwarded)],
+    // `allow` would mean that a connection may, not must, say where it comes from.
+    listener_wrappers: [
+      { wrapper: 'proxy_protocol', timeout: '5s', fallback_policy: 'REQUIRE' },
+      { wrapper: 'tls' },
+    ],
+    automatic_https: { disable_redirects: true },
   }
 }
 
 /** Whose X-Forwarded-For counts. It is read from the right: a client can write only the left of it. */
 const trust = ({ site, trustedProxies }: CaddyOptions): Partial<Server> => {
-  const ranges = [...(site.tls === 'none' ? loopbackRanges : []), ...trustedProxies]
+  const plain = isPlain(site)
+  const ranges = [...(plain ? loopbackRanges : []), ...trustedProxies]
   if (ranges.length === 0) return {}
   return {
     trusted_proxies: { source: 'static', ranges },
     trusted_proxies_strict: 1,
-    ...(site.tls === 'none' &&
-      site.listen.some(({ kind }) => kind === 'unix') && { trusted_proxies_unix: true }),
+    ...(plain && site.listen.some(({ kind }) => kind === 'unix') && { trusted_proxies_unix: true }),
     client_ip_headers: ['X-Forwarded-For'],
   }
 }

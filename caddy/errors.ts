@@ -1,6 +1,7 @@
 import type { MatcherSet, Route, StaticResponseHandler } from 'caddy-json-config-types'
 import { type Envelope, errorBody } from '../src/dialect/envelope.ts'
 import type { Failure } from '../src/http/errors.ts'
+import type { Site } from './options.ts'
 
 type Explained = Pick<Failure, 'status' | 'code' | 'message'>
 
@@ -46,6 +47,13 @@ const made: readonly Explained[] = [
   { status: 504, code: 'upstream_timeout', message: 'The gateway did not answer in time.' },
 ]
 
+/** What Caddy's `tailscale` authentication refuses: machines that only have a tag, and whom it cannot look up. */
+const unnamed: Explained = {
+  status: 401,
+  code: 'invalid_credentials',
+  message: 'Tailscale names no person for this device.',
+}
+
 /** An error of Caddy that has no message of ours. */
 const other = {
   error: {
@@ -61,8 +69,8 @@ const other = {
  * For the errors that Caddy itself makes. The connection is closed after each of them: a body may have been left half
  * read, as in `closeAfterBody` (routes.ts).
  */
-export const errorRoutes: readonly Route[] = [
-  ...made.flatMap((error) =>
+export const errorRoutes = (site: Site): readonly Route[] => [
+  ...(site.tls === 'node' ? [unnamed, ...made] : made).flatMap((error) =>
     refuse({ vars: { '{http.error.status_code}': [String(error.status)] } }, error, true),
   ),
   { handle: [answer('{http.error.status_code}', other, true)] },

@@ -1,14 +1,13 @@
 import type { Handler, HeaderValues, Route } from 'caddy-json-config-types'
 import { noSuchSite, refuse, tooLarge } from './errors.ts'
 import { loggedByName } from './logging.ts'
-import { type CaddyOptions, dialAddress } from './options.ts'
+import { type CaddyOptions, dialAddress, isPlain, type Site } from './options.ts'
 
 /**
  * What only a proven proxy may say of a caller, wherever in the name it stands. Some back ends read `X.Real.Ip` as
  * `X-Real-Ip`, and 2.11.4 passes it; names with `_` Caddy drops by itself.
  */
 const forgeable: readonly string[] = [
-  '*Tailscale*',
   '*Webauth*',
   '*X-Gateway*',
   '*X.Gateway*',
@@ -25,6 +24,15 @@ const forgeable: readonly string[] = [
   '*Auth.Request*',
 ]
 
+/**
+ * tailscaled replaces its own headers, whatever a caller sent, but lets pass what merely looks like them
+ * (tailscale 1.102 serve.go).
+ */
+const lookAlikes: readonly string[] = ['*.*', '*-Tailscale*', 'Tailscale-Ingress*']
+
+const forgeableAt = ({ tls }: Site): readonly string[] =>
+  tls === 'serve' ? [...lookAlikes, ...forgeable] : ['*Tailscale*', ...forgeable]
+
 /** `/v1*` would also take `/v1foo`. */
 const apiPaths = ['/v1', '/v1/*', '/v1beta', '/v1beta/*']
 
@@ -34,14 +42,15 @@ export const routes = (options: CaddyOptions): readonly Route[] => [
   ...asSeenByTrustedProxy,
   refuseTooLarge(options),
   ...(sharesConnections(options) ? [closeAfterBody] : []),
-  { handle: [{ handler: 'headers', request: { delete: forgeable } }] },
+  { handle: [{ handler: 'headers', request: { delete: forgeableAt(options.site) } }] },
+  ...(options.site.tls === 'node' ? namedByTailnet : []),
   {
     match: [{ path: apiPaths }],
     handle: [{ handler: 'request_body', max_size: options.bodyLimit }],
   },
   {
     '@id': 'postern',
-    ...(options.site.tls !== 'none' && { match: [{ host: options.site.hosts }] }),
+    ...('hosts' in options.site && { match: [{ host: options.site.hosts }] }),
     handle: [toGateway(options)],
     terminal: true,
   },
@@ -84,7 +93,7 @@ const asSeenByTrustedProxy: readonly Route[] = [
 
 /** Do many clients come on one connection, that of a proxy before us? */
 const sharesConnections = ({ site, trustedProxies }: CaddyOptions): boolean =>
-  site.tls === 'none' || trustedProxies.length > 0
+  isPlain(site) || trustedProxies.length > 0
 
 /**
  * Caddy 2.11.7 takes what an early answer left unread of a body for the next requests of the connection, which a
@@ -99,14 +108,31 @@ const closeAfterBody: Route = {
   handle: [{ handler: 'headers', response: { deferred: true, set: { Connection: ['close'] } } }],
 }
 
-/** One address, the caller's: Caddy alone would append its peer's to what a trusted proxy sent. */
-const forwarded: HeaderValues = {
+/**
+ * Lets in whom caddy-tailscale names, after its header was wiped: it strips nothing by itself. The gateway could not tell
+ * people of other tailnets, to whom this machine was shared, from our own, so they stay nameless (R-ID 7).
+ */
+const namedByTailnet: readonly Route[] = [
+  { handle: [{ handler: 'authentication', providers: { tailscale: {} } }] },
+  {
+    match: [{ not: [{ vars: { '{http.auth.user.tailscale_tailnet}': [''] } }] }],
+    handle: [{ handler: 'vars', postern_user: '{http.auth.user.id}' }],
+  },
+]
+
+/**
+ * Set last, where no `Connection` header of a client can take it away. One address, the caller's: Caddy alone would
+ * append its peer's to what a trusted proxy sent.
+ */
+const told = (site: Site): HeaderValues => ({
   'X-Forwarded-For': ['{http.vars.client_ip}'],
   'X-Forwarded-Proto': ['{http.vars.postern_scheme}'],
   'X-Forwarded-Host': ['{http.vars.postern_host}'],
-}
+  ...(site.tls === 'node' && { 'X-Webauth-User': ['{http.vars.postern_user}'] }),
+  ...(site.tls === 'node' && site.hop && { 'X-Gateway-Hop': ['{env.POSTERN_HOP_SECRET}'] }),
+})
 
-const toGateway = ({ gateway }: CaddyOptions): Handler => ({
+const toGateway = ({ gateway, site }: CaddyOptions): Handler => ({
   handler: 'reverse_proxy',
   upstreams: [{ dial: dialAddress(gateway) }],
   transport: {
@@ -117,7 +143,7 @@ const toGateway = ({ gateway }: CaddyOptions): Handler => ({
     // Below the gateway's 75 s: a connection that it closes while it is being used again would be a 502.
     keep_alive: { idle_timeout: '60s' },
   },
-  headers: { request: { set: forwarded } },
+  headers: { request: { set: told(site) } },
   flush_interval: -1,
   // WebSockets outlive a reload; without it they are cut at once.
   stream_close_delay: '1h',

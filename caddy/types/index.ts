@@ -15,6 +15,7 @@ export type Duration = number | string
 /**
  * A network address: `host:port`, `:port`, or `unix//absolute/path`. A socket to listen on may carry
  * its permissions, `unix//run/x.sock|0660` (default 0200). Since 2.7 for the permissions.
+ * With caddy-tailscale also `tailscale/node:port`, to listen on.
  */
 export type NetworkAddress = string
 
@@ -42,6 +43,7 @@ export interface Apps {
   readonly http?: HttpApp
   readonly tls?: TlsApp
   readonly pki?: PkiApp
+  readonly tailscale?: TailscaleApp
 }
 
 // Logging
@@ -198,11 +200,14 @@ export interface MatcherSet {
   readonly protocol?: 'http' | 'https' | 'http/1.0' | 'http/1.1' | 'http/2' | 'http/3'
   /** A value may start or end with `*`. */
   readonly header?: HeaderValues
-  /** By variable name or `{placeholder}`: any of the values. */
+  /** By variable name or `{placeholder}`: any of the values. One without a value is empty. */
   readonly vars?: Readonly<Record<string, readonly string[]>>
+  /** None of the sets. */
+  readonly not?: readonly MatcherSet[]
 }
 
 export type Handler =
+  | AuthenticationHandler
   | HeadersHandler
   | LogAppendHandler
   | RequestBodyHandler
@@ -210,6 +215,18 @@ export type Handler =
   | StaticResponseHandler
   | SubrouteHandler
   | VarsHandler
+
+/** Who none of the providers knows gets an error 401. Sets `{http.auth.user.id}` and what else is known. */
+export interface AuthenticationHandler extends Identified {
+  readonly handler: 'authentication'
+  readonly providers: {
+    /**
+     * caddy-tailscale: the owner of the peer's machine, by the node that listens; nobody for a tagged one. The id is the
+     * full login. `{http.auth.user.tailscale_tailnet}` is empty for people of other tailnets.
+     */
+    readonly tailscale: Readonly<Record<string, never>>
+  }
+}
 
 /**
  * Within one handler Caddy adds, sets, **then** deletes: a name deleted and set in the same handler is
@@ -333,4 +350,18 @@ export interface PkiApp extends Identified {
 export interface CertificateAuthority extends Identified {
   /** Put the root into the machine's trust store; asks for a password. Default true. */
   readonly install_trust?: boolean
+}
+
+// caddy-tailscale (github.com/tailscale/caddy-tailscale), which stock Caddy does not hold
+
+export interface TailscaleApp extends Identified {
+  /** By the name that `tailscale/<name>:port` has. */
+  readonly nodes: Readonly<Record<string, TailscaleNode>>
+}
+
+/** A machine of the tailnet. Without `auth_key`, which we never write, it joins with `$TS_AUTHKEY`. */
+export interface TailscaleNode {
+  readonly hostname?: string
+  /** Default Tailscale's own. */
+  readonly control_url?: string
 }

@@ -1,7 +1,7 @@
 import type { Config } from 'caddy-json-config-types'
 import { Command } from 'commander'
 import { build } from '../../caddy/config.ts'
-import { type CaddyOptions, dialAddress } from '../../caddy/options.ts'
+import { type CaddyOptions, dialAddress, isPlain, type Site } from '../../caddy/options.ts'
 import { loadConfig } from '../adapter/node/config-file.ts'
 import { formatProblem } from '../config/problem.ts'
 import { loadIntoCaddy } from './caddy/admin.ts'
@@ -35,12 +35,21 @@ const subcommand = (
     .option('--data <dir>', 'where its sockets lie', process.env.POSTERN_DATA ?? './data')
     .option(
       '--listen <address...>',
-      'plain HTTP for a TLS terminator on this machine (default: 127.0.0.1:8081)',
+      'plain HTTP for tailscaled or another TLS terminator on this machine (default: as its listener asks for)',
     )
-    .option('--host <name...>', 'HTTPS for these names instead, with automatic certificates')
+    .option(
+      '--host [name...]',
+      'HTTPS for these names instead, with automatic certificates (default: *.ts.net of allowed_hosts)',
+    )
     .option('--internal', "certificates of Caddy's own authority for --host")
+    .option(
+      '--proxy-protocol <address>',
+      'for --host: where tailscaled forwards TCP to, with its callers',
+    )
     .option('--https-port <port>', 'for --host (default: 443)')
     .option('--http-port <port>', 'redirects to HTTPS, for --host (default: 80)')
+    .option('--node <name>', 'Caddy is this machine of the tailnet instead (needs caddy-tailscale)')
+    .option('--control-url <url>', "for --node: instead of Tailscale's own")
     .option('--gateway <address>', 'where Postern listens (default: from its configuration)')
     .option('--trusted-proxy <range...>', 'proxies on other machines before Caddy, such as a CDN')
     .option('--access-log <file>', 'write an access log, without headers and queries')
@@ -73,10 +82,12 @@ const render = ({ config }: Prepared): void => console.log(JSON.stringify(config
 const apply = async ({ options, config }: Prepared): Promise<void> => {
   await loadIntoCaddy(options.admin, config)
   const { site, gateway } = options
-  const where = site.tls === 'none' ? site.listen.map(dialAddress) : site.hosts
-  console.log(
-    `Caddy now serves ${where.join(', ')} and sends all of it to ${dialAddress(gateway)}.`,
-  )
+  console.log(`Caddy now serves ${placesOf(site)} and sends all of it to ${dialAddress(gateway)}.`)
+}
+
+const placesOf = (site: Site): string => {
+  if (site.tls === 'node') return `http://${site.name} in the tailnet`
+  return (isPlain(site) ? site.listen.map(dialAddress) : site.hosts).join(', ')
 }
 
 const validate = async ({ config }: Prepared): Promise<void> => {

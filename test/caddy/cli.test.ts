@@ -160,6 +160,159 @@ describe('render', () => {
   })
 })
 
+describe('the listener decides what Caddy may say of a caller', () => {
+  const sockets = [
+    { name: 'mine', bind: 'unix:none.sock', trusted_proxies: ['unix'] },
+    { name: 'tailnet', bind: 'unix:serve.sock', identity: 'serve' },
+    { name: 'node', bind: 'unix:caddy.sock', identity: 'caddy', trusted_proxies: ['unix'] },
+  ]
+  const [mine, tailnet, node] = sockets
+  const with_ = (...listeners: unknown[]) => ({ ...behindCaddy, mode: 'both', listeners })
+  const public_ = { ...with_(mine), mode: 'local' }
+
+  test('behind Serve it is a socket for tailscaled, and the headers of Serve pass', async () => {
+    const { dial, server, printed, said } = await rendered(with_(mine, tailnet))
+    expect({ dial, said }).toEqual({ dial: 'unix//d/serve.sock', said: '' })
+    expect(server.listen).toEqual(['unix//run/caddy/edge.sock|0600'])
+    expect(printed).not.toContain('"*Tailscale*"')
+  })
+
+  test('warns of a port there, where anybody could be anybody', async () => {
+    const { server, said } = await rendered(with_(tailnet), '--listen', '127.0.0.1:8081')
+    expect(server.listen).toEqual(['127.0.0.1:8081'])
+    expect(said).toMatch(/connects to 127.0.0.1:8081 can be anybody/)
+  })
+
+  test('for identity "caddy" it is a machine of the tailnet', async () => {
+    const { dial, server, json, printed, said } = await rendered(with_(node), '--node', 'box')
+    expect(dial).toBe('unix//d/caddy.sock')
+    expect(said).toMatch(/^warning: "box" is not in allowed_hosts.*$/)
+    expect(server.listen).toEqual(['tailscale/box:80'])
+    expect(json.apps.tailscale).toEqual({ nodes: { box: { hostname: 'box' } } })
+    expect(printed).not.toContain('X-Gateway-Hop')
+  })
+
+  test('on loopback it shows the secret that the gateway asks for, and never writes it down', async () => {
+    const secret = 'a-secret-of-thirty-two-characters'
+    const listener = { name: 'node', bind: '127.0.0.1:8788', identity: 'caddy', hop_secret: secret }
+    const config = { ...with_(listener), allowed_hosts: ['postern.tail1234.ts.net'] }
+    const { printed, json, said } = await rendered(config, '--control-url', 'https://hs.example')
+    expect(printed).toContain('{env.POSTERN_HOP_SECRET}')
+    expect(printed).not.toContain(secret)
+    expect(json.apps.tailscale.nodes.postern.control_url).toBe('https://hs.example')
+    expect(said).toBe('')
+  })
+
+  test('a public site gets the listener that believes nothing of a caller', async () => {
+    const { dial, printed } = await rendered(with_(tailnet, node, mine), '--host', 'ai.example.com')
+    expect(dial).toBe('unix//d/none.sock')
+    expect(printed).toContain('"*Tailscale*"')
+  })
+
+  test('--host alone takes the names of the tailnet, with certificates from tailscaled', async () => {
+    const config = { ...public_, allowed_hosts: ['ai.example.com', 'box.tail1234.ts.net'] }
+    const { json, said } = await rendered(config, '--host')
+    const subjects = ['box.tail1234.ts.net']
+    const policy = { subjects, get_certificate: [{ via: 'tailscale' }] }
+    expect(json.apps.tls.automation.policies).toEqual([policy])
+    expect(said).toBe('')
+  })
+
+  test('takes TCP that tailscaled forwards, with its callers', async () => {
+    const { server } = await rendered(
+      public_,
+      ...['--host', 'ai.example.com', '--proxy-protocol', '127.0.0.1:8443'],
+    )
+    expect(server.listen).toEqual(['127.0.0.1:8443'])
+    expect(server.listener_wrappers[0]).toMatchObject({ fallback_policy: 'REQUIRE' })
+  })
+
+  const ways = [
+    [],
+    ['--listen', '127.0.0.1:9000'],
+    ['--host', 'a.example'],
+    ['--host', 'a.example', '--internal'],
+    ['--host', 'a.example', '--proxy-protocol', '127.0.0.1:8443'],
+    ['--node', 'ai'],
+  ]
+  const gateways = [
+    undefined,
+    'unix:/d/none.sock',
+    'unix:/d/serve.sock',
+    'unix:/d/x/../serve.sock',
+    'unix//d/serve.sock|0600',
+    'unix:/d/caddy.sock',
+  ]
+  const cells = gateways.flatMap((gateway) => ways.map((way) => [gateway, way] as const))
+
+  test.each(cells)('no way leads past it: --gateway %s %j', async (gateway, way) => {
+    const config = await configFile(with_(mine, tailnet, node))
+    const flags = gateway === undefined ? way : [...way, '--gateway', gateway]
+    const { code, printed, said } = await run(
+      'render',
+      '--config',
+      config,
+      '--data',
+      '/d',
+      ...flags,
+    )
+    if (code !== 0) {
+      expect(code).toBe(2)
+      expect(said).toMatch(/needs (a listener of|identity)/)
+      return
+    }
+    const dial = /"dial": "unix\/(.*)"/.exec(printed)?.[1] ?? ''
+    expect({
+      passesServe: !printed.includes('"*Tailscale*"'),
+      names: printed.includes('"X-Webauth-User"'),
+      isPublic: printed.includes('"a.example"'),
+    }).toEqual({
+      passesServe: dial.endsWith('/serve.sock'),
+      names: dial.endsWith('/caddy.sock'),
+      isPublic: dial.endsWith('/none.sock') && way[0] === '--host',
+    })
+  })
+
+  test.each<[string, object, string[], RegExp]>([
+    [
+      'whois alone',
+      with_({ ...tailnet, bind: '100.64.0.1:80', identity: 'whois' }),
+      [],
+      /no listener/,
+    ],
+    ['a node without its listener', with_(mine, tailnet), ['--node', 'ai'], /"caddy"/],
+    ['a site for everybody on Serve', with_(tailnet), ['--host', 'a.example'], /"none"/],
+    [
+      'a node in mode funnel',
+      { ...with_(tailnet, node), mode: 'funnel' },
+      ['--node', 'ai'],
+      /funnel/,
+    ],
+    ['two ways at once', with_(mine, node), ['--node', 'ai', '--host', 'a.example'], /one of them/],
+    ['names that are nowhere', public_, ['--host'], /allowed_hosts/],
+    ['a control server of nothing', public_, ['--control-url', 'https://x'], /--node/],
+    ['forwarding to nothing', public_, ['--proxy-protocol', '127.0.0.1:1'], /needs --host/],
+    ['a port of nothing', public_, ['--https-port', '1'], /needs --host/],
+    [
+      'another proxy before Serve',
+      with_(tailnet),
+      ['--trusted-proxy', '10.0.0.1'],
+      /no other proxy/,
+    ],
+  ])('refuses %s', async (_, config, flags, message) => {
+    const outcome = await run('render', '--config', await configFile(config), ...flags)
+    expect(outcome).toMatchObject({ code: 2, said: expect.stringMatching(message) })
+  })
+
+  test.each<[string, string[], RegExp]>([
+    ['local', [], /nobody is let in/],
+    ['serve', ['--host', 'ai.example.com'], /come in with a password/],
+  ])('warns of mode %s with %j', async (mode, flags, message) => {
+    const { said } = await rendered({ ...with_(mine, tailnet), mode }, ...flags)
+    expect(said).toMatch(message)
+  })
+})
+
 describe('apply', () => {
   let admin: Server
   let asked: { request: IncomingMessage; body: string }[] = []

@@ -1,7 +1,7 @@
 import type { Config, HeadersHandler, ReverseProxyHandler, Route } from 'caddy-json-config-types'
 import { describe, expect, test } from 'vitest'
 import { build } from '../../caddy/config.ts'
-import type { CaddyOptions } from '../../caddy/options.ts'
+import type { Address, CaddyOptions } from '../../caddy/options.ts'
 import { optionSets } from './option-sets.ts'
 
 const plain = optionSets['loopback-behind-tailscale'] as CaddyOptions
@@ -72,6 +72,97 @@ describe('trust', () => {
       trusted_proxies: { ranges: ['198.51.100.0/24', '2001:db8::/32'] },
       trusted_proxies_strict: 1,
     })
+  })
+})
+
+describe('what Serve says of a caller', () => {
+  const passes = ([, options]: [string, CaddyOptions]) =>
+    !JSON.stringify(build(options)).includes('"*Tailscale*"')
+
+  test('passes only where nobody but tailscaled can connect, to a gateway that nobody else is told', () => {
+    const passing = Object.entries(optionSets).filter(passes)
+    expect(passing.map(([name]) => name)).toEqual(['serve-on-a-socket', 'serve-on-loopback'])
+    for (const [, options] of passing) {
+      const servers = Object.values(build(options).apps?.http?.servers ?? {})
+      const listen = servers.flatMap((server) => server.listen)
+      expect(listen.filter((it) => !/^(unix\/\/.*\|0600|127\.0\.0\.1:\d+)$/.test(it))).toEqual([])
+    }
+  })
+
+  const serve = optionSets['serve-on-a-socket'] as CaddyOptions
+
+  test.each(['0.0.0.0', '192.168.1.4', '100.64.0.1'])('is never taken from %s', (host) => {
+    const options: CaddyOptions = { ...serve, site: { tls: 'serve', listen: [tcp(host)] } }
+    expect(() => build(options)).toThrow(RangeError)
+  })
+
+  test('is neither taken from other proxies nor sent over a network', () => {
+    expect(() => build({ ...serve, trustedProxies: ['198.51.100.1'] })).toThrow(/no other proxy/)
+    expect(() => build({ ...serve, gateway: tcp('192.168.1.4') })).toThrow(/over a network/)
+  })
+})
+
+describe('a node of its own', () => {
+  const node = optionSets['own-node-with-secret'] as CaddyOptions
+  const proxy = (name: string) =>
+    handlersOf(build(optionSets[name] as CaddyOptions)).at(-2) as ReverseProxyHandler
+
+  test('asks who is calling after it wiped the header, and before it sets it', () => {
+    const kinds = handlersOf(build(node)).map(({ handler }) => handler)
+    expect(kinds.indexOf('authentication')).toBeGreaterThan(kinds.indexOf('headers'))
+    expect(kinds.indexOf('reverse_proxy')).toBeGreaterThan(kinds.indexOf('authentication'))
+  })
+
+  test('shows the secret only to a gateway that asks for one, and writes none into the file', () => {
+    const hop = { 'X-Gateway-Hop': ['{env.POSTERN_HOP_SECRET}'] }
+    expect(proxy('own-node-with-secret').headers?.request?.set).toMatchObject(hop)
+    expect(proxy('own-node').headers?.request?.set).not.toHaveProperty('X-Gateway-Hop')
+  })
+
+  test('is neither reached through other proxies nor tells names over a network', () => {
+    expect(() => build({ ...node, trustedProxies: ['198.51.100.1'] })).toThrow(/no other proxy/)
+    expect(() => build({ ...node, gateway: tcp('192.168.1.4') })).toThrow(/over a network/)
+  })
+
+  test.each(['', 'AI', 'ai.example.com', '-ai', '{env.HOME}', 'a'.repeat(64)])(
+    'cannot be named %j',
+    (name) => {
+      const site = { tls: 'node', name, hop: true } as const
+      expect(() => build({ ...node, site })).toThrow(/no name for a machine/)
+    },
+  )
+
+  test.each(['headscale.example.com', 'https://{env.X}', 'ftp://x'])(
+    'cannot be controlled from %j',
+    (controlUrl) => {
+      const site = { tls: 'node', name: 'ai', hop: true, controlUrl } as const
+      expect(() => build({ ...node, site })).toThrow(/control server/)
+    },
+  )
+})
+
+describe('where tailscaled forwards TCP to', () => {
+  const forwarded = optionSets['forwarded-by-funnel'] as CaddyOptions
+  const at = (address: Address): CaddyOptions => ({
+    ...forwarded,
+    site: { tls: 'internal', hosts: ['ai.home.arpa'], forwarded: address },
+  })
+
+  test('every connection must say where it comes from, before TLS', () => {
+    expect(build(forwarded).apps?.http?.servers?.postern).toMatchObject({
+      listen: ['127.0.0.1:8443'],
+      listener_wrappers: [
+        { wrapper: 'proxy_protocol', fallback_policy: 'REQUIRE' },
+        { wrapper: 'tls' },
+      ],
+    })
+    expect(JSON.stringify(build(forwarded))).not.toContain('"allow"')
+  })
+
+  test('is a port of loopback', () => {
+    expect(() => build(at(tcp('127.0.0.1')))).not.toThrow()
+    expect(() => build(at(tcp('0.0.0.0')))).toThrow(/loopback only/)
+    expect(() => build(at({ kind: 'unix', path: '/run/x.sock' }))).toThrow(/loopback only/)
   })
 })
 

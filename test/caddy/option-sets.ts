@@ -39,4 +39,37 @@ export const optionSets: Readonly<Record<string, CaddyOptions>> = {
     ...base,
     site: { tls: 'internal', hosts: ['ai.home.arpa'], ports: { https: 8443, http: 8080 } },
   },
+  'serve-on-a-socket': {
+    ...base,
+    site: { tls: 'serve', listen: [socket('/run/caddy/edge.sock')] },
+    gateway: socket('/run/postern/tailnet.sock'),
+    admin: socket('/run/caddy/admin.sock'),
+  },
+  'serve-on-loopback': {
+    ...base,
+    site: { tls: 'serve', listen: [tcp(8081)] },
+    gateway: tcp(8789),
+  },
+  'certificate-from-tailscale': {
+    ...base,
+    site: { tls: 'automatic', hosts: ['box.tail1234.ts.net'] },
+    gateway: socket('/run/postern/caddy.sock'),
+  },
+  'forwarded-by-funnel': {
+    ...base,
+    site: { tls: 'automatic', hosts: ['box.tail1234.ts.net'], forwarded: tcp(8443) },
+    gateway: socket('/run/postern/caddy.sock'),
+  },
+  'own-node': {
+    ...base,
+    site: { tls: 'node', name: 'ai', hop: false },
+    gateway: socket('/run/postern/caddy.sock'),
+  },
+  'own-node-with-secret': {
+    ...base,
+    site: { tls: 'node', name: 'ai', controlUrl: 'https://headscale.example.com', hop: true },
+  },
 }
+
+/** Can stock Caddy run it? */
+export const isStock = ({ site }: CaddyOptions): boolean => site.tls !== 'node'

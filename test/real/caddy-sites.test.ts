@@ -6,7 +6,7 @@ import type { CaddyOptions, Site } from '../../caddy/options.ts'
 import { loadIntoCaddy } from '../../src/cli/caddy/admin.ts'
 import { whyInvalid } from '../../src/cli/caddy/binary.ts'
 import { ask, type Door } from '../caddy/ask.ts'
-import { optionSets } from '../caddy/option-sets.ts'
+import { isStock, optionSets } from '../caddy/option-sets.ts'
 import { folder, headersNamed, megabyte, setUp, tcp } from '../caddy/set-up.ts'
 import { type Stub, startStub } from '../caddy/stub.ts'
 import { caddy, oldestCaddy, startCaddy } from '../support/parts/caddy.ts'
@@ -121,9 +121,11 @@ describeWith([caddy], 'Caddy before a gateway on a socket', () => {
   })
 })
 
-describeWith([caddy, oldestCaddy], 'every golden configuration', () => {
+const stock = Object.entries(optionSets).filter(([, options]) => isStock(options))
+
+describeWith([caddy, oldestCaddy], 'every golden configuration for stock Caddy', () => {
   describe.each([caddy, oldestCaddy])('on $version', (part) => {
-    test.each(Object.entries(optionSets))('%s would run', async (_, options) => {
+    test.each(stock)('%s would run', async (_, options) => {
       expect(await whyInvalid(pathOf(part), build(options))).toBeUndefined()
     })
 

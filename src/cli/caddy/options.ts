@@ -1,16 +1,22 @@
 import { resolve } from 'node:path'
 import type { Address, CaddyOptions, Ports, Site } from '../../../caddy/options.ts'
-import type { Bind, Config, ListenerConfig } from '../../config/config.ts'
-import { addressSet, contains } from '../../http/client-address.ts'
+import type { Config, ListenerConfig } from '../../config/config.ts'
+import { addressSet } from '../../http/client-address.ts'
+import { chooseListener, dialOf, type Way } from './listener.ts'
+import { warningsOf } from './warnings.ts'
 
 /** What the command line says; addresses as typed. */
 export interface CaddyFlags {
   readonly data: string
   readonly listen?: readonly string[]
-  readonly host?: readonly string[]
+  /** `true`: the names of the tailnet that the configuration knows. */
+  readonly host?: readonly string[] | true
   readonly internal?: true
+  readonly proxyProtocol?: string
   readonly httpsPort?: string
   readonly httpPort?: string
+  readonly node?: string
+  readonly controlUrl?: string
   readonly gateway?: string
   readonly trustedProxy?: readonly string[]
   readonly accessLog?: string
@@ -23,32 +29,92 @@ export interface Derived {
   readonly warnings: readonly string[]
 }
 
+const defaultNode = 'postern'
 const defaultListen: Address = { kind: 'tcp', host: '127.0.0.1', port: 8081 }
+/** Not a port: whoever can connect here can be anybody. */
+const defaultForServe: Address = { kind: 'unix', path: '/run/caddy/edge.sock' }
 
 /** Fills what the command line leaves open from Postern's own configuration. Throws `RangeError` for bad flags. */
 export const deriveOptions = (config: Config, flags: CaddyFlags): Derived => {
-  const listener = listenerForCaddy(config)
+  const gateway = flags.gateway === undefined ? undefined : parseAddress(flags.gateway)
+  const listener = chooseListener(config, wayOf(flags), gateway, flags.data)
   addressSet(flags.trustedProxy ?? []) // throws for what is no address
   const options = {
-    site: siteOf(flags),
-    gateway: flags.gateway ? parseAddress(flags.gateway) : dialOf(listener.bind, flags.data),
+    site: siteOf(config, listener, flags),
+    gateway: gateway ?? dialOf(listener.bind, flags.data),
     bodyLimit: config.limits.body,
     trustedProxies: flags.trustedProxy ?? [],
     accessLog: flags.accessLog === undefined ? undefined : resolve(flags.accessLog),
     admin: parseAddress(flags.admin),
   }
-  return { options, warnings: warningsOf(config, listener, flags) }
+  const known = gateway === undefined ? listener : undefined
+  return { options, warnings: warningsOf(config, known, options) }
 }
 
-const siteOf = ({ host = [], listen, internal, ...flags }: CaddyFlags): Site => {
-  if (host.length === 0) {
-    if (internal) throw new RangeError('--internal needs --host: the name to make certificates for')
-    return { tls: 'none', listen: listen?.map(parseAddress) ?? [defaultListen] }
+const wayOf = ({ host, node, listen, ...flags }: CaddyFlags): Way => {
+  const given = Object.entries({ host, node, listen }).filter(([, flag]) => flag !== undefined)
+  if (given.length > 1) {
+    const ways = '--listen is for plain HTTP, --host for HTTPS, --node for a machine of its own'
+    throw new RangeError(`${ways}: give one of them`)
   }
-  if (listen)
-    throw new RangeError('--listen is for plain HTTP and --host for HTTPS: give one of them')
+  for (const flag of ['internal', 'proxyProtocol', 'httpsPort', 'httpPort'] as const) {
+    if (flags[flag] !== undefined && host === undefined) {
+      throw new RangeError(`${spelled[flag]} needs --host: the names to serve HTTPS for`)
+    }
+  }
+  return (given[0]?.[0] as Way | undefined) ?? 'unsaid'
+}
+
+const spelled = {
+  internal: '--internal',
+  proxyProtocol: '--proxy-protocol',
+  httpsPort: '--https-port',
+  httpPort: '--http-port',
+} as const
+
+const siteOf = (config: Config, listener: ListenerConfig, flags: CaddyFlags): Site => {
+  if (listener.identity === 'caddy') return nodeOf(config, listener, flags)
+  if (flags.controlUrl !== undefined) {
+    throw new RangeError('--control-url is for --node: who controls the tailnet to join')
+  }
+  if (flags.host !== undefined) return namedOf(config, flags.host, flags)
+  const listen = flags.listen?.map(parseAddress)
+  return listener.identity === 'serve'
+    ? { tls: 'serve', listen: listen ?? [defaultForServe] }
+    : { tls: 'none', listen: listen ?? [defaultListen] }
+}
+
+const nodeOf = ({ mode }: Config, { hopSecret }: ListenerConfig, flags: CaddyFlags): Site => {
+  if (mode === 'funnel') {
+    throw new RangeError(
+      'mode "funnel" believes nobody for coming by the tailnet, and Funnel does not lead to a machine of Caddy’s own',
+    )
+  }
+  const { node = defaultNode, controlUrl } = flags
+  const hop = hopSecret !== undefined
+  return { tls: 'node', name: node, hop, ...(controlUrl !== undefined && { controlUrl }) }
+}
+
+const namedOf = (
+  { allowedHosts }: Config,
+  host: readonly string[] | true,
+  flags: CaddyFlags,
+): Site => {
+  const { internal, proxyProtocol } = flags
+  const hosts = host === true ? allowedHosts.filter((name) => name.endsWith('.ts.net')) : host
+  if (hosts.length === 0) {
+    throw new RangeError('--host without a name takes those of allowed_hosts that end in .ts.net')
+  }
   const ports = portsOf(flags)
-  return { tls: internal ? 'internal' : 'automatic', hosts: host, ...(ports && { ports }) }
+  if (proxyProtocol !== undefined && ports) {
+    throw new RangeError('--proxy-protocol says where to listen: no --https-port or --http-port')
+  }
+  return {
+    tls: internal ? 'internal' : 'automatic',
+    hosts,
+    ...(ports && { ports }),
+    ...(proxyProtocol !== undefined && { forwarded: parseAddress(proxyProtocol) }),
+  }
 }
 
 const portsOf = ({ httpsPort, httpPort }: Pick<CaddyFlags, 'httpsPort' | 'httpPort'>) => {
@@ -65,42 +131,4 @@ export const parseAddress = (text: string): Address => {
   const host = six ?? four
   if (host === undefined) throw new RangeError(`"${text}" is neither address:port nor unix:/path`)
   return { kind: 'tcp', host, port: Number(port) }
-}
-
-/** The listener that believes a proxy on this machine, else the first. */
-const listenerForCaddy = ({ listeners }: Config): ListenerConfig => {
-  const chosen = listeners.find(trustsCaddy) ?? listeners[0]
-  if (chosen === undefined) throw new RangeError('the configuration has no listener')
-  return chosen
-}
-
-const trustsCaddy = ({ bind, trustedProxies }: ListenerConfig): boolean =>
-  contains(addressSet(trustedProxies), bind.kind === 'unix' ? 'unix' : reachable(bind.host))
-
-/** As the gateway listens on every address, or on one, Caddy on the same machine dials it here. */
-const reachable = (host: string): string => {
-  if (host === '0.0.0.0') return '127.0.0.1'
-  return host === '::' ? '::1' : host
-}
-
-const dialOf = (bind: Bind, data: string): Address =>
-  bind.kind === 'unix'
-    ? { kind: 'unix', path: resolve(data, bind.path) }
-    : { ...bind, host: reachable(bind.host) }
-
-const warningsOf = (config: Config, listener: ListenerConfig, flags: CaddyFlags): string[] => {
-  const warnings: string[] = []
-  if (config.front !== 'caddy') warnings.push('"front" is not "caddy" in the configuration.')
-  if (flags.gateway === undefined && !trustsCaddy(listener)) {
-    const peer = listener.bind.kind === 'unix' ? 'unix' : reachable(listener.bind.host)
-    warnings.push(
-      `Listener "${listener.name}" does not believe Caddy, so that all callers look like one and no ban can hit. ` +
-        `Add "${peer}" to its trusted_proxies.`,
-    )
-  }
-  const unknown = (flags.host ?? []).filter((host) => !config.allowedHosts.includes(host))
-  for (const host of unknown) {
-    warnings.push(`"${host}" is not in allowed_hosts: the dashboard would not answer to it.`)
-  }
-  return warnings
 }
