@@ -27,9 +27,12 @@ import { attemptGate, authFailures } from './ratelimit/auth-failures.ts'
 import { rateLimit } from './ratelimit/rate-limit.ts'
 import { refuseBanned } from './ratelimit/refuse-banned.ts'
 import type { State } from './state.ts'
+import { createCredential } from './upstream/credential/credential.ts'
+import { createTokens } from './upstream/credential/tokens.ts'
 import { findRoute } from './upstream/find.ts'
 import { joinBase } from './upstream/join.ts'
-import { listModels, showModel } from './upstream/models.ts'
+import { listGeminiModels, listModels, showGeminiModel, showModel } from './upstream/models.ts'
+import { requireSpoken } from './upstream/spoken.ts'
 import { meter } from './usage/meter.ts'
 
 /**
@@ -39,7 +42,8 @@ import { meter } from './usage/meter.ts'
 export const createApp = (config: Config, platform: Platform, state: State): Hono<Env> => {
   const { limits, webui, allowedHosts } = config
   const { clock, log, send } = platform
-  const { failures, bans, limiter, registry, open } = state
+  const { failures, bans, limiter, registry, open, admit } = state
+  const credential = createCredential(createTokens(platform))
   const policy = compileGrants({ ...config, log })
   const passwords = createPasswordScheme({
     ...platform,
@@ -81,8 +85,9 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
         path,
         ...api,
         readTarget({ operation, limits }),
-        authorizeTarget(findRoute(registry)),
-        reverseProxy({ send, clock, log, limits, open, join: joinBase }),
+        requireSpoken(registry, operation.named !== undefined),
+        authorizeTarget(findRoute(registry, operation.named !== undefined)),
+        reverseProxy({ send, clock, log, limits, open, join: joinBase, credential, admit }),
       )
       if (path.startsWith('/v1/')) app.all(path, ...api, () => fail(methodNotAllowed(['POST'])))
     }
@@ -91,7 +96,9 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
     app.get(path, ...api, listModels(registry))
     app.get(`${path}/:model{.+}`, ...api, showModel(registry))
   }
-  for (const path of ['/v1', '/v1/*', '/v1beta', '/v1beta/*']) {
+  app.get('/v1beta/models', ...api, listGeminiModels(registry))
+  app.get('/v1beta/models/:model{.+}', ...api, showGeminiModel(registry))
+  for (const path of ['/v1', '/v1/*', '/v1beta', '/v1beta/*', '/bedrock', '/bedrock/*']) {
     app.all(path, ...api, (c) => fail(new Failure('not_found', `There is no ${c.req.path} here.`)))
   }
 

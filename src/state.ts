@@ -5,6 +5,8 @@ import { type Bans, createBans } from './ratelimit/bans.ts'
 import { createFailures, type Failures } from './ratelimit/failures.ts'
 import { createLimiter, type Limiter } from './ratelimit/limits.ts'
 import { createDirectory, type Directory } from './tailscale/directory.ts'
+import { type Admit, createAdmission } from './upstream/admit.ts'
+import { fetchJson } from './upstream/probe/fetch-json.ts'
 import type { Registry } from './upstream/registry.ts'
 
 /** What outlives a configuration: who is shut out, what was counted, what is known of providers. */
@@ -13,8 +15,12 @@ export interface State {
   readonly failures: Failures
   readonly limiter: Limiter
   readonly credentials: CredentialCache
+  readonly keys: Keys
+  readonly keySets: KeySets
   readonly directory: Directory
   readonly registry: Pick<Registry, 'providers' | 'lookAgain'>
+  /** Places at the providers. */
+  readonly admit: Admit
   /** Answers under way. */
   readonly open: Set<Stoppable>
   /** The host is shutting down: no new work. */
@@ -26,8 +32,11 @@ export const createState = (platform: Platform, registry: State['registry']): St
   failures: createFailures(platform),
   limiter: createLimiter(platform.clock),
   credentials: createCredentialCache(platform),
+  keys: createKeys(platform),
+  keySets: createKeySets({ ...platform, getJson: fetchJson(platform.send) }),
   directory: createDirectory({ ...platform, localApi: platform.tailscale }),
   registry,
+  admit: createAdmission(),
   open: new Set(),
   draining: false,
 })

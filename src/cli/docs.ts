@@ -58,7 +58,9 @@ function section([key, schema]: [key: string, schema: JsonSchema]): string {
 /** One row for each key inside, however deep. */
 function rowsOf(schema: JsonSchema, path: string): string[] {
   if (schema.items) return rowsOf(schema.items, `${path}[]`)
-  if (schema.additionalProperties) return rowsOf(schema.additionalProperties, `${path}.‹name›`)
+  if (schema.additionalProperties && !schema.properties) {
+    return rowsOf(schema.additionalProperties, `${path}.‹name›`)
+  }
   const required = new Set(schema.required)
   return Object.entries(schema.properties ?? {}).flatMap(([key, inner]) => {
     const place = /^\w+$/.test(key) ? `${path}.${key}` : `${path}["${key}"]`
@@ -75,10 +77,13 @@ function typeOf(schema: JsonSchema): string {
   if (schema.enum) return schema.enum.map((value) => `\`"${value}"\``).join(', ')
   if (schema.anyOf) return schema.anyOf.map(typeOf).join(' or ')
   if (schema.items) return `list of ${typeOf(schema.items)}`
-  if (schema.additionalProperties) return `object of ${typeOf(schema.additionalProperties)}`
+  if (schema.additionalProperties && !schema.properties) {
+    return `object of ${typeOf(schema.additionalProperties)}`
+  }
   return (
-    { string: 'text', integer: 'whole number', boolean: 'true/false' }[schema.type ?? ''] ??
-    'object'
+    { string: 'text', integer: 'whole number', number: 'number', boolean: 'true/false' }[
+      schema.type ?? ''
+    ] ?? 'object'
   )
 }
 

@@ -1,11 +1,7 @@
-import type { Dialect } from '../upstream/upstream.ts'
 import { buildGrants, buildGroups } from './build-grants.ts'
-import type { Config, ListenerConfig, ProviderConfig, UserConfig, WebuiConfig } from './config.ts'
+import { buildProviders } from './build-providers.ts'
+import type { Config, IssuerConfig, ListenerConfig, UserConfig, WebuiConfig } from './config.ts'
 import type { ConfigFile } from './schema.ts'
-
-const DIALECTS: readonly Dialect[] = ['openai_chat', 'openai_responses', 'anthropic_messages']
-
-type ProviderFile = ConfigFile['providers'][string]
 
 /** The validated file in the shape the program works with. */
 export function buildConfig(file: ConfigFile): Config {
@@ -19,7 +15,7 @@ export function buildConfig(file: ConfigFile): Config {
     tailscale: { socket: file.tailscale.socket, capabilities: file.tailscale.capabilities },
     allowedHosts: file.allowed_hosts,
     webui: file.webui && toWebui(file.webui),
-    providers: new Map(Object.entries(file.providers).map(([id, it]) => [id, toProvider(id, it)])),
+    providers: buildProviders(file.providers),
     grants: buildGrants(file, users),
     groups: buildGroups(file, users),
     users,
@@ -67,20 +63,16 @@ const toUser = (name: string, user: ConfigFile['users'][string]): UserConfig => 
   groups: user.groups,
 })
 
-function toProvider(id: string, file: ProviderFile): ProviderConfig {
-  const { compatibility, add_headers, ...provider } = file
-  return {
-    ...provider,
-    name: provider.name || id,
-    models: provider.models.filter((model) => model !== '*'),
-    dialects: dialectsOf(compatibility),
-    addHeaders: add_headers,
-  }
-}
-
-/** `openai_chat` is on by default, but once another flag is true and it is not mentioned, it is cleared. */
-export function dialectsOf(flags: ProviderFile['compatibility']): ReadonlySet<Dialect> {
-  const otherIsOn = Object.entries(flags).some(([name, on]) => on && name !== 'openai_chat')
-  const effective = { ...flags, openai_chat: flags.openai_chat ?? !otherIsOn }
-  return new Set(DIALECTS.filter((dialect) => effective[dialect]))
-}
+const toIssuer = (file: ConfigFile['issuers'][number]): IssuerConfig => ({
+  issuer: file.issuer,
+  audience: file.audience,
+  jwks: file.jwks,
+  algorithms: file.algorithms,
+  loginClaim: file.login_claim,
+  requireEmailVerified: file.require_email_verified,
+  domains: file.domains,
+  prefix: file.prefix,
+  groupsClaim: file.groups_claim,
+  requiredClaims: new Map(Object.entries(file.required_claims)),
+  header: file.header,
+})

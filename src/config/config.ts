@@ -1,5 +1,12 @@
 import type { Door } from '../identity/caller.ts'
-import type { Authorization, Dialect } from '../upstream/upstream.ts'
+import type {
+  AuthMode,
+  Authorization,
+  Dialect,
+  Price,
+  ProviderLimits,
+  ServiceAccount,
+} from '../upstream/upstream.ts'
 
 /** The configuration after parsing: defaults filled in, references resolved, durations in ms, sizes in bytes. */
 export interface Config {
@@ -66,7 +73,10 @@ export interface ProviderConfig {
   /** Empty: ask the provider. */
   readonly models: readonly string[]
   readonly apikey: string
+  /** What `keyfile::` led to; then `apikey` is empty. */
+  readonly serviceAccount: ServiceAccount | undefined
   readonly authorization: Authorization
+  readonly authMode: AuthMode
   readonly name: string
   readonly description: string
   readonly dialects: ReadonlySet<Dialect>

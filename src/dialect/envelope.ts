@@ -1,7 +1,7 @@
 import type { Failure } from '../http/errors.ts'
 
 /** Whose error shape a client on this path understands. */
-export type Envelope = 'openai' | 'anthropic' | 'gemini'
+export type Envelope = 'openai' | 'anthropic' | 'gemini' | 'bedrock'
 
 /** Anthropic's `error.type` by status; their SDK chooses its exception class by status, people read this. */
 const anthropicTypes: Readonly<Record<number, string>> = {
@@ -25,6 +25,19 @@ const geminiStatuses: Readonly<Record<number, string>> = {
   500: 'INTERNAL',
   503: 'UNAVAILABLE',
   504: 'DEADLINE_EXCEEDED',
+}
+
+/** Names of Amazon's exceptions; its SDKs choose their class by the header that carries one. */
+const bedrockTypes: Readonly<Record<number, string>> = {
+  401: 'UnrecognizedClientException',
+  403: 'AccessDeniedException',
+  404: 'ResourceNotFoundException',
+  408: 'ModelTimeoutException',
+  429: 'ThrottlingException',
+  500: 'InternalServerException',
+  502: 'ModelErrorException',
+  503: 'ServiceUnavailableException',
+  504: 'ModelTimeoutException',
 }
 
 const openaiType = (status: number): string => {
@@ -61,8 +74,19 @@ export const errorBody = (
           details: [{ reason: code, requestId }],
         },
       }
+    case 'bedrock':
+      return { message, code, requestId }
   }
 }
+
+/** What of an error a dialect says in headers. */
+export const errorHeaders = (
+  envelope: Envelope,
+  { status }: Pick<Failure, 'status'>,
+): Readonly<Record<string, string>> =>
+  envelope === 'bedrock'
+    ? { 'x-amzn-errortype': bedrockTypes[status] ?? 'ValidationException' }
+    : {}
 
 /** The same as a last event of a stream that failed after it had begun. */
 export const errorEvent = (
@@ -75,9 +99,13 @@ export const errorEvent = (
   return envelope === 'anthropic' ? `\n\nevent: error\ndata: ${data}\n\n` : `\n\ndata: ${data}\n\n`
 }
 
+/** Google answers for Claude as well. */
+const vertex = /^\/v1\/(?:projects|publishers)\//
+
 /** Which dialect answers for a path, also where nothing is served. */
 export const envelopeOf = (path: string): Envelope => {
   if (path === '/v1/messages' || path.startsWith('/v1/messages/')) return 'anthropic'
-  if (path === '/v1beta' || path.startsWith('/v1beta/')) return 'gemini'
+  if (/^\/v1beta1?(?:\/|$)/.test(path) || vertex.test(path)) return 'gemini'
+  if (path === '/bedrock' || path.startsWith('/bedrock/')) return 'bedrock'
   return 'openai'
 }

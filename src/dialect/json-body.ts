@@ -43,6 +43,12 @@ export const parseJsonBody = (bytes: Uint8Array): JsonBody => {
 }
 
 /**
+ * A body whose model stands in the path: nothing in it needs to be known, and it is sent as it came.
+ * @throws Failure like `parseJsonBody`
+ */
+export const checkJsonBody = (bytes: Uint8Array): void => checkFields(parseObject(decode(bytes)))
+
+/**
  * The grant is checked on the model that we parsed, so the upstream must read the same one: where the text could hold
  * a second `model` (a duplicate key, or one spelled with escapes), what we parsed is sent, not what came.
  */

@@ -1,14 +1,27 @@
-import type { Dialect } from '../upstream/upstream.ts'
+import type { Dialect, Provider } from '../upstream/upstream.ts'
+import { bedrock, gemini, type NamedPath, vertex } from './named-paths.ts'
+
+/** Where a request goes at a provider, before it is joined to the base. */
+export interface Address {
+  /** `chat/completions`, `models/gemini-3-pro:generateContent`. */
+  readonly operation: string
+  /** What a base without a version gets; empty: nothing. */
+  readonly version: string
+}
 
 /** One thing a client can ask of a model. */
 export interface Operation {
   /** Ingress paths, canonical one first. */
   readonly paths: readonly string[]
-  /** What is joined to a provider's base. */
+  /** `chat/completions`, `generateContent`: what it is called in its dialect. */
   readonly operation: string
   /** Which flag of `compatibility` a provider needs. */
   readonly dialect: Dialect
   readonly body: 'json' | 'multipart'
+  /** Present when the path names the model; else the body does. */
+  readonly named?: NamedPath
+  /** What a base without a version gets; empty: nothing. */
+  readonly version: string
 }
 
 const openai = (operation: string, options: Partial<Operation> = {}): Operation => ({
@@ -16,8 +29,39 @@ const openai = (operation: string, options: Partial<Operation> = {}): Operation 
   operation,
   dialect: 'openai_chat',
   body: 'json',
+  version: 'v1',
   ...options,
 })
+
+const inPath = (dialect: Dialect, named: NamedPath, paths: readonly string[]): Operation => ({
+  paths,
+  operation: named.method,
+  dialect,
+  body: 'json',
+  named,
+  version: '',
+})
+
+/** Gemini's clients write the model's name short, Google's for Vertex with its publisher (an express key has no project). */
+const geminiCalls = (method: string): Operation =>
+  inPath('gemini_generate_content', gemini(method), [
+    `/v1beta/models/:call{.+:${method}}`,
+    `/v1beta1/publishers/google/models/:call{.+:${method}}`,
+    `/v1/publishers/google/models/:call{.+:${method}}`,
+  ])
+
+const vertexCalls = (dialect: Dialect, publisher: string, method: string): Operation =>
+  inPath(
+    dialect,
+    vertex(publisher, method),
+    ['v1', 'v1beta1'].map(
+      (version) =>
+        `/${version}/projects/:project/locations/:region/publishers/${publisher}/models/:call{.+:${method}}`,
+    ),
+  )
+
+const bedrockCalls = (dialect: Dialect, method: string): Operation =>
+  inPath(dialect, bedrock(method), [`/bedrock/model/:call{.+/${method}}`])
 
 /** The paths without `/v1` exist only where Open WebUI has none of that name (product.md §6). */
 export const operations: readonly Operation[] = [
@@ -27,6 +71,12 @@ export const operations: readonly Operation[] = [
   openai('responses', {
     paths: ['/v1/responses', '/responses'],
     dialect: 'openai_responses',
+  }),
+  // Codex with a ChatGPT subscription: `https://chatgpt.com/backend-api` has no versions.
+  openai('codex/responses', {
+    paths: ['/codex/responses'],
+    dialect: 'openai_responses',
+    version: '',
   }),
   openai('rerank'),
   openai('moderations'),
@@ -38,4 +88,24 @@ export const operations: readonly Operation[] = [
   openai('images/variations', { body: 'multipart' }),
   openai('messages', { dialect: 'anthropic_messages' }),
   openai('messages/count_tokens', { dialect: 'anthropic_messages' }),
+  geminiCalls('generateContent'),
+  geminiCalls('streamGenerateContent'),
+  geminiCalls('countTokens'),
+  vertexCalls('google_generate_content', 'google', 'generateContent'),
+  vertexCalls('google_generate_content', 'google', 'streamGenerateContent'),
+  vertexCalls('google_generate_content', 'google', 'countTokens'),
+  vertexCalls('google_raw_predict', 'anthropic', 'rawPredict'),
+  vertexCalls('google_raw_predict', 'anthropic', 'streamRawPredict'),
+  bedrockCalls('bedrock_model_invoke', 'invoke'),
+  bedrockCalls('bedrock_model_invoke', 'invoke-with-response-stream'),
+  bedrockCalls('bedrock_converse', 'converse'),
+  bedrockCalls('bedrock_converse', 'converse-stream'),
 ]
+
+/** Where an operation goes at this provider, for a model it knows by this name. `path` as `NamedPath.read` gave it. */
+export const addressOf = (
+  { operation, version, named }: Operation,
+  path: Readonly<Record<string, string>>,
+  provider: Provider,
+  model: string,
+): Address => named?.address(path, provider, model) ?? { operation, version }

@@ -1,5 +1,5 @@
-import type { ListenerConfig } from '../config/config.ts'
-import type { Operation } from '../dialect/operations.ts'
+import type { GrantEntry, ListenerConfig } from '../config/config.ts'
+import type { Address, Operation } from '../dialect/operations.ts'
 import type { Caller, Door } from '../identity/caller.ts'
 import type { IdentityFailure } from '../identity/failure.ts'
 import type { Candidate } from '../upstream/upstream.ts'
@@ -106,6 +106,8 @@ export interface Target {
   readonly contentType: string
   /** The body to send to a provider that knows the model by this name. */
   forward(upstreamModel: string): Uint8Array
+  /** Where to send it there, and the query to send along, with its `?`. */
+  address(candidate: Candidate): Address & { readonly search: string }
 }
 
 /** Collects what the ledger row will need; each stage tells what it alone knows. */

@@ -21,6 +21,7 @@ const upstreamRequest = new Set([
   'accept',
   'anthropic-beta',
   'anthropic-version',
+  'chatgpt-account-id', // which of a subscription's accounts (Codex)
   'content-type',
   'openai-beta',
   'user-agent',
@@ -36,6 +37,7 @@ const upstreamResponse = new Set([
   'openai-processing-ms',
   'openai-version',
   'retry-after',
+  'x-amzn-errortype', // which exception: Amazon's SDKs look nowhere else
 ])
 const upstreamResponsePrefixes = ['x-ratelimit-', 'anthropic-ratelimit-']
 

@@ -1,5 +1,5 @@
 import type { Context, ErrorHandler } from 'hono'
-import { envelopeOf, errorBody } from '../dialect/envelope.ts'
+import { envelopeOf, errorBody, errorHeaders } from '../dialect/envelope.ts'
 import type { Log } from '../platform.ts'
 import type { Env } from './env.ts'
 import { Failure } from './errors.ts'
@@ -36,12 +36,14 @@ const note = (log: Log, c: Context<Env>, failure: Failure): void => {
 }
 
 const answer = (c: Context<Env>, failure: Failure): Response => {
+  const envelope = envelopeOf(c.req.path)
   const headers: Record<string, string> = {
     'content-type': 'application/json; charset=utf-8',
     'cache-control': 'no-store',
+    ...errorHeaders(envelope, failure),
     ...failure.headers,
   }
   if (failure.close) headers.connection = 'close'
-  const body = errorBody(envelopeOf(c.req.path), failure, c.get('requestId') ?? '')
+  const body = errorBody(envelope, failure, c.get('requestId') ?? '')
   return new Response(JSON.stringify(body), { status: failure.status, headers })
 }

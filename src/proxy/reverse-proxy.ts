@@ -13,8 +13,16 @@ import {
   UpstreamError,
   type UpstreamRequest,
 } from '../upstream/upstream.ts'
-import { type Answer, type ExchangeLimits, exchange, type Stoppable } from './exchange.ts'
-import { judgeHead, scrubbing } from './response.ts'
+import { clientCredential } from './client-credential.ts'
+import {
+  type Answer,
+  ClientGone,
+  type ExchangeLimits,
+  exchange,
+  type Stoppable,
+} from './exchange.ts'
+import { withGranted } from './granted-headers.ts'
+import { judgeHead, scrubbing, secretsOf } from './response.ts'
 
 export interface ReverseProxyOptions {
   readonly send: Send
@@ -23,8 +31,16 @@ export interface ReverseProxyOptions {
   readonly limits: ExchangeLimits
   /** Exchanges under way. */
   readonly open: Set<Stoppable>
-  /** Base URL and operation to the upstream's address. */
-  readonly join: (baseurl: string, operation: string) => { origin: string; path: string }
+  /** Base URL, operation and version to the upstream's address. */
+  readonly join: (
+    baseurl: string,
+    operation: string,
+    version: string,
+  ) => { origin: string; path: string }
+  /** Our own credential for a provider, as headers. */
+  readonly credential: (provider: Provider) => HeaderList | Promise<HeaderList>
+  /** A place at a provider; what it resolves with gives the place up again. */
+  readonly admit: (provider: Provider, signal: AbortSignal) => (() => void) | Promise<() => void>
 }
 
 const encoder = new TextEncoder()
@@ -35,45 +51,98 @@ const encoder = new TextEncoder()
  */
 export const reverseProxy = (options: ReverseProxyOptions): Handler<Env> =>
   async function reverseProxy(c) {
-    const candidates = c.get('candidates')
-    for (const [index, candidate] of candidates.entries()) {
-      try {
-        return await attempt(c, candidate, options)
-      } catch (error) {
-        if (!(error instanceof UpstreamError)) throw error
-        options.log('warn', 'upstream.error', {
-          rid: c.get('requestId'),
-          provider: candidate.provider.id,
-          kind: error.kind,
-          reason: error.message,
-        })
-        if (error.kind === 'connect' && index < candidates.length - 1) continue
-        throw new Failure('upstream_error', 'The model server could not be reached.', {
-          reason: error.kind,
-        })
-      }
+    let failure: unknown = new Failure('internal_error', 'No provider was asked.')
+    for (const candidate of c.get('candidates')) {
+      const outcome = await attempt(c, candidate, options)
+      if (outcome.response) return outcome.response
+      failure = outcome.failure
+      if (outcome.sent) break
     }
-    throw new Failure('internal_error', 'No provider was asked.')
+    throw failure
   }
+
+type Outcome =
+  | { readonly response: Response }
+  | { readonly response?: undefined; readonly failure: unknown; readonly sent: boolean }
 
 const attempt = async (
   c: Context<Env>,
   candidate: Candidate,
+  options: ReverseProxyOptions,
+): Promise<Outcome> => {
+  let ready: Ready
+  try {
+    ready = await prepare(c, candidate, options)
+  } catch (failure) {
+    if (c.req.raw.signal.aborted) return { failure: new ClientGone(), sent: true }
+    return { failure, sent: false }
+  }
+  try {
+    return { response: await ask(c, candidate, ready, options) }
+  } catch (error) {
+    ready.release()
+    return failed(c, candidate.provider, error, options.log)
+  }
+}
+
+const failed = (c: Context<Env>, { id }: Provider, error: unknown, log: Log): Outcome => {
+  if (!(error instanceof UpstreamError)) return { failure: error, sent: true }
+  const { kind, message: reason } = error
+  log('warn', 'upstream.error', { rid: c.get('requestId'), provider: id, kind, reason })
+  const failure = new Failure('upstream_error', 'The model server could not be reached.', {
+    reason: kind,
+  })
+  return { failure, sent: kind !== 'connect' }
+}
+
+/** What it takes to ask a provider. */
+interface Ready {
+  /** The credential and the provider's own headers: secrets, all of them. */
+  readonly added: HeaderList
+  /** The credential is the client's own. */
+  readonly clientsOwn: boolean
+  /** Gives the place at the provider up again. */
+  readonly release: () => void
+}
+
+/** The place comes last: who has one asks at once. */
+const prepare = async (
+  c: Context<Env>,
+  candidate: Candidate,
+  { credential, admit }: ReverseProxyOptions,
+): Promise<Ready> => {
+  const { provider } = candidate
+  const own = provider.authMode === 'passthrough' ? clientCredential(c) : []
+  const shown = own.length > 0 ? own : await credential(provider)
+  const release = await admit(provider, c.req.raw.signal)
+  const added = withGranted(c, candidate, [...shown, ...provider.addHeaders])
+  return { added, clientsOwn: own.length > 0, release }
+}
+
+const ask = async (
+  c: Context<Env>,
+  candidate: Candidate,
+  ready: Ready,
   { send, clock, limits, join, open }: ReverseProxyOptions,
 ): Promise<Response> => {
   const envelope = envelopeOf(c.req.path)
   const sentAt = clock.elapsed()
+  let events = false
   c.get('meter').sending()
   const answer = await exchange({
     send,
     clock,
-    limits,
-    request: upstreamRequest(c, candidate, join),
+    limits: { ...limits, firstByte: candidate.provider.limits?.firstByte ?? limits.firstByte },
+    request: upstreamRequest(c, candidate, ready.added, join),
     signal: c.req.raw.signal,
     truncate: c.env.truncate,
     open,
-    accept: (status, headers) => accept(c, candidate, status, headers),
-    lastWords: (failure) => lastWords(c, envelope, failure),
+    accept: (status, headers) => {
+      events = isEvents(typeOf(headers))
+      return accept(c, candidate, ready, { status, headers })
+    },
+    // An event says it; a body in one piece, and Amazon's frames, are cut short instead.
+    lastWords: (failure) => (events ? lastWords(envelope, failure, c.get('requestId')) : null),
   })
   const gatewayMs = sentAt - c.get('startedAt')
   return respond(answer, serverTiming(gatewayMs, clock.elapsed() - sentAt))
@@ -81,50 +150,61 @@ const attempt = async (
 
 const upstreamRequest = (
   c: Context<Env>,
-  { provider, model }: Candidate,
+  candidate: Candidate,
+  added: HeaderList,
   join: ReverseProxyOptions['join'],
 ): UpstreamRequest => {
   const target = c.get('target')
-  const body = target.forward(model)
+  const { operation, version, search } = target.address(candidate)
+  const { origin, path } = join(candidate.provider.baseurl, operation, version)
   return {
-    ...join(provider.baseurl, target.operation.operation),
+    origin,
+    path: path + search,
     method: 'POST',
-    headers: [...toUpstream(c.req.raw.headers), ...credential(provider), ...provider.addHeaders],
-    body,
+    headers: [...toUpstream(c.req.raw.headers), ...added],
+    body: target.forward(candidate.model),
   }
-}
-
-const credential = ({ authorization, apikey }: Provider): [string, string][] => {
-  if (apikey === '') return []
-  return authorization === 'bearer'
-    ? [['authorization', `Bearer ${apikey}`]]
-    : [[authorization, apikey]]
 }
 
 /** Judges the answer's head; what is wrong becomes a `Failure`, what is right a watched body. */
 const accept = (
   c: Context<Env>,
   candidate: Candidate,
-  status: number,
-  headers: HeaderList,
+  { added, clientsOwn, release }: Ready,
+  { status, headers }: Pick<Answer, 'status' | 'headers'>,
 ): BodyWatch => {
-  const contentType = headers.find(([name]) => name === 'content-type')?.[1] ?? ''
-  judgeHead(status, contentType)
-  const watch = c.get('meter').answered(candidate, status, contentType)
-  if (status >= 400) return scrubbing(watch, candidate.provider)
+  const contentType = typeOf(headers)
+  judgeHead(status, contentType, clientsOwn)
+  const metered = c.get('meter').answered(candidate, status, contentType)
+  const watch: BodyWatch = {
+    ...metered,
+    done: (outcome) => {
+      release()
+      metered.done(outcome)
+    },
+  }
+  if (status >= 400) return scrubbing(watch, secretsOf(added, candidate.provider.baseurl))
   // A stream's head goes out at once; an answer in one piece is worth nothing before its first byte.
-  return { ...watch, required: !contentType.startsWith('text/event-stream') }
+  return { ...watch, required: !isStream(contentType) }
 }
 
-/** An event for streams; nothing for a body in one piece, which is cut short instead. */
-const lastWords = (c: Context<Env>, envelope: Envelope, failure: Failure): Uint8Array | null =>
-  c.get('target').stream ? encoder.encode(errorEvent(envelope, failure, c.get('requestId'))) : null
+const typeOf = (headers: HeaderList): string =>
+  headers.find(([name]) => name === 'content-type')?.[1] ?? ''
+
+const isEvents = (contentType: string): boolean => contentType.startsWith('text/event-stream')
+
+/** Server-sent events, or the frames that Amazon has instead. */
+const isStream = (contentType: string): boolean =>
+  isEvents(contentType) || contentType.startsWith('application/vnd.amazon.eventstream')
+
+const lastWords = (envelope: Envelope, failure: Failure, requestId: string): Uint8Array =>
+  encoder.encode(errorEvent(envelope, failure, requestId))
 
 const respond = ({ status, headers, body }: Answer, timing: string): Response => {
   const kept = fromUpstream(headers)
   kept['server-timing'] = timing
   const length = headers.find(([name]) => name === 'content-length')?.[1]
-  if (kept['content-type']?.startsWith('text/event-stream')) {
+  if (isStream(kept['content-type'] ?? '')) {
     // nginx holds back answers unless told not to, and a proxy that compresses would hold back frames.
     kept['cache-control'] = 'no-cache, no-transform'
     kept['x-accel-buffering'] = 'no'

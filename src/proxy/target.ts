@@ -1,7 +1,8 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import { parseJsonBody } from '../dialect/json-body.ts'
+import { checkJsonBody, parseJsonBody } from '../dialect/json-body.ts'
 import { findModelPart, withModel } from '../dialect/multipart-body.ts'
-import type { Operation } from '../dialect/operations.ts'
+import type { NamedPath } from '../dialect/named-paths.ts'
+import { addressOf, type Operation } from '../dialect/operations.ts'
 import { type BodyLimits, readBody } from '../http/body.ts'
 import type { Env, Target } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
@@ -16,8 +17,10 @@ export const readTarget = ({ operation, limits }: TargetOptions): MiddlewareHand
   async function readTarget(c, next) {
     const contentType = expectedType(c, operation)
     const bytes = await readBody(c.req.raw, limits)
-    const target =
-      operation.body === 'json'
+    const { named } = operation
+    const target = named
+      ? namedTarget({ operation, named, url: new URL(c.req.url) }, bytes, contentType)
+      : operation.body === 'json'
         ? jsonTarget(operation, bytes, contentType)
         : formTarget(operation, bytes, contentType)
     c.set('target', target)
@@ -48,6 +51,7 @@ const jsonTarget = (operation: Operation, bytes: Uint8Array, contentType: string
     size: bytes.byteLength,
     contentType,
     forward: (model) => body.forward(model, counted),
+    address: toBase(operation),
   }
 }
 
@@ -61,5 +65,38 @@ const formTarget = (operation: Operation, bytes: Uint8Array, contentType: string
     size: bytes.byteLength,
     contentType,
     forward: (model) => withModel(bytes, part, model),
+    address: toBase(operation),
   }
 }
+
+interface NamedRequest {
+  readonly operation: Operation
+  readonly named: NamedPath
+  readonly url: URL
+}
+
+const namedTarget = (
+  { operation, named, url }: NamedRequest,
+  bytes: Uint8Array,
+  contentType: string,
+): Target => {
+  checkJsonBody(bytes)
+  // The URL, not Hono's path: that one is decoded already.
+  const { model, parts } = named.read(url.pathname)
+  // Of a query only this is meant for the provider; the rest may hold the caller's key.
+  const search = url.searchParams.get('alt') === 'sse' ? '?alt=sse' : ''
+  return {
+    operation,
+    model,
+    stream: named.stream,
+    usageAsked: false,
+    size: bytes.byteLength,
+    contentType,
+    forward: () => bytes,
+    address: (to) => ({ ...addressOf(operation, parts, to.provider, to.model), search }),
+  }
+}
+
+const toBase =
+  (operation: Operation): Target['address'] =>
+  ({ provider, model }) => ({ ...addressOf(operation, {}, provider, model), search: '' })

@@ -21,6 +21,7 @@ export const demoProvider: Provider = {
   models: [demoModel],
   apikey: '',
   authorization: 'bearer',
+  authMode: 'none',
   dialects: new Set(['openai_chat', 'openai_responses', 'anthropic_messages']),
   addHeaders: [],
   preference: 0,

@@ -12,9 +12,9 @@ const version = /^v\d+(?:(?:alpha|beta)\d*)?$/
 /**
  * Joins a canonical operation (`chat/completions`, `models`, …) to a provider's base. A base that already ends in a
  * version segment (`/v1`, `/v4`, `/v1beta`) gets the operation only, any other gets `defaultVersion` before it, so that
- * `http://h:8000` and `http://h:8000/v1/` mean the same.
+ * `http://h:8000` and `http://h:8000/v1/` mean the same. Without a default version nothing comes between.
  *
- * `operation` must come from our own table of routes, never from a request: it is appended as it is.
+ * `operation` must come from our own table of operations, never from a request: it is appended as it is.
  * @throws TypeError when `baseurl` is not a URL; the configuration is checked before it gets here.
  */
 export function joinBase(baseurl: string, operation: string, defaultVersion = 'v1'): Joined {
@@ -22,6 +22,7 @@ export function joinBase(baseurl: string, operation: string, defaultVersion = 'v
   const { origin, pathname } = new URL(baseurl)
   const base = pathname.replace(/\/+$/, '')
   const last = base.slice(base.lastIndexOf('/') + 1)
-  const prefix = version.test(last) ? base : `${base}/${defaultVersion}`
+  const complete = defaultVersion === '' || version.test(last)
+  const prefix = complete ? base : `${base}/${defaultVersion}`
   return { origin, path: `${prefix}/${operation}` }
 }

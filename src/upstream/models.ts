@@ -1,7 +1,9 @@
 import type { Context, Handler } from 'hono'
 import type { Env } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
-import { anthropicModelList, modelRows } from './list.ts'
+import { anthropicModelList } from './list/anthropic.ts'
+import { geminiModelList } from './list/gemini.ts'
+import { modelRows } from './list/openai.ts'
 import type { Provider } from './upstream.ts'
 
 export interface Providers {
@@ -13,29 +15,69 @@ export const listModels =
   (registry: Providers): Handler<Env> =>
   (c) => {
     const { allows } = c.get('permissions')
-    // Anthropic's SDK asks on the same path and says so in a header of its own.
-    return c.req.header('anthropic-version') === undefined
-      ? c.json(modelRows(registry.providers(), allows))
-      : c.json(anthropicModelList(registry.providers(), allows))
+    return isAnthropic(c)
+      ? c.json(anthropicModelList(registry.providers(), allows))
+      : c.json(modelRows(registry.providers(), allows))
   }
 
 /** `GET /v1/models/NAME`, the name with its slashes, with or without its provider. */
 export const showModel =
   (registry: Providers): Handler<Env> =>
   (c) => {
-    const name = nameOf(c)
-    const { data } = modelRows(registry.providers(), c.get('permissions').allows)
+    const name = nameIn(c)
+    const { allows } = c.get('permissions')
+    if (isAnthropic(c)) {
+      const { data } = anthropicModelList(registry.providers(), allows)
+      return c.json(
+        found(
+          c,
+          name,
+          data.find(({ id }) => id === name),
+        ),
+      )
+    }
+    const { data } = modelRows(registry.providers(), allows)
     const row = data.find(
       ({ id, metadata }) => id === name || `${metadata.provider.id}/${id}` === name,
     )
-    if (!row) {
-      const login = c.get('auth').caller?.login ?? ''
-      throw new Failure('model_not_found', `no route found for model "${name}" for user "${login}"`)
-    }
-    return c.json(row)
+    return c.json(found(c, name, row))
   }
 
-const nameOf = (c: Context<Env>): string => {
-  const { path } = c.req
-  return decodeURIComponent(path.slice(path.indexOf('/models/') + '/models/'.length))
+/** `GET /v1beta/models`. */
+export const listGeminiModels =
+  (registry: Providers): Handler<Env> =>
+  (c) =>
+    c.json(geminiModelList(registry.providers(), c.get('permissions').allows))
+
+/** `GET /v1beta/models/NAME`. */
+export const showGeminiModel =
+  (registry: Providers): Handler<Env> =>
+  (c) => {
+    const name = nameIn(c)
+    const { models } = geminiModelList(registry.providers(), c.get('permissions').allows)
+    return c.json(
+      found(
+        c,
+        name,
+        models.find((model) => model.name === `models/${name}`),
+      ),
+    )
+  }
+
+/** Anthropic's SDK asks on the same path and says so in a header of its own. */
+const isAnthropic = (c: Context<Env>): boolean => c.req.header('anthropic-version') !== undefined
+
+const nameIn = (c: Context<Env>): string => {
+  const { pathname } = new URL(c.req.url)
+  try {
+    return decodeURIComponent(pathname.slice(pathname.indexOf('/models/') + '/models/'.length))
+  } catch {
+    throw new Failure('invalid_request', 'The model in the path is not valid UTF-8.')
+  }
+}
+
+const found = <T>(c: Context<Env>, name: string, row: T | undefined): T => {
+  if (row) return row
+  const login = c.get('auth').caller?.login ?? ''
+  throw new Failure('model_not_found', `no route found for model "${name}" for user "${login}"`)
 }

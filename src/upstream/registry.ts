@@ -2,8 +2,9 @@ import type { Config, ProviderConfig } from '../config/config.ts'
 import type { Clock, Log } from '../platform.ts'
 import { demoProvider } from './demo.ts'
 import { discoverServers, type FoundServer } from './discover.ts'
-import { type AskedModels, askModels } from './probe/ask-models.ts'
-import type { Provider, Send } from './upstream.ts'
+import { type AskedModels, askModels, canBeAsked } from './probe/ask-models.ts'
+import { compact } from './probe/describe.ts'
+import type { ModelDetails, Provider, Send } from './upstream.ts'
 
 /** The providers in force. */
 export interface Registry {
@@ -162,7 +163,7 @@ class ModelRegistry implements Registry {
   }
 
   async #ask([id, config]: readonly [string, ProviderConfig]): Promise<void> {
-    if (config.disabled) return
+    if (config.disabled || !canBeAsked(config)) return
     const asked = await askModels(this.#platform.send, configured(id, config, undefined))
     if (!asked) {
       if (!this.#asked.has(keyOf(id, config))) {
@@ -192,22 +193,48 @@ const keyOf = (id: string, { baseurl }: ProviderConfig): string => `${id} ${base
 
 function configured(id: string, config: ProviderConfig, asked: AskedModels | undefined): Provider {
   const whole = config.models.length === 0 || config.models.includes('*')
+  const models = whole ? (asked?.models ?? []) : config.models
   return {
     id,
     name: config.name,
     description: config.description,
     baseurl: config.baseurl,
-    models: whole ? (asked?.models ?? []) : config.models,
+    models,
     apikey: config.apikey,
+    ...(config.serviceAccount && { serviceAccount: config.serviceAccount }),
     authorization: config.authorization,
+    authMode: config.authMode,
     dialects: config.dialects,
     addHeaders: config.addHeaders,
     preference: config.preference,
     disabled: config.disabled,
-    details: asked?.details ?? new Map(),
+    geminiByVertex: config.geminiByVertex,
+    limits: config.limits,
+    prices: config.prices,
+    ...(config.upstream !== '' && { upstream: config.upstream }),
+    details: detailsOf(config, models, asked),
     ...(asked?.server !== undefined && { server: asked.server }),
   }
 }
+
+/** What the provider told, under what its owner says. */
+const detailsOf = (
+  { contextLength, maxOutputTokens }: ProviderConfig,
+  models: readonly string[],
+  asked: AskedModels | undefined,
+): ReadonlyMap<string, ModelDetails> =>
+  new Map(
+    models.map((model) => [
+      model,
+      {
+        ...asked?.details.get(model),
+        ...compact({
+          contextLength: contextLength.get(model) ?? contextLength.get('*'),
+          maxOutputTokens: maxOutputTokens.get(model) ?? maxOutputTokens.get('*'),
+        }),
+      },
+    ]),
+  )
 
 /** One provider per server, named after its kind; the second of a kind carries its port as well. */
 function discovered(servers: readonly FoundServer[]): Provider[] {
@@ -220,6 +247,7 @@ function discovered(servers: readonly FoundServer[]): Provider[] {
       models: server.models,
       apikey: '',
       authorization: 'bearer',
+      authMode: 'none',
       dialects: server.dialects,
       addHeaders: [],
       preference: 0,

@@ -1,20 +1,23 @@
+import { speaks } from '../dialect/translate/translators.ts'
 import type { Candidate, Dialect, NoRoute, Provider, RouteResult } from './upstream.ts'
 
 /**
  * Finds who can serve a model, best first: by preference, then in the order of the file. `model` is an upstream id
  * or `provider/id`; ids may hold slashes themselves. An id that some provider lists is read as that id, so that what
  * `/v1/models` shows always leads to who showed it; only then is a prefix read as a provider.
+ * @param bareOnly a path names the model: there a prefix is part of an id, or nobody's
  */
 export function route(
   providers: readonly Provider[],
   model: string,
   dialect: Dialect,
+  bareOnly = false,
 ): RouteResult {
   const { bare, qualified } = indexOf(providers)
-  const found = [bare.get(model) ?? [], qualified.get(model) ?? []]
+  const found = [bare.get(model) ?? [], bareOnly ? [] : (qualified.get(model) ?? [])]
   for (const named of found) {
     const [first, ...rest] = named.filter(
-      ({ provider }) => !provider.disabled && provider.dialects.has(dialect),
+      ({ provider }) => !provider.disabled && speaks(provider.dialects, dialect),
     )
     if (first) return { candidates: [first, ...rest] }
   }
@@ -22,10 +25,14 @@ export function route(
 }
 
 function why(named: readonly Candidate[]): NoRoute {
-  const ids = (candidates: readonly Candidate[]) => candidates.map(({ provider }) => provider.id)
+  const no = (cause: NoRoute['cause'], inTheWay: readonly Candidate[]): NoRoute => ({
+    cause,
+    providers: inTheWay.map(({ provider }) => provider.id),
+    inTheWay,
+  })
   const enabled = named.filter(({ provider }) => !provider.disabled)
-  if (enabled.length > 0) return { cause: 'dialect_not_spoken', providers: ids(enabled) }
-  return { cause: named.length > 0 ? 'disabled' : 'not_listed', providers: ids(named) }
+  if (enabled.length > 0) return no('dialect_not_spoken', enabled)
+  return no(named.length > 0 ? 'disabled' : 'not_listed', named)
 }
 
 interface Index {

@@ -1,8 +1,56 @@
 /** How a provider wants to be shown its key. */
-export type Authorization = 'bearer' | 'x-api-key' | 'x-goog-api-key'
+export type Authorization =
+  | 'bearer'
+  | 'x-api-key'
+  | 'x-goog-api-key'
+  | 'hec'
+  | 'cf-aig-authorization'
+
+/** Whose credential a provider is shown: ours, the client's own where it has one, or none. */
+export type AuthMode = 'override' | 'passthrough' | 'none'
 
 /** Request shapes a provider understands; the flags of a provider's `compatibility`. */
-export type Dialect = 'openai_chat' | 'openai_responses' | 'anthropic_messages'
+export type Dialect =
+  | 'openai_chat'
+  | 'openai_responses'
+  | 'anthropic_messages'
+  | 'gemini_generate_content'
+  | 'google_generate_content'
+  | 'google_raw_predict'
+  | 'bedrock_model_invoke'
+  | 'bedrock_converse'
+
+/** A Google service account, of which OAuth tokens are made (Vertex). */
+export interface ServiceAccount {
+  readonly email: string
+  readonly projectId: string
+  /** PKCS#8, as PEM. */
+  readonly privateKey: string
+  readonly privateKeyId?: string
+  /** Where a signed assertion is traded for a token. */
+  readonly tokenUri: string
+}
+
+/** What a model costs: USD per million tokens, but for `webSearch`, which is USD each. */
+export interface Price {
+  readonly input?: number
+  readonly output?: number
+  readonly inputCacheRead?: number
+  readonly inputCacheWrite?: number
+  readonly inputCacheWrite1h?: number
+  readonly internalReasoning?: number
+  readonly webSearch?: number
+}
+
+/** How much a provider is given to do at a time. */
+export interface ProviderLimits {
+  /** Requests under way at once. */
+  readonly concurrency?: number
+  /** Requests that may wait for one of those places. */
+  readonly queue: number
+  /** ms until the first byte, instead of the gateway's own limit. */
+  readonly firstByte?: number
+}
 
 /** A model server the gateway may send requests to. */
 export interface Provider {
@@ -14,7 +62,10 @@ export interface Provider {
   /** Exact upstream model ids. */
   readonly models: readonly string[]
   readonly apikey: string
+  /** Takes the place of `apikey`. */
+  readonly serviceAccount?: ServiceAccount
   readonly authorization: Authorization
+  readonly authMode: AuthMode
   readonly dialects: ReadonlySet<Dialect>
   readonly addHeaders: readonly (readonly [name: string, value: string])[]
   /** Higher is asked first. */
@@ -22,7 +73,14 @@ export interface Provider {
   readonly disabled: boolean
   /** Which server this is, when discovery could tell: `ollama`, `lmstudio`, `vllm`, `sglang`, `llamacpp`, `demo`. */
   readonly server?: string
-  /** Facts per model for `/v1/models`, where the server told them. */
+  /** What its owner says it is, for `/v1/models`. */
+  readonly upstream?: string
+  /** Gemini's own paths lead to Vertex here. */
+  readonly geminiByVertex?: boolean
+  readonly limits?: ProviderLimits
+  /** By model; `*` is for every other one. */
+  readonly prices?: ReadonlyMap<string, Price>
+  /** Facts per model for `/v1/models`, where the server or the configuration told them. */
   readonly details: ReadonlyMap<string, ModelDetails>
 }
 
@@ -31,6 +89,13 @@ export interface ModelDetails {
   readonly maxOutputTokens?: number
   readonly loaded?: boolean
   readonly ownedBy?: string
+  readonly modalities?: Modalities
+}
+
+/** What goes in and comes out: `text`, `image`, `audio`, … */
+export interface Modalities {
+  readonly input: readonly string[]
+  readonly output: readonly string[]
 }
 
 /** One way to serve a request: this provider, this model id. */
@@ -102,4 +167,6 @@ export type RouteResult =
 export interface NoRoute {
   readonly cause: 'not_listed' | 'disabled' | 'dialect_not_spoken'
   readonly providers: readonly string[]
+  /** The same with the model, to tell who may know of them. */
+  readonly inTheWay: readonly Candidate[]
 }

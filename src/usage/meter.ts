@@ -3,7 +3,7 @@ import type { BodyWatch, Env, Meter, Target } from '../http/env.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Platform } from '../platform.ts'
 import type { Candidate } from '../upstream/upstream.ts'
-import { bodyUsage, eventUsage, type UsageReader } from './reader.ts'
+import { bodyUsage, eventUsage, frameUsage, type UsageReader } from './reader.ts'
 import type { Outcome, TokensSource, UsageRow } from './row.ts'
 
 export type MeterOptions = Pick<Platform, 'clock' | 'newId' | 'store' | 'waitUntil' | 'log'>
@@ -28,7 +28,28 @@ export const meter = (options: MeterOptions): MiddlewareHandler<Env> =>
 /** Characters per token, for the estimate when an upstream is silent: the usual rule of thumb for English. */
 const bytesPerToken = 4
 
-const generatesText = new Set(['chat/completions', 'completions', 'responses', 'messages'])
+const generatesText = new Set([
+  'chat/completions',
+  'completions',
+  'responses',
+  'codex/responses',
+  'messages',
+  'generateContent',
+  'streamGenerateContent',
+  'rawPredict',
+  'streamRawPredict',
+  'invoke',
+  'invoke-with-response-stream',
+  'converse',
+  'converse-stream',
+])
+
+const readerFor = (contentType: string, target: Target | undefined): UsageReader => {
+  if (contentType.startsWith('application/vnd.amazon.eventstream')) return frameUsage()
+  if (!contentType.startsWith('text/event-stream')) return bodyUsage()
+  const chat = target?.operation.dialect === 'openai_chat'
+  return eventUsage(chat && target.stream && !target.usageAsked)
+}
 
 class RequestMeter implements Meter {
   readonly #options: MeterOptions
@@ -75,9 +96,7 @@ class RequestMeter implements Meter {
     this.#status = status
     this.#firstByteAt = this.#options.clock.elapsed()
     const target = this.#target
-    const streamed = contentType.startsWith('text/event-stream')
-    const chat = target?.operation.dialect === 'openai_chat'
-    const reader = streamed ? eventUsage(chat && target.stream && !target.usageAsked) : bodyUsage()
+    const reader = readerFor(contentType, target)
     this.#reader = reader
     return {
       push: (chunk) => this.#passed(reader.push(chunk)),

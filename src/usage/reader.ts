@@ -1,6 +1,7 @@
 import { isUsageOnlyFrame, readUsage, type TokenCounts } from '../dialect/usage.ts'
 import { concat } from '../http/body.ts'
 import { EventSplitter, eventData } from './events.ts'
+import { FrameSplitter } from './frames.ts'
 
 /** Reads the token counts out of an answer while it passes. */
 export interface UsageReader {
@@ -31,7 +32,7 @@ export const eventUsage = (dropUsageFrame: boolean): UsageReader => {
   const read = (event: Uint8Array): boolean => {
     const raw = text.decode(event)
     if (carriesText.test(raw)) pieces++
-    if (!raw.includes('"usage"')) return true
+    if (!raw.includes('"usage')) return true
     const frame = parse(eventData(raw))
     counts = readUsage(frame, counts)
     return !(dropUsageFrame && isUsageOnlyFrame(frame))
@@ -64,6 +65,38 @@ export const eventUsage = (dropUsageFrame: boolean): UsageReader => {
   }
 }
 
+/** For Amazon's event stream. What a model of its own dialect said is wrapped in base64 (InvokeModel). */
+export const frameUsage = (): UsageReader => {
+  const frames = new FrameSplitter()
+  let counts: TokenCounts | undefined
+  let pieces = 0
+  const read = (payload: Uint8Array): void => {
+    const raw = unwrapped(text.decode(payload))
+    if (carriesText.test(raw)) pieces++
+    if (/"usage"|Metrics"/.test(raw)) counts = readUsage(parse(raw), counts)
+  }
+  return {
+    push: (chunk) => {
+      for (const payload of frames.push(chunk)) read(payload)
+      return chunk
+    },
+    flush: () => null,
+    get counts() {
+      return counts
+    },
+    get pieces() {
+      return pieces
+    },
+  }
+}
+
+const unwrapped = (raw: string): string => {
+  const wrapped = /"bytes"\s*:\s*"([A-Za-z0-9+/]+=*)"/.exec(raw)?.[1]
+  return wrapped === undefined
+    ? raw
+    : text.decode(Uint8Array.from(atob(wrapped), (char) => char.charCodeAt(0)))
+}
+
 /** How much of a plain body is kept to look for its usage: the counts stand at its end. */
 const maxTail = 256 * 1024
 
@@ -85,7 +118,9 @@ export const bodyUsage = (): UsageReader => {
   const flush = (): null => {
     const body = text.decode(joined(tail))
     tail = []
-    counts = readUsage(whole ? parse(body) : { usage: parse(lastUsage(body)) })
+    const parsed = whole ? parse(body) : lastUsage(body)
+    // Gemini's stream without `alt=sse` is one list of what the events would have been.
+    for (const event of Array.isArray(parsed) ? parsed : [parsed]) counts = readUsage(event, counts)
     return null
   }
   return {
@@ -98,16 +133,17 @@ export const bodyUsage = (): UsageReader => {
   }
 }
 
-/** The last `"usage": {…}` object of a text that is no whole JSON document. */
-const lastUsage = (body: string): string => {
-  const start = body.indexOf('{', body.lastIndexOf('"usage"'))
-  if (start < 0) return ''
+/** An event of the last `"usage": {…}` or `"usageMetadata": {…}` of a text that is no whole JSON document. */
+const lastUsage = (body: string): unknown => {
+  const key = /^"(usage|usageMetadata)"\s*:\s*/.exec(body.slice(body.lastIndexOf('"usage')))
+  if (!key?.[1]) return undefined
+  const start = body.lastIndexOf('"usage') + key[0].length
   let depth = 0
   for (let i = start; i < body.length; i++) {
     if (body[i] === '{') depth++
-    if (body[i] === '}' && --depth === 0) return body.slice(start, i + 1)
+    if (body[i] === '}' && --depth === 0) return { [key[1]]: parse(body.slice(start, i + 1)) }
   }
-  return ''
+  return undefined
 }
 
 /** Neighbours in one buffer as one piece, without a copy: a copy would stay with every stalled stream. */

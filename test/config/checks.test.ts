@@ -148,15 +148,53 @@ describe('providers', () => {
     expect(provider({}, id)).toEqual([])
   })
 
-  it('are warned of flags without effect, and of none at all', () => {
-    expect(provider({ compatibility: { gemini_generate_content: true } })).toEqual([
+  it('are warned when every flag is off', () => {
+    expect(provider({ compatibility: { openai_chat: false } })).toEqual([
       'warning providers.p.compatibility: provider p understands no request: every flag is off',
-      'warning providers.p.compatibility.gemini_generate_content: gemini_generate_content has no effect in this version',
     ])
     expect(provider({ compatibility: { bedrock_converse: false } })).toEqual([])
     expect(provider({ compatibility: { openai_chats: true } })).toEqual([
       'error providers.p.compatibility.openai_chats: unknown config key "openai_chats"',
     ])
+  })
+
+  it('must list their models where nobody could be asked for them', () => {
+    const compatibility = { google_generate_content: true }
+    expect(provider({ compatibility })).toEqual([
+      'warning providers.p.models: provider p cannot be asked for its models',
+    ])
+    expect(provider({ compatibility, models: ['gemini-3-pro'] })).toEqual([])
+    expect(provider({ compatibility, disabled: true })).toEqual([])
+  })
+
+  it('know Aperture’s authorization types and modes, and name another', () => {
+    for (const authorization of [
+      'bearer',
+      'x-api-key',
+      'x-goog-api-key',
+      'hec',
+      'cf-aig-authorization',
+    ])
+      expect(provider({ authorization })).toEqual([])
+    for (const auth_mode of ['', 'override', 'passthrough', 'none'])
+      expect(provider({ auth_mode })).toEqual([])
+    expect(provider({ authorization: 'basic' })).toEqual([
+      'error providers.p.authorization: provider p has invalid authorization type: basic',
+    ])
+    expect(provider({ auth_mode: 'both' })).toEqual([
+      'error providers.p.auth_mode: "both" is none of the values there are',
+    ])
+  })
+
+  it('have prices that are not negative, and limits that let something through', () => {
+    expect(provider({ prices: { '*': { input: 0.1, output: 0 } } })).toEqual([])
+    expect(provider({ prices: { m: { input: -1 } } })).toEqual([
+      'error providers.p.prices.m.input: must be at least 0',
+    ])
+    expect(provider({ limits: { concurrency: 0 } })).toEqual([
+      'error providers.p.limits.concurrency: must be at least 1',
+    ])
+    expect(provider({ context_length: 'long' })).toHaveLength(1)
   })
 
   it('list each model once, or all of them', () => {

@@ -65,7 +65,12 @@ describe('a provider', () => {
     [{ anthropic_messages: false }, ['openai_chat']],
     [{ openai_chat: true, openai_responses: true }, ['openai_chat', 'openai_responses']],
     [{ openai_chat: false, anthropic_messages: true }, ['anthropic_messages']],
-    [{ gemini_generate_content: true }, []],
+    [{ gemini_generate_content: true }, ['gemini_generate_content']],
+    [{ experimental_gemini_cli_vertex_compat: true }, ['gemini_generate_content']],
+    [
+      { bedrock_converse: true, google_raw_predict: true },
+      ['google_raw_predict', 'bedrock_converse'],
+    ],
     [{ openai_chat: false }, []],
   ])('with compatibility %j understands %j', (compatibility, dialects) => {
     expect([...(provider({ compatibility })?.dialects ?? [])]).toEqual(dialects)

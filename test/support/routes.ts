@@ -26,6 +26,7 @@ const posts = [
   '/embeddings',
   '/v1/responses',
   '/responses',
+  '/codex/responses',
   '/v1/rerank',
   '/v1/moderations',
   '/v1/audio/speech',
@@ -38,12 +39,33 @@ const posts = [
   '/v1/messages/count_tokens',
 ]
 
+const named = [
+  ...['generateContent', 'streamGenerateContent', 'countTokens'].flatMap((method) => [
+    `/v1beta/models/:call{.+:${method}}`,
+    ...['v1', 'v1beta1'].flatMap((version) => [
+      `/${version}/publishers/google/models/:call{.+:${method}}`,
+      `/${version}/projects/:project/locations/:region/publishers/google/models/:call{.+:${method}}`,
+    ]),
+  ]),
+  ...['rawPredict', 'streamRawPredict'].flatMap((method) =>
+    ['v1', 'v1beta1'].map(
+      (version) =>
+        `/${version}/projects/:project/locations/:region/publishers/anthropic/models/:call{.+:${method}}`,
+    ),
+  ),
+  ...['invoke', 'invoke-with-response-stream', 'converse', 'converse-stream'].map(
+    (method) => `/bedrock/model/:call{.+/${method}}`,
+  ),
+]
+
 export const routes: Readonly<Record<string, Answers>> = {
   'GET /healthz': health,
   'GET /readyz': health,
-  ...Object.fromEntries(posts.map((path) => [`POST ${path}`, json])),
+  ...Object.fromEntries([...posts, ...named].map((path) => [`POST ${path}`, json])),
   ...Object.fromEntries(
-    posts.filter((path) => path.startsWith('/v1/')).map((path) => [`ALL ${path}`, wrongMethod]),
+    [...posts, ...named]
+      .filter((path) => path.startsWith('/v1/'))
+      .map((path) => [`ALL ${path}`, wrongMethod]),
   ),
   'GET /v1/models': guarded(200),
   'GET /models': guarded(200),
@@ -53,6 +75,10 @@ export const routes: Readonly<Record<string, Answers>> = {
   'ALL /v1/*': missing,
   'ALL /v1beta': missing,
   'ALL /v1beta/*': missing,
+  'GET /v1beta/models': guarded(200),
+  'GET /v1beta/models/:model{.+}': missing,
+  'ALL /bedrock': missing,
+  'ALL /bedrock/*': missing,
   'ALL /postern/*': open(404),
   'ALL /aperture/*': open(404),
   'ALL /metrics': open(404),
@@ -72,6 +98,10 @@ export const sampleOf = (route: string): { readonly method: string; readonly pat
   const [verb = '', pattern = ''] = route.split(' ')
   return {
     method: verb === 'ALL' ? 'PUT' : verb,
-    path: pattern.replace(/:model\{.+?\}/, 'nobody-has-it').replace('*', 'anything'),
+    path: pattern
+      .replace(/:model\{.+?\}/, 'nobody-has-it')
+      .replace(/:call\{\.\+(.+?)\}/, 'm$1')
+      .replace(/:(?:project|region)/g, 'x')
+      .replace('*', 'anything'),
   }
 }

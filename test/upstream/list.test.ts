@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest'
-import { anthropicModelList, modelRows } from '../../src/upstream/list.ts'
+import { operations } from '../../src/dialect/operations.ts'
+import { anthropicModelList } from '../../src/upstream/list/anthropic.ts'
+import { geminiModelList } from '../../src/upstream/list/gemini.ts'
+import { modelRows } from '../../src/upstream/list/openai.ts'
 import { provider } from './provider.ts'
 
 const everything = () => true
@@ -79,14 +82,24 @@ test('Anthropic’s list holds what speaks Messages, each id once', () => {
   const dialects = new Set(['anthropic_messages'] as const)
   const providers = [
     provider('chat', ['only-chat']),
-    provider('a', ['claude-x', 'claude-y'], { dialects }),
+    provider('a', ['claude-x', 'claude-y'], {
+      dialects,
+      details: new Map([['claude-x', { contextLength: 200_000 }]]),
+    }),
     provider('b', ['claude-x'], { dialects }),
   ]
   const list = anthropicModelList(providers, everything)
   expect(list).toMatchObject({ has_more: false, first_id: 'claude-x', last_id: 'claude-y' })
   expect(list.data).toEqual([
-    { type: 'model', id: 'claude-x', display_name: 'claude-x', created_at: '1970-01-01T00:00:00Z' },
-    { type: 'model', id: 'claude-y', display_name: 'claude-y', created_at: '1970-01-01T00:00:00Z' },
+    {
+      type: 'model',
+      id: 'claude-x',
+      display_name: 'claude-x',
+      created_at: '1970-01-01T00:00:00Z',
+      max_input_tokens: 200_000,
+      max_tokens: null,
+    },
+    expect.objectContaining({ type: 'model', id: 'claude-y', max_input_tokens: null }),
   ])
   expect(anthropicModelList([], everything)).toEqual({
     data: [],
@@ -94,4 +107,54 @@ test('Anthropic’s list holds what speaks Messages, each id once', () => {
     first_id: null,
     last_id: null,
   })
+})
+
+test('Gemini’s list holds what speaks Gemini, with its limits', () => {
+  const details = new Map([['g', { contextLength: 1_000_000, maxOutputTokens: 65_536 }]])
+  const dialects = new Set(['gemini_generate_content'] as const)
+  const providers = [provider('chat', ['only-chat']), provider('a', ['g'], { dialects, details })]
+  expect(geminiModelList(providers, everything)).toEqual({
+    models: [
+      {
+        name: 'models/g',
+        baseModelId: 'g',
+        version: '',
+        displayName: 'g',
+        description: '',
+        inputTokenLimit: 1_000_000,
+        outputTokenLimit: 65_536,
+        supportedGenerationMethods: ['generateContent', 'countTokens'],
+      },
+    ],
+  })
+})
+
+test('prices are those of the provider, per token, as Aperture writes them', () => {
+  const prices = new Map([
+    ['m', { input: 3, output: 15, inputCacheRead: 0.3, inputCacheWrite1h: 6, webSearch: 0.01 }],
+    ['*', { input: 0.0125 }],
+  ])
+  const [m, other] = modelRows([provider('a', ['m', 'other'], { prices })], everything).data
+  expect(m?.pricing).toEqual({
+    input: '0.00000300',
+    output: '0.00001500',
+    input_cache_read: '0.00000030',
+    input_cache_write_1h: '0.00000600',
+    web_search: '0.01000000',
+  })
+  expect(other?.pricing).toEqual({ input: '0.0000000125' })
+})
+
+test('a passthrough provider says that it wants the client’s own credential', () => {
+  const own = provider('own', ['m'], { authMode: 'passthrough', upstream: 'anthropic' })
+  expect(modelRows([own], everything).data[0]?.metadata.provider).toMatchObject({
+    requires_client_auth: true,
+    upstream: 'anthropic',
+  })
+})
+
+test('every dialect has its path in `supported_endpoints`', () => {
+  const all = new Set(operations.map(({ dialect }) => dialect))
+  const [row] = modelRows([provider('a', ['m'], { dialects: all })], everything).data
+  expect(row?.supported_endpoints).toHaveLength(8)
 })

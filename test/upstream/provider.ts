@@ -12,6 +12,7 @@ export const provider = (
   models,
   apikey: '',
   authorization: 'bearer',
+  authMode: 'override',
   dialects: new Set(['openai_chat']),
   addHeaders: [],
   preference: 0,

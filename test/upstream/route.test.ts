@@ -66,7 +66,7 @@ test.each([
 ])('%j is another name, not a loose spelling of m', (name) => {
   expect(route([provider('a', ['m'])], name, 'openai_chat')).toEqual({
     candidates: [],
-    none: { cause: 'not_listed', providers: [] },
+    none: { cause: 'not_listed', providers: [], inTheWay: [] },
   })
 })
 
@@ -85,11 +85,21 @@ test('an empty answer says why, and who stands in the way', () => {
   const off = provider('off', ['m', 'x'], { disabled: true })
   const chat = provider('chat', ['m'])
   const why = (model: string, dialect: Dialect) => route([off, chat], model, dialect).none
-  expect(why('x', 'openai_chat')).toEqual({ cause: 'disabled', providers: ['off'] })
-  expect(why('off/m', 'openai_chat')).toEqual({ cause: 'disabled', providers: ['off'] })
-  expect(why('m', 'openai_responses')).toEqual({ cause: 'dialect_not_spoken', providers: ['chat'] })
-  expect(why('nobody', 'openai_chat')).toEqual({ cause: 'not_listed', providers: [] })
+  expect(why('x', 'openai_chat')).toMatchObject({ cause: 'disabled', providers: ['off'] })
+  expect(why('off/m', 'openai_chat')).toMatchObject({ cause: 'disabled', providers: ['off'] })
+  expect(why('m', 'openai_responses')).toEqual({
+    cause: 'dialect_not_spoken',
+    providers: ['chat'],
+    inTheWay: [{ provider: chat, model: 'm' }],
+  })
+  expect(why('nobody', 'openai_chat')).toMatchObject({ cause: 'not_listed', providers: [] })
   expect(route([], 'm', 'openai_chat').none?.cause).toBe('not_listed')
+})
+
+test('where the path names the model, a prefix names no provider', () => {
+  const providers = [provider('a', ['m']), provider('b', ['a/x'])]
+  expect(route(providers, 'a/m', 'openai_chat', true).none?.cause).toBe('not_listed')
+  expect(route(providers, 'a/x', 'openai_chat', true).candidates[0]?.provider.id).toBe('b')
 })
 
 test('a new list of providers is looked at anew', () => {

@@ -1,6 +1,7 @@
+import { keyHeader } from '../../upstream/credential/credential.ts'
 import { joinBase } from '../../upstream/join.ts'
 import { type Answer, ask } from '../../upstream/probe/ask.ts'
-import type { Candidate, Provider, Send } from '../../upstream/upstream.ts'
+import type { Candidate, Provider, Send, UpstreamRequest } from '../../upstream/upstream.ts'
 
 export interface Attempt {
   readonly model: string
@@ -69,16 +70,14 @@ function questionFor({ dialects }: Provider, model: string): Question {
   return { operation: 'responses', body, answered: 'output' }
 }
 
-function headersFor(provider: Provider): [name: string, value: string][] {
-  const { apikey, authorization, addHeaders, dialects } = provider
-  const headers: [string, string][] = [['content-type', 'application/json']]
-  if (dialects.has('anthropic_messages')) headers.push(['anthropic-version', '2023-06-01'])
-  if (apikey !== '') {
-    headers.push(
-      authorization === 'bearer' ? ['authorization', `Bearer ${apikey}`] : [authorization, apikey],
-    )
-  }
-  return [...headers, ...addHeaders.map(([name, value]): [string, string] => [name, value])]
+function headersFor(provider: Provider): UpstreamRequest['headers'] {
+  const version = ['anthropic-version', '2023-06-01'] as const
+  return [
+    ['content-type', 'application/json'],
+    ...(provider.dialects.has('anthropic_messages') ? [version] : []),
+    ...keyHeader(provider),
+    ...provider.addHeaders,
+  ]
 }
 
 function judge({ status, body }: Answer, answered: string): string | undefined {

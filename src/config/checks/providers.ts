@@ -1,4 +1,4 @@
-import { dialectsOf } from '../build.ts'
+import { dialectsOf } from '../build-providers.ts'
 import { error, type Finding, keyError, type Path, quote, warning } from '../problem.ts'
 import type { ConfigFile } from '../schema.ts'
 import { isLoopbackHost } from '../values/bind.ts'
@@ -6,14 +6,12 @@ import type { Declared } from './check.ts'
 
 type Provider = ConfigFile['providers'][string]
 
-/** Flags that mean something in this version. */
-const DIALECTS = new Set(['openai_chat', 'openai_responses', 'anthropic_messages'])
-
 export function checkProviders(file: ConfigFile, declared: Declared): Finding[] {
   return [
     ...declared.providers.flatMap(checkId),
     ...Object.entries(file.providers).flatMap(([id, provider]) => [
       ...checkFlags(id, provider),
+      ...checkKey(id, provider),
       ...checkModels(id, provider),
       ...pointsBack(provider.baseurl, ['providers', id, 'baseurl'], file),
     ]),
@@ -29,19 +27,36 @@ function checkId(id: string): Finding[] {
 }
 
 function checkFlags(id: string, { compatibility }: Provider): Finding[] {
+  if (dialectsOf(compatibility).size > 0) return []
   const path = ['providers', id, 'compatibility']
-  const findings = Object.entries(compatibility)
-    .filter(([name, on]) => on && !DIALECTS.has(name))
-    .map(([name]) =>
-      warning([...path, name], `${name} has no effect in this version`, 'Remove it for now'),
-    )
-  if (dialectsOf(compatibility).size > 0) return findings
   const message = `provider ${id} understands no request: every flag is off`
-  return [warning(path, message, 'Turn a flag on, or write "disabled": true'), ...findings]
+  return [warning(path, message, 'Turn a flag on, or write "disabled": true')]
 }
 
-function checkModels(id: string, { models }: Provider): Finding[] {
+/** A service account's key proves itself as a bearer token and no other way; the header would be another one. */
+function checkKey(id: string, { apikey, authorization }: Provider): Finding[] {
+  if (typeof apikey === 'string' || authorization === 'bearer') return []
+  const message = `a key file makes bearer tokens, not ${quote(authorization)}`
+  const remedy = 'Remove "authorization", or write the key itself'
+  return [error(['providers', id, 'authorization'], message, remedy)]
+}
+
+/** Vertex and Bedrock have no list under the address that models are asked at. */
+const UNLISTED: ReadonlySet<string> = new Set([
+  'google_generate_content',
+  'google_raw_predict',
+  'bedrock_model_invoke',
+  'bedrock_converse',
+])
+
+function checkModels(id: string, { models, compatibility, disabled }: Provider): Finding[] {
   const findings: Finding[] = []
+  const dialects = [...dialectsOf(compatibility)]
+  const unlisted = dialects.length > 0 && dialects.every((dialect) => UNLISTED.has(dialect))
+  if (unlisted && !disabled && models.every((model) => model === '*')) {
+    const message = `provider ${id} cannot be asked for its models`
+    findings.push(warning(['providers', id, 'models'], message, 'List their exact ids'))
+  }
   if (models.includes('*') && models.length > 1) {
     const message = '"*" stands for the provider’s whole list'
     findings.push(error(['providers', id, 'models'], message, 'Write ["*"] alone, or exact ids'))

@@ -1,25 +1,91 @@
 import { z } from 'zod'
 import * as field from '../values/fields.ts'
+import { providerKey } from '../values/provider-key.ts'
 
-const flag = (text: string) => z.boolean().optional().describe(text)
+const flag = (path: string) => z.boolean().optional().describe(`\`POST ${path}\`.`)
 const WITHOUT_EFFECT = 'Accepted, without effect in this version.'
 
 const compatibility = z
   .strictObject({
-    openai_chat: flag(
-      '`POST /v1/chat/completions`. On, unless this object turns another flag on and is silent here.',
+    openai_chat: z
+      .boolean()
+      .optional()
+      .describe(
+        '`POST /v1/chat/completions`. On, unless this object turns another flag on and is silent here.',
+      ),
+    openai_responses: flag('/v1/responses'),
+    anthropic_messages: flag('/v1/messages'),
+    gemini_generate_content: flag('/v1beta/models/{model}:generateContent'),
+    google_generate_content: flag(
+      '/v1/projects/{project}/locations/{region}/publishers/google/models/{model}:generateContent',
     ),
-    openai_responses: flag('`POST /v1/responses`.'),
-    anthropic_messages: flag('`POST /v1/messages`.'),
-    gemini_generate_content: flag(WITHOUT_EFFECT),
-    google_generate_content: flag(WITHOUT_EFFECT),
-    google_raw_predict: flag(WITHOUT_EFFECT),
-    bedrock_model_invoke: flag(WITHOUT_EFFECT),
-    bedrock_converse: flag(WITHOUT_EFFECT),
-    experimental_gemini_cli_vertex_compat: flag(WITHOUT_EFFECT),
+    google_raw_predict: flag(
+      '/v1/projects/{project}/locations/{region}/publishers/anthropic/models/{model}:rawPredict',
+    ),
+    bedrock_model_invoke: flag('/bedrock/model/{model}/invoke'),
+    bedrock_converse: flag('/bedrock/model/{model}/converse'),
+    experimental_gemini_cli_vertex_compat: z
+      .boolean()
+      .optional()
+      .describe('Leads the short paths of Gemini’s clients to Vertex.'),
   })
   .prefault({})
   .describe('Request shapes this provider understands.')
+
+const usd = (text: string) => z.number().min(0).optional().describe(text)
+
+const price = z.strictObject({
+  input: usd('USD per million tokens of the prompt.'),
+  output: usd('USD per million tokens of the answer.'),
+  input_cache_read: usd('USD per million tokens read from the provider’s cache.'),
+  input_cache_write: usd('USD per million tokens written to it.'),
+  input_cache_write_1h: usd('USD per million tokens written to it for an hour.'),
+  internal_reasoning: usd(
+    'USD per million tokens of reasoning, where they have a price of their own.',
+  ),
+  web_search: usd('USD for each web search.'),
+})
+
+const costMapping = z.strictObject({
+  match: z
+    .string()
+    .min(1)
+    .describe('Which of the models: `*` stands for anything but a slash, `?` for one character.'),
+  as: z.string().min(1).describe('The known model whose prices hold.'),
+  adjustment: z.number().min(0).prefault(1).describe('By which they are multiplied.'),
+})
+
+const limits = z
+  .strictObject({
+    concurrency: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .optional()
+      .describe('Requests it is given at once. Absent: any number.'),
+    queue: z
+      .int()
+      .min(0)
+      .max(100_000)
+      .prefault(64)
+      .describe('Requests that may wait for one of those places; more are answered 503.'),
+    first_byte: field
+      .timer()
+      .optional()
+      .describe('Until the first byte of its answer. Absent: `limits.first_byte` of the gateway.'),
+  })
+  .prefault({})
+  .describe('How much it is given to do.')
+
+/** A number for every model, or by model. */
+const perModel = (text: string) =>
+  z
+    .union([z.int().min(1), z.record(z.string(), z.int().min(1))])
+    .transform(
+      (value) => new Map(Object.entries(typeof value === 'number' ? { '*': value } : value)),
+    )
+    .prefault({})
+    .describe(`${text}: a number, or numbers by model, \`"*"\` for the others.`)
 
 export const provider = z.strictObject({
   baseurl: field
@@ -32,22 +98,58 @@ export const provider = z.strictObject({
     .array(field.modelId())
     .prefault([])
     .describe('Exact ids to offer. Absent, `[]` or `["*"]`: the provider is asked for its list.'),
-  apikey: field
-    .headerSecret()
+  apikey: providerKey()
     .prefault('')
     .describe(
       'Key sent to the provider instead of the caller’s credential. Write `"env:NAME"` or `"file:/path"` rather than ' +
-        'the key itself. Absent: none is sent.',
+        'the key itself. `"keyfile::/path"` is a Google service account’s key file (Vertex). Absent: none is sent.',
     ),
   authorization: z
-    .enum(['bearer', 'x-api-key', 'x-goog-api-key'])
+    .enum(['bearer', 'x-api-key', 'x-goog-api-key', 'hec', 'cf-aig-authorization'])
     .prefault('bearer')
     .describe(
-      'Header that carries the key: `Authorization: Bearer`, `x-api-key`, `x-goog-api-key`.',
+      'Header that carries the key: `Authorization: Bearer`, `x-api-key`, `x-goog-api-key`, `Authorization: Splunk` ' +
+        '(`hec`), `cf-aig-authorization: Bearer`.',
+    ),
+  auth_mode: z
+    .enum(['', 'override', 'passthrough', 'none'])
+    .prefault('')
+    .describe(
+      'Whose credential the provider gets. `"override"`, also `""`: `apikey`. `"passthrough"`: the client’s own ' +
+        '`Authorization` or `x-api-key`, unless it is what the client proved itself to the gateway with; then, or when ' +
+        'it sent none, `apikey`. `"none"`: none.',
     ),
   name: z.string().prefault('').describe('Name to show. Absent: the id.'),
   description: z.string().prefault('').describe('Text to show.'),
   compatibility,
+  cost_basis: z
+    .enum([
+      '',
+      'anthropic',
+      'openai',
+      'google',
+      'vertex',
+      'bedrock',
+      'bedrock-us',
+      'bedrock-eu',
+      'bedrock-ap',
+      'azure',
+      'azure-eu',
+      'openrouter',
+      'vercel',
+    ])
+    .prefault('')
+    .describe(`Whose list prices hold. ${WITHOUT_EFFECT}`),
+  model_cost_map: z
+    .array(costMapping)
+    .prefault([])
+    .describe(`Prices of models that no list has, first match wins. ${WITHOUT_EFFECT}`),
+  prices: z
+    .record(z.string(), price)
+    .prefault({})
+    .describe('What its models cost, by model, `"*"` for the others. Shown by `/v1/models`.'),
+  context_length: perModel('Tokens that fit into the context, instead of what the server tells'),
+  max_output_tokens: perModel('Tokens that an answer may have, instead of what the server tells'),
   preference: z
     .int()
     .prefault(0)
@@ -59,4 +161,9 @@ export const provider = z.strictObject({
     .describe(
       'Headers added to every request, each `"Header-Name: value"`; the value may be `env:NAME` or `file:/path`.',
     ),
+  limits,
+  upstream: z
+    .string()
+    .prefault('')
+    .describe('Kind of server, as `/v1/models` tells it. Absent: what the gateway makes of it.'),
 })

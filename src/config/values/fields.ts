@@ -11,12 +11,17 @@ const MAX_TIMER = 24 * 86_400_000
 const MAX_SPAN = 3650 * 86_400_000
 const MAX_BODY = 2 ** 30
 
-interface Context {
+export interface Context {
   readonly issues: { push(issue: z.core.$ZodRawIssue): unknown }
 }
 
 /** Notes what is wrong with one value and what to write instead; `issues.ts` turns it into a problem. */
-function refuse(ctx: Context, input: unknown, message: string, remedy: string): typeof z.NEVER {
+export function refuse(
+  ctx: Context,
+  input: unknown,
+  message: string,
+  remedy: string,
+): typeof z.NEVER {
   ctx.issues.push({ code: 'custom', message, input, params: { remedy } })
   return z.NEVER
 }
@@ -102,12 +107,13 @@ export const databaseUrl = () =>
   })
 
 /** Goes into one header line. */
-export const headerSecret = () =>
-  z.string().transform((text, ctx) => {
-    if (/^[\x21-\x7e]*$/.test(text)) return text
-    const message = 'the key has a space, line break or non-ASCII character in it'
-    return refuse(ctx, text, message, 'Paste the key again, alone')
-  })
+export const headerSecret = () => z.string().transform(oneHeaderWord)
+
+export function oneHeaderWord(text: string, ctx: Context): string {
+  if (/^[\x21-\x7e]*$/.test(text)) return text
+  const message = 'the key has a space, line break or non-ASCII character in it'
+  return refuse(ctx, text, message, 'Paste the key again, alone')
+}
 
 export const passwordHash = () =>
   z.string().transform((text, ctx) => {

@@ -1,4 +1,5 @@
 import { error, type Finding, type Json, type Path, quote } from '../problem.ts'
+import { KEYFILE } from './provider-key.ts'
 
 /** Where a referenced value comes from. Both answer undefined when there is none. */
 export interface Lookup {
@@ -56,12 +57,19 @@ function resolveText(text: string, path: Path, lookup: Lookup, findings: Finding
   return name + found.value
 }
 
+/** The mark stays, so that the content is read as what it is. The file may be in a variable where there are none. */
+function keyFile(place: string, lookup: Lookup): Found {
+  const found = lookUp(/^(env:|file:|\$\{)/.test(place) ? place : `file:${place}`, lookup, true)
+  return found && 'value' in found ? { value: KEYFILE + found.value } : found
+}
+
 type Found =
   | { readonly value: string }
   | { readonly missing: string; readonly remedy: string }
   | undefined
 
 function lookUp(text: string, lookup: Lookup, mayBeFile: boolean): Found {
+  if (mayBeFile && text.startsWith(KEYFILE)) return keyFile(text.slice(KEYFILE.length), lookup)
   const variable = /^env:(.*)$/s.exec(text)?.[1] ?? /^\$\{(.*)\}$/s.exec(text)?.[1]
   if (variable !== undefined) {
     const value = lookup.env(variable)

@@ -1,7 +1,8 @@
+import { keyHeader } from '../credential/credential.ts'
 import { joinBase } from '../join.ts'
-import type { Provider, Send } from '../upstream.ts'
+import type { Provider, Send, UpstreamRequest } from '../upstream.ts'
 import { askJson } from './ask.ts'
-import { describeRows, listRows, type ModelList } from './describe.ts'
+import { describeRows, geminiRows, listRows, type ModelList } from './describe.ts'
 import { identify, mergeDetails } from './identify.ts'
 import type { Get } from './servers.ts'
 
@@ -12,14 +13,41 @@ export interface AskedModels extends ModelList {
 
 const limits = { timeoutMs: 5_000, maxBytes: 8_000_000 }
 
+/** Where a provider tells its models, and what it wants to hear. */
+interface List {
+  readonly version: string
+  readonly search: string
+  readonly headers: UpstreamRequest['headers']
+}
+
+const openai: List = { version: 'v1', search: '', headers: [] }
+const anthropic: List = {
+  version: 'v1',
+  search: '?limit=1000',
+  headers: [['anthropic-version', '2023-06-01']],
+}
+const gemini: List = { version: 'v1beta', search: '?pageSize=1000', headers: [] }
+
+/** Vertex and Bedrock have their lists elsewhere, in shapes and under rights of their own. */
+const listOf = ({ dialects, geminiByVertex }: Pick<Provider, 'dialects' | 'geminiByVertex'>) => {
+  if (dialects.has('openai_chat') || dialects.has('openai_responses')) return openai
+  if (dialects.has('anthropic_messages')) return anthropic
+  return dialects.has('gemini_generate_content') && !geminiByVertex ? gemini : undefined
+}
+
+export const canBeAsked = (provider: Parameters<typeof listOf>[0]): boolean =>
+  listOf(provider) !== undefined
+
 /** Asks a provider for its models, with its credential. Undefined: it did not tell. Never rejects. */
 export async function askModels(send: Send, provider: Provider): Promise<AskedModels | undefined> {
-  const { origin, path } = joinBase(provider.baseurl, 'models')
-  const headers = headersFor(provider)
+  const list = listOf(provider)
+  if (!list) return undefined
+  const { origin, path } = joinBase(provider.baseurl, 'models', list.version)
+  const headers = [...provider.addHeaders, ...list.headers, ...keyHeader(provider)]
   const get: Get = (target) =>
     askJson(send, { origin, path: target, method: 'GET', headers, body: null }, limits)
-  const anthropic = onlyAnthropic(provider)
-  const rows = listRows(await get(anthropic ? `${path}?limit=1000` : path))
+  const answer = await get(path + list.search)
+  const rows = listRows(answer) ?? geminiRows(answer)
   if (!rows) return undefined
   const { models, details } = describeRows(rows)
   const identity = await identify(rows, get)
@@ -29,17 +57,4 @@ export async function askModels(send: Send, provider: Provider): Promise<AskedMo
     details: mergeDetails(details, identity.more),
     server: identity.server.kind,
   }
-}
-
-const onlyAnthropic = ({ dialects }: Provider): boolean =>
-  dialects.has('anthropic_messages') && dialects.size === 1
-
-function headersFor(provider: Provider): [name: string, value: string][] {
-  const { apikey, authorization, addHeaders } = provider
-  const headers = addHeaders.map(([name, value]): [string, string] => [name, value])
-  if (onlyAnthropic(provider)) headers.push(['anthropic-version', '2023-06-01'])
-  if (apikey === '') return headers
-  const credential: [string, string] =
-    authorization === 'bearer' ? ['authorization', `Bearer ${apikey}`] : [authorization, apikey]
-  return [...headers, credential]
 }

@@ -1,4 +1,4 @@
-import type { ModelDetails } from '../upstream.ts'
+import type { Modalities, ModelDetails } from '../upstream.ts'
 
 /** Model ids in the order of the list, and what it said about each. */
 export interface ModelList {
@@ -22,6 +22,25 @@ export function listRows(answer: unknown): readonly Json[] | undefined {
   if (!Array.isArray(data)) return undefined
   const rows = data.filter(isObject).filter((row) => typeof row.id === 'string' && row.id !== '')
   return rows.length > 0 || data.length === 0 ? rows : undefined
+}
+
+/**
+ * Rows of Gemini's `GET …/models` in the same terms: only models that write something. Undefined when it is no such list.
+ */
+export function geminiRows(answer: unknown): readonly Json[] | undefined {
+  if (!isObject(answer) || !Array.isArray(answer.models)) return undefined
+  return answer.models
+    .filter(isObject)
+    .filter(({ name, supportedGenerationMethods: methods }) => {
+      const generates = !Array.isArray(methods) || methods.includes('generateContent')
+      return typeof name === 'string' && generates
+    })
+    .map((row) => ({
+      id: String(row.name).replace(/^models\//, ''),
+      owned_by: 'google',
+      max_input_tokens: row.inputTokenLimit,
+      max_output_tokens: row.outputTokenLimit,
+    }))
 }
 
 /** What the rows say, whoever the server is: each names the same things differently. */
@@ -62,8 +81,25 @@ function describeRow(row: Json): ModelDetails {
             ? status.value === 'loaded'
             : undefined,
     ownedBy: typeof row.owned_by === 'string' && row.owned_by !== '' ? row.owned_by : undefined,
+    modalities: modalitiesOf(row),
   })
 }
+
+function modalitiesOf({ architecture, capabilities }: Json): Modalities | undefined {
+  // OpenRouter
+  if (isObject(architecture)) {
+    const { input_modalities: input, output_modalities: output } = architecture
+    if (isTexts(input) && isTexts(output)) return { input, output }
+  }
+  // LM Studio /api/v1
+  if (isObject(capabilities) && typeof capabilities.vision === 'boolean') {
+    return { input: capabilities.vision ? ['text', 'image'] : ['text'], output: ['text'] }
+  }
+  return undefined
+}
+
+const isTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'string')
 
 export const firstNumber = (...values: readonly unknown[]): number | undefined =>
   values.find((value): value is number => Number.isSafeInteger(value) && Number(value) > 0)
@@ -71,7 +107,7 @@ export const firstNumber = (...values: readonly unknown[]): number | undefined =
 /** Leaves out what is undefined, as `exactOptionalPropertyTypes` wants it. */
 export const compact = (
   fields: {
-    [K in keyof ModelDetails]: ModelDetails[K] | undefined
+    [K in keyof ModelDetails]?: ModelDetails[K] | undefined
   },
 ): ModelDetails =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))

@@ -101,14 +101,11 @@ async function confirmOllama(get: Get): ReturnType<Server['confirm']> {
   if (!hasString(await get('/api/version'), 'version')) return undefined
   const running = await get('/api/ps')
   if (!isObject(running) || !Array.isArray(running.models)) return nothingMore
-  const loaded = running.models.filter(isObject).map((row): [string, ModelDetails] => [
-    String(row.name),
-    compact({
-      contextLength: firstNumber(row.context_length),
-      loaded: true,
-      maxOutputTokens: undefined,
-      ownedBy: undefined,
-    }),
-  ])
+  const loaded = running.models
+    .filter(isObject)
+    .map((row): [string, ModelDetails] => [
+      String(row.name),
+      compact({ contextLength: firstNumber(row.context_length), loaded: true }),
+    ])
   return new Map([['*', { loaded: false }], ...loaded])
 }

@@ -1,0 +1,23 @@
+import type { Provider } from '../upstream.ts'
+import { type Allows, type Offer, visibleIn } from './visible.ts'
+
+/** The list in Anthropic's shape, on one page; ids that several providers serve appear once. */
+export function anthropicModelList(providers: readonly Provider[], allows: Allows) {
+  const data = visibleIn('anthropic_messages', providers, allows).map(anthropicModel)
+  return {
+    data,
+    has_more: false,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+  }
+}
+
+const anthropicModel = ({ model, details }: Offer) => ({
+  type: 'model',
+  id: model,
+  display_name: model,
+  // Unknown; the API asks for a date and documents the epoch for that case.
+  created_at: '1970-01-01T00:00:00Z',
+  max_input_tokens: details.contextLength ?? null,
+  max_tokens: details.maxOutputTokens ?? null,
+})

@@ -1,0 +1,105 @@
+import type { Dialect, Modalities, Price, Provider } from '../upstream.ts'
+import { type Allows, endpoints, type Offer, visible } from './visible.ts'
+
+/** A row of `GET /v1/models`: OpenAI's fields, Aperture's `supported_endpoints` and `metadata`, and what is known besides. */
+export interface ModelRow {
+  readonly id: string
+  readonly object: 'model'
+  /** Nobody tells us; OpenAI's clients want a number. */
+  readonly created: 0
+  readonly owned_by: string
+  readonly supported_endpoints: readonly string[]
+  readonly metadata: {
+    readonly provider: {
+      readonly id: string
+      readonly name: string
+      readonly description: string
+      /** The client's own credential is passed on. */
+      readonly requires_client_auth: boolean
+      readonly upstream: string
+    }
+  }
+  readonly context_length?: number
+  readonly max_output_tokens?: number
+  readonly modalities?: Modalities
+  readonly loaded?: boolean
+  /** USD for one token, or one search, as plain decimals. */
+  readonly pricing?: Readonly<Record<string, string>>
+}
+
+/** The list in OpenAI's shape: one row per provider and model, enabled and allowed ones only. */
+export const modelRows = (
+  providers: readonly Provider[],
+  allows: Allows,
+): { readonly object: 'list'; readonly data: readonly ModelRow[] } => ({
+  object: 'list',
+  data: visible(providers, allows).map(row),
+})
+
+function row({ provider, model, details }: Offer): ModelRow {
+  const { contextLength, maxOutputTokens, modalities, loaded, ownedBy } = details
+  const price = provider.prices?.get(model) ?? provider.prices?.get('*')
+  return {
+    id: model,
+    object: 'model',
+    created: 0,
+    owned_by: ownedBy ?? provider.id,
+    supported_endpoints: [...provider.dialects].map((dialect) => endpoints[dialect]),
+    metadata: {
+      provider: {
+        id: provider.id,
+        name: provider.name,
+        description: provider.description ?? '',
+        requires_client_auth: provider.authMode === 'passthrough',
+        upstream: upstreamKind(provider),
+      },
+    },
+    ...(contextLength !== undefined && { context_length: contextLength }),
+    ...(maxOutputTokens !== undefined && { max_output_tokens: maxOutputTokens }),
+    ...(modalities !== undefined && { modalities }),
+    ...(loaded !== undefined && { loaded }),
+    ...(price && { pricing: pricing(price) }),
+  }
+}
+
+/** Aperture's names, and what they count: the configuration has USD per million tokens. */
+const priced: readonly (readonly [name: string, of: keyof Price, unit: number])[] = [
+  ['input', 'input', 1e6],
+  ['output', 'output', 1e6],
+  ['input_cache_read', 'inputCacheRead', 1e6],
+  ['input_cache_write', 'inputCacheWrite', 1e6],
+  ['input_cache_write_1h', 'inputCacheWrite1h', 1e6],
+  ['internal_reasoning', 'internalReasoning', 1e6],
+  ['web_search', 'webSearch', 1],
+]
+
+const pricing = (price: Price): Record<string, string> =>
+  Object.fromEntries(
+    priced.flatMap(([name, of, unit]) => {
+      const usd = price[of]
+      return usd === undefined ? [] : [[name, decimals(usd / unit)]]
+    }),
+  )
+
+/** Eight decimals, as Aperture has them; more where a price is smaller. */
+const decimals = (usd: number): string => {
+  const text = usd.toFixed(12)
+  return text.replace(/(\.\d{8}\d*?)0*$/, '$1')
+}
+
+/** What kind of server this is, never where: Aperture's clients take an empty value for a broken answer. */
+const upstreamKind = ({ upstream, server, dialects }: Provider): string => {
+  const [first] = dialects
+  return upstream ?? server ?? (first ? kinds[first] : 'unknown')
+}
+
+const kinds = {
+  openai_chat: 'openai',
+  openai_responses: 'openai',
+  anthropic_messages: 'anthropic',
+  gemini_generate_content: 'google',
+  google_generate_content: 'vertex',
+  google_raw_predict: 'vertex',
+  bedrock_model_invoke: 'bedrock',
+  bedrock_converse: 'bedrock',
+} as const satisfies Record<Dialect, string>
