@@ -10,11 +10,15 @@ import { methodNotAllowed, refuseUpgrade, requireSoundRequest } from './http/gua
 import { health, readiness } from './http/health.ts'
 import { hostCheck } from './http/host-check.ts'
 import { onError } from './http/on-error.ts'
+import { showPage } from './http/page.ts'
 import { requestId } from './http/request-id.ts'
 import { authenticate, hasCachedCredential } from './identity/authenticate.ts'
+import { createSpeaksFor } from './identity/open-webui-jwt.ts'
 import { requireCaller } from './identity/require-caller.ts'
 import { createPasswordScheme } from './identity/schemes/password.ts'
 import { createTailnetScheme } from './identity/schemes/tailnet.ts'
+import { createWebuiIdentity } from './identity/webui-identity.ts'
+import { createPeople } from './people.ts'
 import type { Platform } from './platform.ts'
 import { compileGrants } from './policy/grants.ts'
 import { authorizeTarget, grantsLoopback, requireRole } from './policy/guards.ts'
@@ -22,7 +26,7 @@ import { ClientGone } from './proxy/exchange.ts'
 import { statusPage } from './proxy/pages.ts'
 import { reverseProxy } from './proxy/reverse-proxy.ts'
 import { readTarget } from './proxy/target.ts'
-import { webuiProxy } from './proxy/webui.ts'
+import { requireShown, webuiProxy } from './proxy/webui.ts'
 import { attemptGate, authFailures } from './ratelimit/auth-failures.ts'
 import { rateLimit } from './ratelimit/rate-limit.ts'
 import { refuseBanned } from './ratelimit/refuse-banned.ts'
@@ -65,15 +69,33 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
 
   // Every request but health: by an open door, who is shut out, and how much is too much.
   app.use(requireOpenDoor(config.mode))
-  app.use(refuseBanned({ bans, platform, exempt: hasCachedCredential(passwords) }))
+  const banned = { bans, platform, exempt: hasCachedCredential(passwords) }
+  const counted = authFailures({ failures, bans, platform, config: config.authFailures })
+  const people =
+    webui?.sso === 'trusted-header'
+      ? createPeople({
+          config,
+          webui,
+          platform,
+          proofs: { passwords, tailnet },
+          banned,
+          failures: counted,
+        })
+      : undefined
+  app.use(...(people?.welcome ?? [refuseBanned(banned)]))
   const rules = { limiter, platform, rules: config.rateLimits }
   app.use(rateLimit({ ...rules, stage: 'before-authentication' }))
+
+  const speaksFor =
+    webui?.speaksFor &&
+    createSpeaksFor({ ...config, ...platform, webui, speaksFor: webui.speaksFor })
 
   // The API: a proven caller with a role, within their limits, on the ledger.
   const api = [
     refuseUpgrade(),
-    authFailures({ failures, bans, platform, config: config.authFailures }),
-    authenticate({ passwords, tailnet, loopback: grantsLoopback(config.grants) }),
+    refuseBanned(banned),
+    counted,
+    authenticate({ passwords, tailnet, speaksFor, loopback: grantsLoopback(config.grants) }),
     requireCaller(),
     meter(platform),
     rateLimit({ ...rules, stage: 'after-authentication' }),
@@ -102,17 +124,25 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
     app.all(path, ...api, (c) => fail(new Failure('not_found', `There is no ${c.req.path} here.`)))
   }
 
+  people?.routes(app)
+
   // Ours, and not yet there: never passed on to what stands behind.
   for (const path of ['/postern/*', '/aperture/*', '/metrics', ...managementPaths]) {
     app.all(path, () => fail(new Failure('not_found', 'There is nothing here.')))
   }
-  app.get('/ui', hostCheck(allowedHosts), (c) => c.html(statusPage(new URL(c.req.url).origin)))
+  app.get('/ui', hostCheck(allowedHosts), (c) => showPage(c, statusPage(new URL(c.req.url).origin)))
 
   // Everything else: Open WebUI, or a page that says how to get on.
   if (webui) {
-    app.all('*', webuiProxy({ webui, allowedHosts, send, clock, log, limits, open }))
+    app.use(requireShown(webui))
+    if (people) {
+      app.use(...people.guards)
+      app.use(rateLimit({ ...rules, stage: 'after-authentication' }), requireRole(policy))
+    }
+    const identity = people && createWebuiIdentity({ ...config, headers: webui.headers })
+    app.all('*', webuiProxy({ webui, allowedHosts, send, clock, log, limits, open, identity }))
   } else {
-    app.get('/', hostCheck(allowedHosts), (c) => c.html(statusPage(new URL(c.req.url).origin)))
+    app.get('/', hostCheck(allowedHosts), (c) => showPage(c, statusPage(new URL(c.req.url).origin)))
     app.all('*', () => fail(new Failure('not_found', 'There is nothing here.')))
   }
   return app

@@ -1,4 +1,5 @@
-import { isIdentityHeader } from './identity-headers.ts'
+import { folded, isIdentityHeader } from './identity-headers.ts'
+import { withoutSession } from './session-cookie.ts'
 
 export type HeaderList = readonly (readonly [name: string, value: string])[]
 
@@ -69,18 +70,27 @@ const gatewayOnly = new Set(['x-api-key', 'api-key', 'x-goog-api-key'])
 /** Said again by whoever sends the request on. */
 const setAnew = new Set(['host', 'content-length', 'expect'])
 
-/** Headers for a server of our own side (Open WebUI): everything but hops, identity and our own credentials. */
-export const toFallback = (headers: Headers): [string, string][] => {
+/**
+ * Headers for a server of our own side (Open WebUI): everything but hops, identity and our own credentials.
+ * @param reserved names, in lower case, by which we tell it who is calling; no client may
+ */
+export const toFallback = (
+  headers: Headers,
+  reserved: ReadonlySet<string> = none,
+): [string, string][] => {
   const connection = connectionNames(headers.get('connection'))
   const kept: [string, string][] = []
   for (const [name, value] of headers) {
     if (hopByHop.has(name) || connection.has(name) || isIdentityHeader(name)) continue
-    if (setAnew.has(name)) continue
-    if (gatewayOnly.has(name) || (name === 'authorization' && isOurs(value))) continue
-    kept.push([name, value])
+    if (setAnew.has(name) || reserved.has(folded(name))) continue
+    if (gatewayOnly.has(name) || (name === 'authorization' && isGatewayCredential(value))) continue
+    const said = name === 'cookie' ? withoutSession(value) : value
+    if (said !== '' || value === '') kept.push([name, said])
   }
   return kept
 }
+
+const none: ReadonlySet<string> = new Set()
 
 export const fromFallback = (headers: HeaderList): [string, string][] => {
   const listed = headers.find(([name]) => name === 'connection')?.[1] ?? null
@@ -92,11 +102,25 @@ export const fromFallback = (headers: HeaderList): [string, string][] => {
 }
 
 /**
- * Open WebUI knows only its own Bearer tokens, which hold no colon: Basic, and `Bearer user:password`, are meant
- * for the gateway (a browser sends Basic to the whole origin once it was asked for it under /v1).
+ * Is this `Authorization` meant for the gateway, on paths that it shares with Open WebUI? Open WebUI knows only Bearer
+ * tokens of its own, which hold no colon: Basic (a browser sends it to the whole origin once it was asked for it under
+ * /v1), `Bearer user:password`, and keys that are ours by their look are none of its business.
  */
-const isOurs = (authorization: string): boolean =>
-  /^basic\s/i.test(authorization) || /^bearer\s+[^\s]*:/i.test(authorization)
+export const isGatewayCredential = (authorization: string): boolean => {
+  if (/^(?:basic(?:\s|$)|bearer\s.*:|bearer\s+pst_)/is.test(authorization)) return true
+  const claims = /^bearer\s+[\w-]+\.([\w-]+)\./i.exec(authorization)?.[1]
+  return claims !== undefined && isSignedHere(claims)
+}
+
+/** Open WebUI signs tokens too, and names no issuer in them. */
+const isSignedHere = (claims: string): boolean => {
+  try {
+    const { iss } = JSON.parse(atob(claims.replaceAll('-', '+').replaceAll('_', '/')))
+    return iss === 'postern'
+  } catch {
+    return false
+  }
+}
 
 const connectionNames = (connection: string | null): ReadonlySet<string> =>
   new Set(

@@ -24,7 +24,7 @@ const identityNames = new Set([
 ])
 
 /** Lower case, and every spelling that some server folds into a dash made one: `_`, `.`. */
-const folded = (name: string): string => name.toLowerCase().replace(/[_.]/g, '-')
+export const folded = (name: string): string => name.toLowerCase().replace(/[_.]/g, '-')
 
 const names = (name: string): boolean =>
   identityNames.has(name) || identityPrefixes.some((prefix) => name.startsWith(prefix))

@@ -1,8 +1,12 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { Auth, Client, Env } from '../http/env.ts'
+import { isGatewayCredential } from '../http/headers.ts'
+import { readSessionCookie } from '../http/session-cookie.ts'
 import type { Caller } from './caller.ts'
 import { type Credential, readCredential } from './credentials.ts'
+import type { SpeaksFor } from './open-webui-jwt.ts'
 import type { PasswordScheme } from './schemes/password.ts'
+import type { Session, SessionScheme } from './schemes/session.ts'
 import type { TailnetScheme } from './schemes/tailnet.ts'
 
 export interface AuthenticateOptions {
@@ -11,6 +15,11 @@ export interface AuthenticateOptions {
   readonly tailnet?: TailnetScheme | undefined
   /** A grant names `(loopback)`: a request without any credential from this very machine has a caller. */
   readonly loopback: boolean
+  /** Absent: the cookie of a browser session proves nothing here. */
+  readonly sessions?: SessionScheme
+  /** These paths are Open WebUI's: its own tokens in `Authorization` are nothing to us, neither proof nor guess. */
+  readonly besideWebui?: boolean
+  readonly speaksFor?: SpeaksFor | undefined
 }
 
 /**
@@ -19,7 +28,10 @@ export interface AuthenticateOptions {
  */
 export const authenticate = (options: AuthenticateOptions): MiddlewareHandler<Env> => {
   return async function authenticate(c, next) {
-    c.set('auth', await identify(c, options))
+    const auth = await identify(c, options)
+    const { speaksFor } = options
+    const spoken = auth.caller && speaksFor?.(auth.caller, c.req.raw.headers)
+    c.set('auth', (await spoken) ?? auth)
     await next()
   }
 }
@@ -36,12 +48,28 @@ export const hasCachedCredential = (passwords: PasswordScheme) => {
   }
 }
 
+/** The same for a browser session, where one counts and nothing else was offered. */
+export const isInSession = (sessions: SessionScheme) => {
+  return async function isInSession(c: Context<Env>): Promise<boolean> {
+    return credentialOf(c, true).kind === 'none' && (await sessionOf(c, sessions)) !== undefined
+  }
+}
+
+/** The browser session that a request shows. */
+export const sessionOf = async (
+  c: Context<Env>,
+  sessions: SessionScheme,
+): Promise<Session | undefined> => {
+  const token = readSessionCookie(c.req.raw.headers, c.var.client.secure)
+  return token === undefined ? undefined : sessions.check(token)
+}
+
 const identify = (c: Context<Env>, options: AuthenticateOptions): Auth | Promise<Auth> => {
   const { client } = c.var
-  const offered = credentialOf(c)
+  const offered = credentialOf(c, options.besideWebui ?? false)
   switch (offered.kind) {
     case 'none':
-      return atTailnet(c, options, () => withoutCredential(client, options))
+      return withoutCredential(c, options)
     case 'malformed':
       return { failure: offered.reason, user: '' }
     case 'ambiguous':
@@ -49,17 +77,17 @@ const identify = (c: Context<Env>, options: AuthenticateOptions): Auth | Promise
     case 'key':
       // SDKs and agents insist on some key, so people type a word; one that is no key of ours proves nothing and
       // claims nothing, and who comes by the tailnet is known without it (scenarios.md S2.5).
-      return atTailnet(c, options, () => ({ failure: 'unknown_key', user: '' }))
+      return atTailnet(c, options).then((there) => there ?? { failure: 'unknown_key', user: '' })
     case 'password':
       return options.passwords.check(offered, client, c.req.raw.signal)
   }
 }
 
+/** Undefined: nobody whom the tailnet knows. */
 const atTailnet = async (
   c: Context<Env>,
   { tailnet }: AuthenticateOptions,
-  otherwise: () => Auth,
-): Promise<Auth> => {
+): Promise<Auth | undefined> => {
   const { listener, peer, peerPort } = c.env
   const { client } = c.var
   const found = await tailnet?.identify({
@@ -70,14 +98,27 @@ const atTailnet = async (
     headers: c.req.raw.headers,
   })
   if (found === 'mismatch') return { failure: 'identity_mismatch', user: '' }
-  return found === undefined ? otherwise() : { caller: found }
+  return found && { caller: found }
 }
 
-const withoutCredential = (client: Client, { loopback }: AuthenticateOptions): Auth =>
+/** A person on the tailnet is known by their device; who signed in on a tagged one, by that. */
+const withoutCredential = async (c: Context<Env>, options: AuthenticateOptions): Promise<Auth> => {
+  const there = await atTailnet(c, options)
+  if (there !== undefined && there.caller?.kind !== 'node') return there
+  const session = options.sessions && (await sessionOf(c, options.sessions))
+  if (session) return { caller: session.caller }
+  return there ?? fromHere(c.var.client, options)
+}
+
+const fromHere = (client: Client, { loopback }: AuthenticateOptions): Auth =>
   loopback && client.loopback ? atThisMachine : { failure: 'missing', user: '' }
 
-const credentialOf = (c: Context<Env>): Credential =>
-  readCredential(c.req.raw.headers, isGemini(c.req.path) ? queryOf(c.req.url) : undefined)
+const credentialOf = (c: Context<Env>, besideWebui = false): Credential => {
+  const query = isGemini(c.req.path) ? queryOf(c.req.url) : undefined
+  const { headers } = c.req.raw
+  const foreign = besideWebui && !isGatewayCredential(headers.get('authorization') ?? '')
+  return readCredential(headers, query, foreign)
+}
 
 /** Only Gemini's SDKs put the key into the query; elsewhere it would end up in logs for nothing. */
 const isGemini = (path: string): boolean => path === '/v1beta' || path.startsWith('/v1beta/')

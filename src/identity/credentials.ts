@@ -37,11 +37,17 @@ const control = /\p{Cc}/u
  * must not fall through to a weaker one.
  *
  * @param query Passed only where `?key=` counts, that is on Gemini paths.
+ * @param skipAuthorization It is meant for somebody else.
  */
-export const readCredential = (headers: Headers, query?: URLSearchParams): Credential => {
+export const readCredential = (
+  headers: Headers,
+  query?: URLSearchParams,
+  skipAuthorization = false,
+): Credential => {
   let found: Credential = none
   let disagree = false
-  for (const credential of carriers(headers, query)) {
+  const authorization = skipAuthorization ? null : headers.get('authorization')
+  for (const credential of carriers(authorization, headers, query)) {
     if (credential.kind === 'malformed') return credential
     if (credential.kind === 'none') continue
     if (found.kind === 'none') found = credential
@@ -54,8 +60,11 @@ const none: Credential = { kind: 'none' }
 const malformed: Credential = { kind: 'malformed', reason: 'malformed' }
 const tooLong: Credential = { kind: 'malformed', reason: 'too_long' }
 
-function* carriers(headers: Headers, query: URLSearchParams | undefined): Generator<Credential> {
-  const authorization = headers.get('authorization')
+function* carriers(
+  authorization: string | null,
+  headers: Headers,
+  query: URLSearchParams | undefined,
+): Generator<Credential> {
   if (authorization !== null) yield readAuthorization(authorization)
   for (const name of keyHeaders) {
     const value = headers.get(name)
@@ -102,9 +111,12 @@ const readText = (value: string): Credential => {
 
 const splitUser = (text: string): Credential => {
   const colon = text.indexOf(':')
-  const user = text.slice(0, colon)
-  const password = text.slice(colon + 1)
-  if (user === '' || password === '' || control.test(text)) return malformed
+  return readPair(text.slice(0, colon), text.slice(colon + 1))
+}
+
+/** User and password as a form brings them, by the same policy. */
+export const readPair = (user: string, password: string): Credential => {
+  if (user === '' || password === '' || control.test(user + password)) return malformed
   if (byteLength(user) > maxUserBytes) return tooLong
   return { kind: 'password', user, password }
 }

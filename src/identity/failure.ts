@@ -13,6 +13,7 @@ export type IdentityFailure =
   | 'busy'
   | 'throttled'
   | 'identity_mismatch'
+  | 'bad_user_token'
   | 'expired_key'
   | 'revoked_key'
   | 'bad_token'

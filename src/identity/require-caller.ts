@@ -6,7 +6,7 @@ import { Failure, retryAfter } from '../http/errors.ts'
 export const requireCaller = (): MiddlewareHandler<Env> => {
   return async function requireCaller(c, next) {
     const { auth } = c.var
-    if (auth.caller === undefined) throw refusal(auth)
+    if (auth.caller === undefined) throw refusalOf(auth)
     await next()
   }
 }
@@ -14,7 +14,7 @@ export const requireCaller = (): MiddlewareHandler<Env> => {
 type Unproven = Exclude<Auth, { readonly caller: object }>
 
 /** One body for every 401: which part was wrong is for the log only (hazards, "Status and body"). */
-const refusal = ({ failure, retryAfter: wait = 1000 }: Unproven): Failure => {
+export const refusalOf = ({ failure, retryAfter: wait = 1000 }: Unproven): Failure => {
   switch (failure) {
     case 'missing':
     case 'malformed':
@@ -22,6 +22,7 @@ const refusal = ({ failure, retryAfter: wait = 1000 }: Unproven): Failure => {
     case 'unknown_user':
     case 'unknown_key':
     case 'wrong_password':
+    case 'bad_user_token':
     case 'expired_key':
     case 'revoked_key':
     case 'bad_token':

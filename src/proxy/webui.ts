@@ -1,10 +1,12 @@
-import type { Context, Handler } from 'hono'
+import type { Context, Handler, MiddlewareHandler } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { WebuiConfig } from '../config/config.ts'
 import type { BodyWatch, Env } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
-import { fromFallback, toFallback } from '../http/headers.ts'
+import { fromFallback, type HeaderList, toFallback } from '../http/headers.ts'
 import { originAllowed } from '../http/host-check.ts'
+import { showPage, wantsPage } from '../http/page.ts'
+import type { Caller } from '../identity/caller.ts'
 import type { Clock, Log } from '../platform.ts'
 import { type Send, UpstreamError } from '../upstream/upstream.ts'
 import { type ExchangeLimits, exchange, type Stoppable } from './exchange.ts'
@@ -19,18 +21,26 @@ export interface WebuiOptions {
   readonly limits: ExchangeLimits
   /** Exchanges under way. */
   readonly open: Set<Stoppable>
+  /** How Open WebUI is told who is calling. Absent: it is told nothing, and its own login stays in charge. */
+  readonly identity?: ((caller: Caller) => HeaderList) | undefined
 }
+
+/** Keeps Open WebUI, and the way in to it, from doors that it is not for. */
+export const requireShown = ({ public: shown }: WebuiConfig): MiddlewareHandler<Env> =>
+  async function requireShown(c, next) {
+    if (c.var.client.door === 'public' && !shown) {
+      throw new Failure('not_found', 'There is nothing here.')
+    }
+    await next()
+  }
 
 /**
  * Passes everything that is not ours to Open WebUI, uploads and event streams included, touching nothing but hop,
- * identity and gateway-credential headers. Its own login stays in charge of what happens there.
+ * identity and gateway-credential headers.
  */
 export const webuiProxy = (options: WebuiOptions): Handler<Env> =>
   async function webuiProxy(c) {
     const { upgrade } = c.env
-    if (c.get('client').door === 'public' && !options.webui.public) {
-      throw new Failure('not_found', 'There is nothing here.')
-    }
     try {
       return await (upgrade ? joinSocket(c, upgrade, options) : pass(c, options))
     } catch (error) {
@@ -58,7 +68,7 @@ const pass = async (c: Context<Env>, options: WebuiOptions): Promise<Response> =
       origin: new URL(options.webui.url).origin,
       path: pathAndQuery(c),
       method,
-      headers: [...toFallback(headers), ...forwarded(c), ...lengthOf(headers, bodyless)],
+      headers: [...told(c, options), ...lengthOf(headers, bodyless)],
       body: bodyless ? null : body,
     },
     accept: () => passive,
@@ -84,7 +94,18 @@ const pathAndQuery = (c: Context<Env>): string => {
   return target ? target.path + target.search : '/'
 }
 
-/** Who asked, by our own knowledge; what the client claimed was taken out before. */
+/** What the client said, without what it claimed about itself, and then what we know. */
+const told = (c: Context<Env>, { webui, identity }: WebuiOptions): HeaderList => {
+  // Absent where nobody was asked who they are.
+  const caller = c.var.auth?.caller
+  return [
+    ...toFallback(c.req.raw.headers, new Set(Object.values(webui.headers))),
+    ...forwarded(c),
+    ...(caller && identity ? identity(caller) : []),
+  ]
+}
+
+/** Who asked, by our own knowledge. */
 const forwarded = (c: Context<Env>): [string, string][] => {
   const { ip, host, secure } = c.get('client')
   const headers: [string, string][] = [
@@ -97,10 +118,10 @@ const forwarded = (c: Context<Env>): [string, string][] => {
 
 /** People get a page that reloads itself, programs a JSON error. */
 const webuiDown = async (c: Context<Env>): Promise<Response> => {
-  if (!c.req.header('accept')?.includes('text/html')) {
+  if (!wantsPage(c)) {
     throw new Failure('upstream_error', 'Open WebUI does not answer.', { reason: 'webui_down' })
   }
-  return c.html(webuiDownPage(), 502)
+  return showPage(c, webuiDownPage, 502)
 }
 
 /**
@@ -110,8 +131,9 @@ const webuiDown = async (c: Context<Env>): Promise<Response> => {
 const joinSocket = (
   c: Context<Env>,
   upgrade: NonNullable<Env['Bindings']['upgrade']>,
-  { webui, allowedHosts }: WebuiOptions,
+  options: WebuiOptions,
 ): Promise<Response> => {
+  const { webui, allowedHosts } = options
   if (!originAllowed(c.req.header('origin'), c.get('client').host, allowedHosts)) {
     const message = 'WebSockets are accepted from pages of this address only.'
     throw new Failure('origin_not_allowed', message)
@@ -119,11 +141,6 @@ const joinSocket = (
   return upgrade({
     origin: new URL(webui.url).origin,
     path: pathAndQuery(c),
-    headers: [
-      ...toFallback(c.req.raw.headers),
-      ...forwarded(c),
-      ['connection', 'Upgrade'],
-      ['upgrade', 'websocket'],
-    ],
+    headers: [...told(c, options), ['connection', 'Upgrade'], ['upgrade', 'websocket']],
   })
 }

@@ -156,14 +156,15 @@ interface Account {
 
 const account = (name: string, user: UserConfig): Account => ({
   hash: user.password,
-  auth: {
-    caller: {
-      login: user.login.toLowerCase(),
-      kind: 'password',
-      credentialId: name,
-      groups: user.groups,
-    },
-  },
+  auth: { caller: passwordCaller(name, user) },
+})
+
+/** Who a user of the configuration is, once proven. */
+export const passwordCaller = (name: string, user: UserConfig): Caller => ({
+  login: user.login.toLowerCase(),
+  kind: 'password',
+  credentialId: name,
+  groups: user.groups,
 })
 
 /**

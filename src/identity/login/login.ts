@@ -1,0 +1,114 @@
+import type { Context, Handler } from 'hono'
+import { readBody } from '../../http/body.ts'
+import type { Auth, Env } from '../../http/env.ts'
+import { Failure } from '../../http/errors.ts'
+import { hostName } from '../../http/host-check.ts'
+import { showPage, wantsPage } from '../../http/page.ts'
+import { sessionCookie } from '../../http/session-cookie.ts'
+import type { Log } from '../../platform.ts'
+import { readPair } from '../credentials.ts'
+import { refusalOf } from '../require-caller.ts'
+import type { PasswordScheme } from '../schemes/password.ts'
+import { type SessionScheme, sessionLifetime } from '../schemes/session.ts'
+import { loginPage } from './pages.ts'
+import { loginPath, returnPath } from './return-path.ts'
+
+export interface LoginOptions {
+  readonly passwords: PasswordScheme
+  readonly sessions: SessionScheme
+  readonly log: Log
+}
+
+/** `GET /postern/login`: a form, or straight on for who is known already. */
+export const showLogin = (): Handler<Env> =>
+  async function showLogin(c) {
+    const to = returnPath(c.req.query('to'))
+    const { caller } = c.var.auth
+    if (caller !== undefined && caller.kind !== 'node') return goOn(c, to)
+    return showPage(c, loginPage({ host: hostName(c.var.client.host), user: '', to }))
+  }
+
+/** `POST /postern/login`: the same check as everywhere, with the same gate before it, and a cookie after it. */
+export const signIn = ({ passwords, sessions, log }: LoginOptions): Handler<Env> =>
+  async function signIn(c) {
+    const form = await readForm(c)
+    const auth = await proven(c, form, passwords)
+    c.set('auth', auth)
+    if (auth.caller === undefined) return formAgain(c, form, refusalOf(auth))
+    const { ip, secure } = c.var.client
+    const token = await sessions.issue(auth.caller.credentialId)
+    log('info', 'auth.login', { ip, user: auth.caller.login, rid: c.var.requestId })
+    c.header('set-cookie', sessionCookie(token, secure, sessionLifetime), { append: true })
+    return goOn(c, form.to)
+  }
+
+const proven = (
+  c: Context<Env>,
+  { user, password }: Form,
+  passwords: PasswordScheme,
+): Auth | Promise<Auth> => {
+  const offered = readPair(user, password)
+  if (offered.kind === 'password') return passwords.check(offered, c.var.client, c.req.raw.signal)
+  return { failure: offered.kind === 'malformed' ? offered.reason : 'malformed', user }
+}
+
+/**
+ * `POST /postern/logout`: this browser forgets. What Open WebUI keeps in it goes as well, or the next person at this
+ * screen would begin with it: its `token` cookie, and the copy that its pages keep.
+ */
+export const signOut = (): Handler<Env> =>
+  async function signOut(c) {
+    const { secure } = c.var.client
+    c.header('set-cookie', sessionCookie('', secure, 0), { append: true })
+    c.header('set-cookie', 'token=; Path=/; Max-Age=0', { append: true })
+    c.header('clear-site-data', '"storage"')
+    return goOn(c, loginPath)
+  }
+
+const goOn = (c: Context<Env>, path: string): Response => {
+  c.header('cache-control', 'no-store')
+  return c.redirect(path, 303)
+}
+
+interface Form {
+  readonly user: string
+  readonly password: string
+  readonly to: string
+}
+
+const limits = { body: 4096, bodyIdle: 10_000 }
+
+/** @throws Failure 415, 413, 400 */
+const readForm = async (c: Context<Env>): Promise<Form> => {
+  const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
+  if (type !== 'application/x-www-form-urlencoded') {
+    throw new Failure('unsupported_media_type', 'Send the form as it is on the page.')
+  }
+  const body = await readBody(c.req.raw, limits)
+  const fields = new URLSearchParams(new TextDecoder().decode(body))
+  for (const name of ['user', 'password', 'to']) {
+    if (fields.getAll(name).length > 1) {
+      throw new Failure('invalid_request', `More than one field "${name}".`)
+    }
+  }
+  const { user, password, to } = Object.fromEntries(fields)
+  return { user: user ?? '', password: password ?? '', to: returnPath(to) }
+}
+
+/** People get the form again, with what went wrong in it; programs JSON. */
+const formAgain = (c: Context<Env>, { user, to }: Form, failure: Failure): Promise<Response> => {
+  if (!wantsPage(c)) throw failure
+  // As if it had been thrown: who counts and reports failures looks here.
+  c.error = failure
+  for (const [name, value] of Object.entries(failure.headers)) {
+    if (name !== 'www-authenticate') c.header(name, value)
+  }
+  const host = hostName(c.var.client.host)
+  return showPage(c, loginPage({ host, user, to, wrong: sentenceFor(failure) }), failure.status)
+}
+
+const sentenceFor = ({ code, message, headers }: Failure): string => {
+  if (code === 'invalid_credentials') return 'User name or password is wrong.'
+  const wait = headers['retry-after']
+  return wait === undefined ? message : `${message} (${wait} s)`
+}

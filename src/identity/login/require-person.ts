@@ -1,0 +1,59 @@
+import type { MiddlewareHandler } from 'hono'
+import type { Env } from '../../http/env.ts'
+import { Failure } from '../../http/errors.ts'
+import { hostCheck } from '../../http/host-check.ts'
+import { wantsPage } from '../../http/page.ts'
+import { sessionCookie } from '../../http/session-cookie.ts'
+import { sessionOf } from '../authenticate.ts'
+import { type SessionScheme, sessionLifetime } from '../schemes/session.ts'
+import { loginTo } from './return-path.ts'
+
+/**
+ * Shows who comes without any proof where to give one: a browser that loads a page, the login page; everything else,
+ * scripts on pages included, a 401 without the Basic challenge, for that would make browsers ask in a window of their own.
+ */
+export const inviteToLogin = (): MiddlewareHandler<Env> =>
+  async function inviteToLogin(c, next) {
+    if (c.var.auth.failure !== 'missing') return next()
+    const { target } = c.env.framing
+    if (target && isPageLoad(c.req.method) && wantsPage(c)) {
+      c.header('cache-control', 'no-store')
+      return c.redirect(loginTo(target.path + target.search), 303)
+    }
+    throw new Failure('invalid_credentials', 'Missing or invalid credentials.', {
+      // RFC 9110 §11.6.1 wants a challenge; this one is draft-broyer-http-cookie-auth's.
+      headers: { 'www-authenticate': 'Cookie realm="postern"' },
+      reason: c.var.auth.failure,
+    })
+  }
+
+/**
+ * Lets only people on. A person known by their device is one for every page that their browser loads, under whatever
+ * name, so the name has to be ours (DNS rebinding); a password or a session is given to one name only.
+ */
+export const requirePerson = (allowedHosts: readonly string[]): MiddlewareHandler<Env> => {
+  const ownName = hostCheck(allowedHosts)
+  return async function requirePerson(c, next) {
+    const kind = c.var.auth.caller?.kind
+    if (kind === 'node') {
+      throw new Failure('no_role', 'A tagged device is nobody in person, and this is for people.')
+    }
+    return kind === 'user' ? ownName(c, next) : next()
+  }
+}
+
+/** Keeps a browser signed in that comes back within 30 days: with a page goes a new session, once a day. */
+export const renewSession = (sessions: SessionScheme): MiddlewareHandler<Env> =>
+  async function renewSession(c, next) {
+    await next()
+    const { caller } = c.var.auth
+    if (caller === undefined || !isPageLoad(c.req.method) || !wantsPage(c)) return
+    const session = await sessionOf(c, sessions)
+    // Of the same object: it was the session that proved this caller.
+    if (session?.aging !== true || session.caller !== caller) return
+    const token = await sessions.issue(caller.credentialId)
+    const line = sessionCookie(token, c.var.client.secure, sessionLifetime)
+    c.header('set-cookie', line, { append: true })
+  }
+
+const isPageLoad = (method: string): boolean => method === 'GET' || method === 'HEAD'
