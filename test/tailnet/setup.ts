@@ -3,6 +3,7 @@
  * `node test/tailnet/setup.ts [--list]`; exits 0 and says what is missing and why, with `--strict` 1 if anything is.
  */
 import { parseArgs } from 'node:util'
+import { caddyTailscale } from '../support/parts/caddy-tailscale.ts'
 import { type Part, partsFolder } from '../support/parts/part.ts'
 import { tailnetParts } from '../support/tailnet/programs.ts'
 
@@ -31,7 +32,7 @@ const bring = async (part: Part): Promise<string | undefined> => {
 }
 
 say(`parts in ${partsFolder()}`)
-for (const part of tailnetParts) {
+for (const part of [...tailnetParts, caddyTailscale]) {
   const failure = await bring(part)
   const place = part.find()
   const outcome = 'path' in place ? place.path : `MISSING: ${failure ?? place.missing}`

@@ -20,7 +20,9 @@ const stockCaddy = (name: string, version: string): Part => {
   }
 }
 
-export const caddy = stockCaddy('caddy', '2.11.7')
+export const caddyVersion = '2.11.7'
+
+export const caddy = stockCaddy('caddy', caddyVersion)
 
 /** The oldest that Postern stands behind: our configuration must hold no field it does not know. */
 export const oldestCaddy = stockCaddy('oldest-caddy', '2.11.4')
