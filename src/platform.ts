@@ -1,3 +1,5 @@
+import type { Act } from './admin/act.ts'
+import type { Ask } from './admin/questions.ts'
 import type { KeyRing, KeyUse } from './identity/api-key.ts'
 import type { Ban } from './ratelimit/ban.ts'
 import type { Send } from './upstream/upstream.ts'
@@ -87,6 +89,10 @@ export interface Store {
   onKeysChanged(listener: (ring: KeyRing) => void): void
   /** Notes when a key was last used; not asked more than once a minute for each. */
   recordKeyUse(use: KeyUse): Promise<void>
+  /** Writes an act and what it changes, in one transaction. */
+  record(act: Act): Promise<void>
+  /** Asks the database, off the request's path of everybody else. Rejects when it does not answer. */
+  ask: Ask
   /** Is the database answering? For `/readyz`; must not block. */
   healthy(): boolean
 }

@@ -8,6 +8,8 @@ const src = join(root, 'src')
 /** Value files of rank 0: shapes that every stage may name, wherever they live. */
 const values = new Set([
   'platform.ts', // the port itself
+  'admin/act.ts', // what an admin did, and what the store keeps of it
+  'admin/questions.ts', // what pages and the API ask the store
   'identity/caller.ts', // what authentication proves, read by every later stage
   'identity/api-key.ts', // what the store keeps and authentication looks up
   'identity/failure.ts', // why there is no caller, counted by the limiter
@@ -30,6 +32,7 @@ const ranks: Readonly<Record<string, number>> = {
   proxy: 2, // stages 8 and 12
   usage: 2, // stage 13
   quota: 2, // stage 10
+  hooks: 2, // between stages 10 and 11, and after the answer
   admin: 2, // JSON API over the stores
   dashboard: 2, // pages over the admin queries
   '': 3, // app.ts and state.ts join the stages

@@ -1,6 +1,7 @@
 import type { LibSQLDatabase } from 'drizzle-orm/libsql'
 import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 import type { JWK } from 'jose'
+import type { AuditRow } from '../admin/act.ts'
 import type { CallerKind, Door, KeyLimits } from '../identity/caller.ts'
 import type { Ban } from '../ratelimit/ban.ts'
 import type { Outcome, TokensSource } from '../usage/row.ts'
@@ -109,4 +110,20 @@ export const signingKeys = sqliteTable('signing_keys', {
   jwk: text('jwk', { mode: 'json' }).$type<JWK>().notNull(),
   createdAt: integer('created_at').notNull(),
   retiredAt: integer('retired_at'),
+})
+
+/** One act on the gateway; the id is a UUIDv7, so its order is that of time. */
+export const audit = sqliteTable('audit', {
+  id: text('id').notNull().primaryKey(),
+  at: integer('at').notNull(),
+  login: text('login').notNull(),
+  kind: text('kind').$type<CallerKind>().notNull(),
+  credentialId: text('credential_id').notNull(),
+  door: text('door').$type<Door>().notNull(),
+  clientIp: text('client_ip').notNull(),
+  action: text('action').notNull(),
+  target: text('target').notNull(),
+  outcome: text('outcome').$type<AuditRow['outcome']>().notNull(),
+  detail: text('detail').notNull(),
+  requestId: text('request_id').notNull(),
 })

@@ -1,3 +1,4 @@
+import type { Act } from '../../src/admin/act.ts'
 import type { KeyRing, KeyUse } from '../../src/identity/api-key.ts'
 import type { Store } from '../../src/platform.ts'
 import type { Ban } from '../../src/ratelimit/ban.ts'
@@ -7,6 +8,7 @@ export interface MemoryStore extends Store {
   readonly usage: UsageRow[]
   readonly failures: AuthFailureRow[]
   readonly bans: Ban[]
+  readonly acts: Act[]
   /** What the gateway sees when the CLI changed the bans of a running one. */
   changeBans(bans: readonly Ban[]): void
   readonly keyUses: KeyUse[]
@@ -21,6 +23,7 @@ export const memoryStore = (): MemoryStore => {
   const failures: AuthFailureRow[] = []
   const bans: Ban[] = []
   const listeners: ((bans: readonly Ban[]) => void)[] = []
+  const acts: Act[] = []
   const keyUses: KeyUse[] = []
   const keyListeners: ((ring: KeyRing) => void)[] = []
   let keys: KeyRing | undefined = { keys: [], signers: [] }
@@ -29,6 +32,7 @@ export const memoryStore = (): MemoryStore => {
     usage,
     failures,
     bans,
+    acts,
     keyUses,
     recordUsage: async (row) => {
       if (!usage.some(({ id }) => id === row.id)) usage.push(row)
@@ -53,6 +57,16 @@ export const memoryStore = (): MemoryStore => {
       keyListeners.push(listener)
     },
     recordKeyUse: async (use) => void keyUses.push(use),
+    record: async (act) => void acts.push(act),
+    ask: async (name) => {
+      if (name === 'audit') return acts.map(({ audit }) => audit).reverse() as never
+      if (name === 'bans') return [...bans] as never
+      return acts.flatMap(({ change }) =>
+        change?.kind === 'key.create'
+          ? [{ ...change.key, signed: change.key.kid !== null, revokedAt: null, lastUsedAt: null }]
+          : [],
+      ) as never
+    },
     healthy: () => answering,
     changeBans: (changed) => {
       bans.splice(0, bans.length, ...changed)

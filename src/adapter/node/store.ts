@@ -3,6 +3,7 @@ import type { KeyRing } from '../../identity/api-key.ts'
 import type { Log, Store } from '../../platform.ts'
 import type { Ban } from '../../ratelimit/ban.ts'
 import type { Entry, FromWorker, ToWorker, WorkerOptions } from './ledger/protocol.ts'
+import { LedgerReader } from './ledger/reader.ts'
 
 export interface StoreOptions {
   /** `file:…` (relative to `dataDir` unless absolute), `libsql://…`, `https://…` or `http://…`. */
@@ -83,6 +84,7 @@ class WorkerStore implements NodeStore {
   #unsent = 0
   #gathering: NodeJS.Timeout | undefined
   #worker: Worker
+  readonly #reader: LedgerReader
   #bans: readonly Ban[] = []
   readonly #listeners: ((bans: readonly Ban[]) => void)[] = []
   #keys: KeyRing | undefined
@@ -102,6 +104,7 @@ class WorkerStore implements NodeStore {
     this.#maxBytes = options.maxBytes ?? 32 * 1024 * 1024
     this.ready = this.#started.promise
     this.#worker = this.#startWorker()
+    this.#reader = new LedgerReader({ ...options, authToken: options.authToken })
   }
 
   recordUsage: Store['recordUsage'] = (row) => this.#write({ usage: row }, 1)
@@ -133,6 +136,14 @@ class WorkerStore implements NodeStore {
   /** Of less worth than a row of the ledger. */
   recordKeyUse: Store['recordKeyUse'] = (use) => this.#write({ used: use }, 0.5)
 
+  record: Store['record'] = (act) => {
+    const recorded = this.#write({ act }, 1)
+    this.#sendGathered()
+    return recorded
+  }
+
+  ask: Store['ask'] = (name, asks) => this.#reader.ask(name, asks)
+
   healthy: Store['healthy'] = () => {
     const now = performance.now()
     if (this.#closed !== undefined) return false
@@ -155,7 +166,7 @@ class WorkerStore implements NodeStore {
     const late = setTimeout(() => this.#closed?.resolve(), CLOSE_PATIENCE)
     await this.#closed.promise
     clearTimeout(late)
-    await this.#worker.terminate()
+    await Promise.all([this.#worker.terminate(), this.#reader.close()])
     this.#rejectAll(new Error('the store was closed'))
   }
 

@@ -1,14 +1,18 @@
 import { createClient } from '@libsql/client/web'
+import type { BatchItem } from 'drizzle-orm/batch'
 import { drizzle } from 'drizzle-orm/libsql/web'
 import type { DatabaseConfig } from '../../config/config.ts'
 import type { KeyRing } from '../../identity/api-key.ts'
 import type { Log, Platform, Store } from '../../platform.ts'
+import { answer } from '../../store/answers.ts'
 import { insertAuthFailures } from '../../store/auth-failures.ts'
 import { selectBans, upsertBan } from '../../store/bans.ts'
+import { actStatements } from '../../store/changes.ts'
 import { selectKeyRing, touchKey } from '../../store/keys.ts'
 import { type Migration, migrate } from '../../store/migrate.ts'
 import ledger from '../../store/migrations/0001-ledger.sql'
 import keys from '../../store/migrations/0002-keys.sql'
+import audit from '../../store/migrations/0003-audit.sql'
 import type { Database } from '../../store/schema.ts'
 import { insertUsage } from '../../store/usage.ts'
 
@@ -16,6 +20,7 @@ import { insertUsage } from '../../store/usage.ts'
 const migrations: readonly Migration[] = [
   { name: '0001-ledger.sql', sql: ledger },
   { name: '0002-keys.sql', sql: keys },
+  { name: '0003-audit.sql', sql: audit },
 ]
 
 export interface StoreOptions {
@@ -64,6 +69,13 @@ export const createStore = (config: DatabaseConfig, options: StoreOptions): Work
       listeners.push(listener)
     },
     recordKeyUse: async (use) => void (await attempt((db) => touchKey(db, use))),
+    record: async (act) => {
+      await attempt((db) => {
+        const [first, ...rest] = actStatements(db, act)
+        return db.batch([first as BatchItem<'sqlite'>, ...rest])
+      })
+    },
+    ask: (name, asks) => attempt((db) => answer(db, name, asks)),
     readKeysAgain: async () => {
       const ring = await attempt(selectKeyRing)
       for (const listener of listeners) listener(ring)

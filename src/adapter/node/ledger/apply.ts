@@ -2,6 +2,7 @@ import type { BatchItem } from 'drizzle-orm/batch'
 import type { Ban } from '../../../ratelimit/ban.ts'
 import { insertAuthFailures } from '../../../store/auth-failures.ts'
 import { upsertBan } from '../../../store/bans.ts'
+import { actStatements } from '../../../store/changes.ts'
 import { touchKey } from '../../../store/keys.ts'
 import type { Database } from '../../../store/schema.ts'
 import { insertUsage } from '../../../store/usage.ts'
@@ -23,6 +24,7 @@ const apply = async (db: Database, lines: readonly string[]): Promise<void> => {
     ...(failures.length > 0 ? [insertAuthFailures(db, failures)] : []),
     ...bans.map((ban: Ban) => upsertBan(db, ban)),
     ...used.map((use) => touchKey(db, use)),
+    ...entries.flatMap((entry) => ('act' in entry ? actStatements(db, entry.act) : [])),
   ]
   if (first !== undefined) await db.batch([first, ...rest])
 }

@@ -1,3 +1,5 @@
+import type { Act } from '../../../admin/act.ts'
+import type { Question } from '../../../admin/questions.ts'
 import type { KeyRing, KeyUse } from '../../../identity/api-key.ts'
 import type { LogFields, LogLevel } from '../../../platform.ts'
 import type { Ban } from '../../../ratelimit/ban.ts'
@@ -9,6 +11,7 @@ export type Entry =
   | { readonly failure: AuthFailureRow }
   | { readonly ban: Ban }
   | { readonly used: KeyUse }
+  | { readonly act: Act }
 
 /** What the worker is started with. */
 export interface WorkerOptions {
@@ -44,3 +47,14 @@ export type FromWorker =
       readonly fields: LogFields
     }
   | { readonly kind: 'closed' }
+
+/** To and from the thread that only reads. */
+export interface ToReader {
+  readonly id: number
+  readonly name: Question
+  readonly asks: unknown
+}
+
+export type FromReader =
+  | { readonly id: number; readonly answers: unknown }
+  | { readonly id: number; readonly error: string }

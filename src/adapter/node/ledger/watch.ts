@@ -58,6 +58,11 @@ export class LedgerWatch {
     }, every)
   }
 
+  /** What this connection itself committed is not counted as a change by SQLite: look all the same. */
+  lookAgain(): void {
+    this.#last = undefined
+  }
+
   stop(): void {
     clearInterval(this.#timer)
   }

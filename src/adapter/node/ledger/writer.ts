@@ -119,6 +119,7 @@ export class LedgerWriter {
       const refuse = (at: number, error: unknown) => this.#refuseLine(batch.first + at, error)
       await within(PATIENCE, applyEach(database.db, batch.lines, refuse))
       this.#written(batch)
+      if (batch.lines.some(isAct)) this.#watch.lookAgain()
       if (!this.#up) this.#recovered()
       return true
     } catch (error) {
@@ -184,6 +185,7 @@ export class LedgerWriter {
     }
     // A batch that neither the database nor the journal takes is still trying: it will tell, not an idle connection.
     if (this.#pumping === undefined) this.#recovered()
+    this.#watch.lookAgain()
     await this.#watch.look(database)
   }
 
@@ -222,6 +224,9 @@ export class LedgerWriter {
     this.#send({ kind: 'log', level, evt, fields })
   }
 }
+
+/** Bans and keys may have changed by it. */
+const isAct = (line: string): boolean => line.startsWith('{"act":')
 
 /** @throws when `work` takes longer than `ms`; it goes on all the same, and its outcome is nobody's. */
 const within = <T>(ms: number, work: Promise<T>): Promise<T> => {

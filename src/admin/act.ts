@@ -1,0 +1,49 @@
+import type { CallerKind, Door, KeyLimits } from '../identity/caller.ts'
+import type { Ban } from '../ratelimit/ban.ts'
+
+/** One line of the audit: an act on the gateway, allowed or not. Times are wall-clock ms since the epoch. */
+export interface AuditRow {
+  /** UUIDv7. Writing the same id twice leaves one row. */
+  readonly id: string
+  readonly at: number
+  readonly login: string
+  readonly kind: CallerKind
+  readonly credentialId: string
+  readonly door: Door
+  readonly clientIp: string
+  /** What was done, as `thing.verb`: `config.replace`, `key.create`, `ban.lift`. */
+  readonly action: string
+  /** What it was done to; never a secret. */
+  readonly target: string
+  readonly outcome: 'done' | 'denied' | 'failed'
+  /** What changed, or why not, for people; never a secret. */
+  readonly detail: string
+  readonly requestId: string
+}
+
+/** A new key as it is kept: its digest or the kid that signed it, never itself. */
+export interface NewKey {
+  readonly id: string
+  readonly digest: string | null
+  readonly kid: string | null
+  readonly hint: string
+  readonly login: string
+  readonly name: string
+  readonly limits: KeyLimits
+  readonly createdAt: number
+  readonly createdBy: string
+  readonly expiresAt: number | null
+}
+
+/** What an act changes in the database. */
+export type Change =
+  | { readonly kind: 'key.create'; readonly key: NewKey }
+  | { readonly kind: 'key.revoke'; readonly id: string; readonly at: number }
+  | { readonly kind: 'ban.set'; readonly ban: Ban }
+  | { readonly kind: 'ban.lift'; readonly address: string }
+
+/** Both are written in one transaction, or neither is. */
+export interface Act {
+  readonly audit: AuditRow
+  readonly change?: Change
+}

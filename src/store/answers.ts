@@ -1,0 +1,40 @@
+import type { KeySummary, Question, Questions } from '../admin/questions.ts'
+import { selectAudit } from './audit.ts'
+import { selectBans } from './bans.ts'
+import { type KeyRow, limitsOf, listKeys } from './keys.ts'
+import type { Database } from './schema.ts'
+
+type Answers = {
+  readonly [Name in Question]: (
+    db: Database,
+    asks: Questions[Name]['asks'],
+  ) => Promise<Questions[Name]['answers']>
+}
+
+const answers: Answers = {
+  audit: selectAudit,
+  bans: (db, { now }) => selectBans(db, now),
+  keys: async (db, { login }) =>
+    (await listKeys(db)).filter((row) => login === undefined || row.login === login).map(toSummary),
+}
+
+/** Answers a question from the database. */
+export const answer = <Name extends Question>(
+  db: Database,
+  name: Name,
+  asks: Questions[Name]['asks'],
+): Promise<Questions[Name]['answers']> => (answers[name] as Answers[Name])(db, asks)
+
+const toSummary = (row: KeyRow): KeySummary => ({
+  id: row.id,
+  hint: row.hint,
+  login: row.login,
+  name: row.name,
+  signed: row.kid !== null,
+  limits: limitsOf(row),
+  createdAt: row.createdAt,
+  createdBy: row.createdBy,
+  expiresAt: row.expiresAt,
+  revokedAt: row.revokedAt,
+  lastUsedAt: row.lastUsedAt,
+})

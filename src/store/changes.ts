@@ -1,0 +1,34 @@
+import type { BatchItem } from 'drizzle-orm/batch'
+import type { Act, Change, NewKey } from '../admin/act.ts'
+import { insertAudit } from './audit.ts'
+import { deleteBan, upsertBan } from './bans.ts'
+import { insertKey, type KeyRow, revokeKeys } from './keys.ts'
+import type { Database } from './schema.ts'
+
+/** The statements of an act, for one transaction. Harmless when they are run again. */
+export const actStatements = (db: Database, { audit, change }: Act): BatchItem<'sqlite'>[] => [
+  insertAudit(db, audit),
+  ...(change === undefined ? [] : [changeStatement(db, change)]),
+]
+
+const changeStatement = (db: Database, change: Change): BatchItem<'sqlite'> => {
+  switch (change.kind) {
+    case 'key.create':
+      return insertKey(db, rowOf(change.key))
+    case 'key.revoke':
+      return revokeKeys(db, [change.id], change.at)
+    case 'ban.set':
+      return upsertBan(db, change.ban)
+    case 'ban.lift':
+      return deleteBan(db, change.address)
+  }
+}
+
+const rowOf = ({ limits, ...key }: NewKey): KeyRow => ({
+  ...key,
+  models: limits.models ? [...limits.models] : null,
+  via: limits.via ? [...limits.via] : null,
+  role: limits.role ?? null,
+  revokedAt: null,
+  lastUsedAt: null,
+})
