@@ -80,7 +80,7 @@ const people = () => [
 ]
 
 /** What somebody may call themselves. */
-export const hostileName = `<script>alert(1)</script>"\\\u001b]0;x\u2028${'x'.repeat(1500)}`
+export const hostileName = `<script>alert(1)</script>"\\\u001b]0;x\u2028${'x'.repeat(8000)}`
 
 export const startDoors = async (overrides: Overrides = {}): Promise<Doors> => {
   const upstream = await startUpstream({})
