@@ -20,6 +20,7 @@ import { createTailnetScheme } from './identity/schemes/tailnet.ts'
 import { createWebuiIdentity } from './identity/webui-identity.ts'
 import { createPeople } from './people.ts'
 import type { Platform } from './platform.ts'
+import { cors } from './policy/cors.ts'
 import { compileGrants } from './policy/grants.ts'
 import { authorizeTarget, grantsLoopback, requireRole } from './policy/guards.ts'
 import { ClientGone } from './proxy/exchange.ts'
@@ -92,6 +93,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
 
   // The API: a proven caller with a role, within their limits, on the ledger.
   const api = [
+    cors(policy),
     refuseUpgrade(),
     refuseBanned(banned),
     counted,

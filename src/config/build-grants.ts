@@ -1,24 +1,51 @@
-import type { Config, GrantConfig, GrantEntry, UserConfig } from './config.ts'
-import type { GrantEntryFile } from './schema/grants.ts'
+import type { Config, CorsConfig, GrantConfig, GrantEntry, UserConfig } from './config.ts'
+import { CAPABILITY, type GrantEntryFile } from './schema/grants.ts'
 import type { ConfigFile } from './schema.ts'
 
-export const buildGrants = (file: ConfigFile, users: Config['users']): readonly GrantConfig[] =>
-  file.grants?.map(toGrant) ?? defaultGrants(users)
+export function buildGrants(file: ConfigFile, users: Config['users']): readonly GrantConfig[] {
+  const { grants, temp_grants } = file
+  if (!grants && !temp_grants) return defaultGrants(users)
+  return [...(grants ?? []), ...(temp_grants ?? [])].map(toGrant)
+}
 
-const toGrant = (grant: NonNullable<ConfigFile['grants']>[number]): GrantConfig => ({
-  src: grant.src,
-  ...(grant.via && { via: grant.via }),
-  ...(grant.shared && { shared: true }),
-  entries: grant.app['tailscale.com/cap/aperture'].map(toEntry),
-})
+const toGrant = (grant: NonNullable<ConfigFile['grants']>[number]): GrantConfig => {
+  const { [CAPABILITY]: entries, ...others } = grant.app
+  return {
+    src: grant.src,
+    ...(grant.via && { via: grant.via }),
+    ...(grant.shared && { shared: true }),
+    entries: entries.map(toEntry),
+    ...(Object.keys(others).length > 0 && { capabilities: new Map(Object.entries(others)) }),
+  }
+}
 
 /** An entry as the schema has read it, in the configuration or in the tailnet's own policy. */
-export const toEntry = ({ role, models }: GrantEntryFile): GrantEntry => ({
-  ...(role && { role }),
-  ...(models !== undefined && { models: typeof models === 'string' ? [models] : models }),
-})
+export const toEntry = (entry: GrantEntryFile): GrantEntry => {
+  const { role, models, add_headers } = entry
+  const cors = toCors(entry)
+  return {
+    ...(role && { role }),
+    ...(models !== undefined && { models: typeof models === 'string' ? [models] : models }),
+    ...(add_headers && { addHeaders: add_headers }),
+    ...(cors && { cors }),
+    ...(entry.read_metrics && { readMetrics: true }),
+    ...(entry.read_pricing && { readPricing: true }),
+  }
+}
 
-/** With no `grants` at all, the user called `owner` and who owns this node are admins and may use every model. */
+const toCors = (entry: GrantEntryFile): CorsConfig | undefined => {
+  const origins = entry['Access-Control-Allow-Origin']
+  const headers = entry['Access-Control-Allow-Headers']
+  if (!entry.set_cors || !origins) return undefined
+  return {
+    paths: entry.cors_paths ?? ['/**'],
+    origins,
+    methods: entry['Access-Control-Allow-Methods'] ?? 'GET, POST',
+    ...(headers !== undefined && { headers }),
+  }
+}
+
+/** With no grants at all, the user called `owner` and who owns this node are admins and may use every model. */
 function defaultGrants(users: ReadonlyMap<string, UserConfig>): readonly GrantConfig[] {
   const owner = users.get('owner')
   const src = [...(owner ? [owner.login] : []), '(owner)']

@@ -94,12 +94,29 @@ export interface GrantConfig {
   readonly shared?: boolean
   /** Entries of the `tailscale.com/cap/aperture` capability. */
   readonly entries: readonly GrantEntry[]
+  /** Every other capability, by name, as written: handed on, never read. */
+  readonly capabilities?: ReadonlyMap<string, readonly unknown[]>
 }
 
 export interface GrantEntry {
   readonly role?: 'user' | 'admin'
   /** `provider/model` globs. Absent: the entry gives no model, and what else it says goes for every model. */
   readonly models?: readonly string[]
+  readonly addHeaders?: readonly (readonly [name: string, value: string])[]
+  readonly cors?: CorsConfig
+  readonly readMetrics?: boolean
+  readonly readPricing?: boolean
+}
+
+/** Pages of other origins may use the API. */
+export interface CorsConfig {
+  /** Globs over the path. */
+  readonly paths: readonly string[]
+  /** Lower-cased; or `*`. */
+  readonly origins: readonly string[]
+  readonly methods: string
+  /** Absent: those that the page asks for. */
+  readonly headers?: string
 }
 
 export interface UserConfig {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { grant } from './schema/grants.ts'
+import { withoutEffect } from './schema/aperture.ts'
+import { grants, temporaryGrants } from './schema/grants.ts'
 import { authFailures, database, limits, log, rateLimits } from './schema/limits.ts'
 import { defaultListeners, listeners } from './schema/listeners.ts'
 import { provider } from './schema/providers.ts'
@@ -43,13 +44,8 @@ export const fileSchema = z.strictObject({
       'Model servers, by id (letters, digits, `.`, `_`, `-`). Empty: Postern looks for model servers on loopback, and ' +
         'its demo model stands in when there are none.',
     ),
-  grants: z
-    .array(grant)
-    .optional()
-    .describe(
-      'Who may do what; nothing is allowed without one. Absent altogether: the user `owner`, if there is one, is admin ' +
-        'and may use every model.',
-    ),
+  grants,
+  temp_grants: temporaryGrants,
   groups: z
     .record(z.string(), z.array(field.login()))
     .prefault({})
@@ -65,6 +61,7 @@ export const fileSchema = z.strictObject({
   limits,
   database,
   log,
+  ...withoutEffect,
 })
 
 /** The keys of one section may decide the defaults of another. */

@@ -9,7 +9,7 @@ import type { Candidate, NoRoute, RouteResult } from '../upstream/upstream.ts'
  * @throws Failure `model_not_found`
  */
 export function authorize(
-  permissions: Permissions,
+  permissions: Pick<Permissions, 'role' | 'allows'>,
   login: string,
   model: string,
   found: RouteResult,

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { GrantConfig, GrantEntry } from '../config/config.ts'
 import type { Permissions } from '../http/env.ts'
-import type { Caller } from '../identity/caller.ts'
+import type { Caller, Door } from '../identity/caller.ts'
 import type { Log } from '../platform.ts'
 import { createCapabilityReader } from './capabilities.ts'
 import { intersect, merge } from './permissions.ts'
@@ -12,6 +12,8 @@ export type Grantee = Subject & Pick<Caller, 'capabilities'> & { readonly throug
 
 export interface Policy {
   forCaller(caller: Grantee, place: Place): Permissions
+  /** Entries of every grant that holds at this door, whoever is named. */
+  entriesAt(door: Door): readonly GrantEntry[]
 }
 
 export interface PolicyOptions {
@@ -40,15 +42,21 @@ export function compileGrants({ grants, groups, log }: PolicyOptions): Policy {
 
   const compile = (caller: Grantee, place: Place): Permissions => {
     const named = grants.filter(
-      (grant) => holdsAt(grant, place) && sourceNaming(grant, caller, place, groups) !== undefined,
+      (grant) =>
+        holdsAt(grant, place.door) && sourceNaming(grant, caller, place, groups) !== undefined,
     )
-    const brought: readonly GrantEntry[] =
-      caller.capabilities === undefined ? [] : readCapabilities(caller.capabilities).entries
-    const own = merge([...named.flatMap(({ entries }) => entries), ...brought])
+    const own = merge(
+      caller.capabilities ? [...named, readCapabilities(caller.capabilities)] : named,
+    )
     return caller.through ? intersect(own, compile(caller.through, place)) : own
   }
 
+  const atDoor = (door: Door): readonly GrantEntry[] =>
+    grants.filter((grant) => holdsAt(grant, door)).flatMap(({ entries }) => entries)
+  const byDoor = { public: atDoor('public'), tailnet: atDoor('tailnet'), local: atDoor('local') }
+
   return {
+    entriesAt: (door) => byDoor[door],
     forCaller(caller, place) {
       const key = JSON.stringify([place.door, place.loopback, keyOf(caller)])
       const known = cache.get(key)

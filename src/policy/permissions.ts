@@ -1,23 +1,71 @@
-import type { GrantEntry } from '../config/config.ts'
+import type { GrantConfig, GrantEntry } from '../config/config.ts'
 import type { Permissions } from '../http/env.ts'
 import { compileGlobs } from './glob.ts'
 
-/** The union of entries. Without a role, nothing. */
-export function merge(entries: readonly GrantEntry[]): Permissions {
+type Granted = Pick<GrantConfig, 'entries' | 'capabilities'>
+
+/** The union of grants. Without a role, nothing. */
+export function merge(grants: readonly Granted[]): Permissions {
+  const entries = grants.flatMap((grant) => grant.entries)
   const roles = new Set(entries.map((entry) => entry.role))
   const role = roles.has('admin') ? 'admin' : roles.has('user') ? 'user' : undefined
   if (!role) return nobody
   const matches = compileGlobs(entries.flatMap((entry) => entry.models ?? []))
-  return { role, allows: (provider, model) => matches(`${provider}/${model}`) }
-}
-
-/** What both may: Open WebUI speaks for a person, and neither lends the other anything. */
-export function intersect(one: Permissions, other: Permissions): Permissions {
-  if (!one.role || !other.role) return nobody
   return {
-    role: one.role === 'admin' && other.role === 'admin' ? 'admin' : 'user',
-    allows: (provider, model) => one.allows(provider, model) && other.allows(provider, model),
+    role,
+    readMetrics: entries.some(({ readMetrics }) => readMetrics),
+    readPricing: entries.some(({ readPricing }) => readPricing),
+    capabilities: mergeCapabilities(grants),
+    allows: (provider, model) => matches(`${provider}/${model}`),
+    entriesFor: covering(entries),
   }
 }
 
-const nobody: Permissions = { allows: () => false }
+/** Compiled where something hangs on it: most entries give a role or models and say nothing else. */
+function covering(entries: readonly GrantEntry[]): Permissions['entriesFor'] {
+  const compiled = entries.map((entry) => ({
+    entry,
+    matches: entry.models ? compileGlobs(entry.models) : () => true,
+  }))
+  return (provider, model) =>
+    provider === undefined
+      ? entries
+      : compiled.filter(({ matches }) => matches(`${provider}/${model}`)).map(({ entry }) => entry)
+}
+
+function mergeCapabilities(grants: readonly Granted[]): Permissions['capabilities'] {
+  const merged = new Map<string, readonly unknown[]>()
+  for (const { capabilities = new Map<string, readonly unknown[]>() } of grants) {
+    for (const [name, values] of capabilities) {
+      merged.set(name, [...(merged.get(name) ?? []), ...values])
+    }
+  }
+  return merged
+}
+
+/**
+ * What both may: Open WebUI speaks for a person, and neither lends the other anything. What is done to requests
+ * (headers, and whatever guards them) is done for both.
+ */
+export function intersect(person: Permissions, speaker: Permissions): Permissions {
+  if (!person.role || !speaker.role) return nobody
+  return {
+    role: person.role === 'admin' && speaker.role === 'admin' ? 'admin' : 'user',
+    readMetrics: person.readMetrics && speaker.readMetrics,
+    readPricing: person.readPricing && speaker.readPricing,
+    capabilities: person.capabilities,
+    allows: (provider, model) => person.allows(provider, model) && speaker.allows(provider, model),
+    entriesFor: (provider, model) => [
+      ...person.entriesFor(provider, model),
+      ...speaker.entriesFor(provider, model),
+    ],
+  }
+}
+
+const nobody: Permissions = {
+  readMetrics: false,
+  readPricing: false,
+  capabilities: new Map(),
+  allows: () => false,
+  entriesFor: () => [],
+}

@@ -17,8 +17,7 @@ export type Groups = ReadonlyMap<string, readonly string[]>
 export const unnamed = '(loopback)'
 
 /** Does the grant hold at this door? */
-export const holdsAt = ({ via }: GrantConfig, { door }: Place): boolean =>
-  via?.includes(door) ?? true
+export const holdsAt = ({ via }: GrantConfig, door: Door): boolean => via?.includes(door) ?? true
 
 /** The first source of the grant that means this caller. */
 export const sourceNaming = (

@@ -331,10 +331,125 @@ describe('grants', () => {
     expect(grants(grant([], ADMIN))).toEqual(['error grants[0].src: must not be empty'])
   })
 
-  it('have no "dst"', () => {
+  it('have no "dst", and no use for "ip"', () => {
     expect(grants({ ...grant(['owner'], ADMIN), dst: ['x'] })).toEqual([
       'error grants[0].dst: unknown config key "dst"',
     ])
+    expect(grants({ ...grant(['owner'], ADMIN), ip: ['tcp:443'] })).toEqual([
+      'warning grants[0].ip: ip has no effect in this version',
+    ])
+  })
+
+  it('may have an older name', () => {
+    expect(said(valid({ temp_grants: [grant(['owner'], ADMIN)] }))).toEqual([])
+    expect(said(valid({ temp_grants: [grant(['onwer'], { role: 'user' })] }))).toEqual([
+      'warning grants: no grant in grants or temp_grants assigns role:admin; nobody will be able to manage this instance',
+      'warning users.owner: no grant covers the login "owner"',
+      'warning temp_grants[0].src[0]: no user has the login "onwer"',
+    ])
+  })
+
+  it('keep capabilities that are not ours to read, and warn of one that is nearly ours', () => {
+    const app = (others: object) =>
+      grants({ src: ['owner'], app: { 'tailscale.com/cap/aperture': [ADMIN], ...others } })
+    expect(app({ 'example.com/cap/policy': [{ tier: 'gold' }, 7] })).toEqual([])
+    expect(app({ 'tailscale.com/cap/apertur': [] })).toEqual([
+      'warning grants[0].app["tailscale.com/cap/apertur"]: "tailscale.com/cap/apertur" is no capability that Postern reads',
+    ])
+    expect(app({ 'example.com/cap/policy': { tier: 'gold' } })).toEqual([
+      'error grants[0].app["example.com/cap/policy"]: must be a list in [ ], but is an object',
+    ])
+  })
+
+  it('name what of Aperture’s entries has no effect', () => {
+    const place = 'grants[0].app["tailscale.com/cap/aperture"][0]'
+    const entry = {
+      ...ADMIN,
+      quotas: [{ bucket: 'team' }],
+      send_hooks: [{ name: 'audit', events: ['entire_request'], send: [] }],
+      connectors: ['github/tools/*'],
+      mcp_tools: '**',
+      mcp_resources: '**',
+      mcp_templates: '**',
+      enable_chat_ui: true,
+      filterable_headers: ['x'],
+      direct_paths: ['/x'],
+      skills: ['y'],
+    }
+    const { role, models, ...without } = entry
+    expect(grants(grant(['owner'], entry))).toEqual(
+      Object.keys(without).map(
+        (key) => `warning ${place}.${key}: ${key} has no effect in this version`,
+      ),
+    )
+    const working = { ...ADMIN, read_metrics: true, read_pricing: true, add_headers: ['X-Team: a'] }
+    expect(grants(grant(['owner'], working))).toEqual([])
+  })
+
+  it.each(['Host: x', 'Content-Type: text/plain', 'Accept-Encoding: gzip'])(
+    'cannot set %j',
+    (header) => {
+      expect(grants(grant(['owner'], { ...ADMIN, add_headers: [header] }))).toEqual([
+        expect.stringMatching(/add_headers\[0\]: .* is set by the gateway itself$/),
+      ])
+    },
+  )
+
+  describe('for pages of other origins', () => {
+    const cors = (fields: object, file: object = {}) =>
+      said(valid({ ...file, grants: [grant(['owner'], { ...ADMIN, ...fields })] })).map((line) =>
+        line.replace('grants[0].app["tailscale.com/cap/aperture"][0].', ''),
+      )
+
+    it.each(['null', 'app.example.com', 'https://*.example.com', 'https://a.example/x', ''])(
+      'refuse %j for an origin',
+      (origin) => {
+        expect(cors({ set_cors: true, 'Access-Control-Allow-Origin': origin })).toContain(
+          `error Access-Control-Allow-Origin: ${JSON.stringify(origin)} is no origin`,
+        )
+      },
+    )
+
+    it.each(['*', 'https://a.example', 'http://localhost:3000, app://obsidian.md'])(
+      'take %j',
+      (origin) => {
+        expect(cors({ set_cors: true, 'Access-Control-Allow-Origin': origin })).toEqual([])
+      },
+    )
+
+    it('are warned when half of it is missing', () => {
+      expect(cors({ set_cors: true })).toEqual([
+        'warning set_cors: no origin is named, so no page may use the API',
+      ])
+      expect(cors({ 'Access-Control-Allow-Origin': '*' })).toEqual([
+        'warning Access-Control-Allow-Origin: has no effect without "set_cors"',
+      ])
+    })
+
+    it('are warned when every page could use a tailnet identity', () => {
+      const everyone = { set_cors: true, 'Access-Control-Allow-Origin': '*' }
+      expect(cors(everyone, { mode: 'serve', front: 'tailscale' })).toEqual([
+        'warning Access-Control-Allow-Origin: any web page that somebody on your tailnet opens can use models in their name',
+      ])
+    })
+  })
+})
+
+describe('sections of Aperture’s', () => {
+  it('that have no effect yet are named, and the rest holds', () => {
+    const sections = {
+      quotas: { 'day:<user>': { capacity: '$10.00' } },
+      hooks: { audit: { url: 'https://h' } },
+      exporters: { s3: { bucket_name: 'b' } },
+      connectors: { servers: {} },
+      mcp: { servers: {} },
+      flags: { chat_ui: { value: true } },
+      chat_models: ['m'],
+      auto_cost_basis: false,
+    }
+    expect(said(valid(sections))).toEqual(
+      Object.keys(sections).map((key) => `warning ${key}: ${key} has no effect in this version`),
+    )
   })
 })
 

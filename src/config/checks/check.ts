@@ -1,6 +1,7 @@
 import { error, type Finding, type Json, quote, warning } from '../problem.ts'
 import { valueAt } from '../read/remainder.ts'
 import type { ConfigFile } from '../schema.ts'
+import { checkAperture } from './aperture.ts'
 import { checkDoors } from './doors.ts'
 import { checkGrants } from './grants.ts'
 import { checkListeners } from './listeners.ts'
@@ -33,6 +34,7 @@ export function check(file: ConfigFile, root: Json): Finding[] {
     ...checkDoors(file, declared),
     ...checkProviders(file, declared),
     ...checkGrants(file, declared),
+    ...checkAperture(file),
     ...checkLimits(file),
   ]
 }

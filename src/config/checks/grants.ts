@@ -1,24 +1,72 @@
 import { type Finding, type Path, quote, warning } from '../problem.ts'
+import { nearest } from '../read/nearest.ts'
+import { CAPABILITY, type GrantEntryFile, WITHOUT_EFFECT } from '../schema/grants.ts'
 import type { ConfigFile } from '../schema.ts'
 import type { Declared } from './check.ts'
 
 type Grant = NonNullable<ConfigFile['grants']>[number]
 
-const CAPABILITY = 'tailscale.com/cap/aperture'
-
 export function checkGrants(file: ConfigFile, declared: Declared): Finding[] {
-  const grants = file.grants ?? []
   const groups = new Set([...declared.groups, ...groupsOfUsers(file)])
-  const tailnet = knowsTailnet(file)
+  const known = { logins: declared.logins, groups, tailnet: knowsTailnet(file) }
   return [
     ...checkWhole(file, declared),
-    ...grants.flatMap((grant, index) => [
-      ...checkSources(grant, ['grants', index, 'src'], { ...declared, groups, tailnet }),
-      ...checkPatterns(grant, ['grants', index, 'app', CAPABILITY], declared),
-    ]),
+    ...LISTS.flatMap((list) =>
+      (file[list] ?? []).flatMap((grant, index) => [
+        ...checkSources(grant, [list, index, 'src'], known),
+        ...checkApp(grant, [list, index], file, declared),
+      ]),
+    ),
     ...unusedGroups(file),
     ...usersWithoutGrant(file),
   ]
+}
+
+const LISTS = ['grants', 'temp_grants'] as const
+
+/** Of both names; undefined when there is neither. */
+const allGrants = ({ grants, temp_grants }: ConfigFile): readonly Grant[] | undefined =>
+  grants || temp_grants ? [...(grants ?? []), ...(temp_grants ?? [])] : undefined
+
+function checkApp(grant: Grant, path: Path, file: ConfigFile, declared: Declared): Finding[] {
+  const place = [...path, 'app', CAPABILITY]
+  const findings = grant.app[CAPABILITY].flatMap((entry, index) => [
+    ...checkPatterns(entry, [...place, index], declared),
+    ...checkKeys(entry, [...place, index]),
+    ...checkCors(entry, [...place, index], file),
+  ])
+  if (grant.ip !== undefined) findings.push(noEffect([...path, 'ip']))
+  return [...findings, ...Object.keys(grant.app).flatMap((name) => checkName(name, path))]
+}
+
+/** Any name is somebody's; one that is nearly ours is a slip that would grant nothing. */
+function checkName(name: string, path: Path): Finding[] {
+  if (name === CAPABILITY || nearest(name, [CAPABILITY]) === undefined) return []
+  const message = `${quote(name)} is no capability that Postern reads`
+  return [warning([...path, 'app', name], message, `Did you mean ${quote(CAPABILITY)}?`)]
+}
+
+const checkKeys = (entry: GrantEntryFile, path: Path): Finding[] =>
+  Object.keys(entry)
+    .filter((key) => WITHOUT_EFFECT.includes(key))
+    .map((key) => noEffect([...path, key]))
+
+const noEffect = (path: Path): Finding =>
+  warning(path, `${path.at(-1)} has no effect in this version`, 'Nothing else has to change')
+
+function checkCors(entry: GrantEntryFile, path: Path, { mode }: ConfigFile): Finding[] {
+  const origins = entry['Access-Control-Allow-Origin']
+  if (entry.set_cors && !origins) {
+    const message = 'no origin is named, so no page may use the API'
+    return [warning([...path, 'set_cors'], message, 'Add "Access-Control-Allow-Origin"')]
+  }
+  const place = [...path, 'Access-Control-Allow-Origin']
+  if (origins && !entry.set_cors) {
+    return [warning(place, 'has no effect without "set_cors"', 'Add "set_cors": true')]
+  }
+  if (!origins?.includes('*') || (mode !== 'serve' && mode !== 'both')) return []
+  const message = 'any web page that somebody on your tailnet opens can use models in their name'
+  return [warning(place, message, 'Name the origins of your own pages')]
 }
 
 /** Somebody may come whom `users` does not know. */
@@ -27,7 +75,8 @@ const knowsTailnet = ({ mode, listeners }: ConfigFile): boolean =>
 
 /** Sentences as Aperture writes them. */
 function checkWhole(file: ConfigFile, declared: Declared): Finding[] {
-  const { grants, providers } = file
+  const { providers } = file
+  const grants = allGrants(file)
   const byDefault = declared.users.includes('owner') || knowsTailnet(file)
   if ((grants === undefined && byDefault) || !declared.grantsWhole) return []
   if (nobodyCanCome(file, declared)) {
@@ -48,7 +97,7 @@ function checkWhole(file: ConfigFile, declared: Declared): Finding[] {
 const nobodyCanCome = (file: ConfigFile, declared: Declared): boolean =>
   declared.users.length === 0 &&
   !knowsTailnet(file) &&
-  !file.grants?.some(({ src }) => src.includes('(loopback)'))
+  !allGrants(file)?.some(({ src }) => src.includes('(loopback)'))
 
 interface Known {
   readonly logins: ReadonlySet<string>
@@ -88,13 +137,11 @@ function checkTags(source: string, place: Path): Finding[] {
   return [warning(place, message, `Write ${quote(joined)}`)]
 }
 
-function checkPatterns({ app }: Grant, path: Path, declared: Declared): Finding[] {
-  return app[CAPABILITY].flatMap(({ models = [] }, entry) => {
-    const many = typeof models === 'string' ? [models] : models
-    return many.flatMap((pattern, index) => {
-      const place = [...path, entry, 'models', ...(typeof models === 'string' ? [] : [index])]
-      return checkPattern(pattern, place, declared)
-    })
+function checkPatterns({ models = [] }: GrantEntryFile, path: Path, declared: Declared): Finding[] {
+  const many = typeof models === 'string' ? [models] : models
+  return many.flatMap((pattern, index) => {
+    const place = [...path, 'models', ...(typeof models === 'string' ? [] : [index])]
+    return checkPattern(pattern, place, declared)
   })
 }
 
@@ -121,9 +168,9 @@ function checkPattern(pattern: string, path: Path, { providers }: Declared): Fin
 const groupsOfUsers = (file: ConfigFile): string[] =>
   Object.values(file.users).flatMap(({ groups }) => groups)
 
-function unusedGroups({ groups, grants = [] }: ConfigFile): Finding[] {
-  const used = new Set(grants.flatMap(({ src }) => src))
-  return Object.keys(groups)
+function unusedGroups(file: ConfigFile): Finding[] {
+  const used = new Set(allGrants(file)?.flatMap(({ src }) => src))
+  return Object.keys(file.groups)
     .filter((name) => !used.has(name))
     .map((name) =>
       warning(
@@ -135,7 +182,9 @@ function unusedGroups({ groups, grants = [] }: ConfigFile): Finding[] {
 }
 
 /** They can sign in, and are then refused everything. */
-function usersWithoutGrant({ users, grants, groups }: ConfigFile): Finding[] {
+function usersWithoutGrant(file: ConfigFile): Finding[] {
+  const { users, groups } = file
+  const grants = allGrants(file)
   const owner = users.owner?.login ?? 'owner'
   const sources = new Set(grants ? grants.flatMap(({ src }) => src) : [owner])
   if (sources.size === 0 || sources.has('*') || (!grants && !users.owner)) return []

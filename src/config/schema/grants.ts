@@ -1,5 +1,30 @@
 import { z } from 'zod'
 import * as field from '../values/fields.ts'
+import { grantHeader, headerNames, methods, origins } from '../values/grant-fields.ts'
+
+export const CAPABILITY = 'tailscale.com/cap/aperture'
+
+const later = (text: string) =>
+  z
+    .unknown()
+    .optional()
+    .describe(`${text} Accepted as Aperture has it, without effect in this version.`)
+
+/** Keys that only keep Aperture's files readable. */
+const withoutEffect = {
+  quotas: later('Buckets that requests for these models are charged to.'),
+  send_hooks: later('Hooks that are told of these requests.'),
+  connectors: later('Connectors that may be used.'),
+  mcp_tools: later('Deprecated: tools that may be called.'),
+  mcp_resources: later('Deprecated: resources that may be read.'),
+  mcp_templates: later('Deprecated: templates that may be read.'),
+  enable_chat_ui: later('Chat in the dashboard.'),
+  filterable_headers: later('Headers that this caller may filter by.'),
+  direct_paths: later('Paths below `/direct` that may be used.'),
+  skills: later('Skills of the chat.'),
+}
+
+export const WITHOUT_EFFECT: readonly string[] = Object.keys(withoutEffect)
 
 export const grantEntry = z.strictObject({
   role: z
@@ -13,8 +38,44 @@ export const grantEntry = z.strictObject({
     .optional()
     .describe(
       'Which models, as `provider/model`: `*` stands for anything but a slash, `?` for one character, `**` as a whole ' +
-        'segment for any segments. One pattern, or several in a list.',
+        'segment for any segments. One pattern, or several in a list. The rest of the entry then goes for these models, ' +
+        'and without `models` for all.',
     ),
+  add_headers: z
+    .array(grantHeader())
+    .optional()
+    .describe(
+      'Headers sent along to the provider, each `"Header-Name: value"`, in place of its own `add_headers` of that name ' +
+        'and of its key.',
+    ),
+  read_metrics: z.boolean().optional().describe('May read `/metrics`.'),
+  read_pricing: z
+    .boolean()
+    .optional()
+    .describe('May read the price list; being admin is not enough.'),
+  set_cors: z
+    .boolean()
+    .optional()
+    .describe(
+      'Lets web pages of other origins, named in `Access-Control-Allow-Origin`, use the API from a browser.',
+    ),
+  cors_paths: z
+    .array(field.pathPattern())
+    .optional()
+    .describe('For these paths of the API only, such as `"/v1/**"`. Absent: all.'),
+  'Access-Control-Allow-Origin': origins()
+    .optional()
+    .describe(
+      'Origins whose pages may: `"https://app.example.com"`, several with commas between them, or `"*"`. With `"*"`, any ' +
+        'page that somebody on your tailnet opens can use models in their name.',
+    ),
+  'Access-Control-Allow-Methods': methods()
+    .optional()
+    .describe('Methods their requests may have. Absent: `"GET, POST"`.'),
+  'Access-Control-Allow-Headers': headerNames()
+    .optional()
+    .describe('Headers their requests may have. Absent: those that the page asks for.'),
+  ...withoutEffect,
 })
 
 export type GrantEntryFile = z.output<typeof grantEntry>
@@ -42,11 +103,30 @@ export const grant = z.strictObject({
       '`"*"` also means users of other tailnets whose machines are shared into yours. Otherwise they must be named by ' +
         'their full login.',
     ),
+  ip: z
+    .unknown()
+    .optional()
+    .describe('Of Aperture’s files and the tailnet’s policy; without effect in this version.'),
   app: z
-    .strictObject({
-      'tailscale.com/cap/aperture': z
+    .object({
+      [CAPABILITY]: z
         .array(grantEntry)
+        .prefault([])
         .describe('What: roles and models. Several entries and several grants add up.'),
     })
+    .catchall(z.array(z.unknown()).describe('A capability of your own: not read, but kept.'))
     .describe('Capabilities, under the name that Aperture gives them.'),
 })
+
+export const grants = z
+  .array(grant)
+  .optional()
+  .describe(
+    'Who may do what; nothing is allowed without one. Absent altogether: the user `owner`, if there is one, and tailnet ' +
+      'callers whose user also owns this gateway’s node are admins and may use every model.',
+  )
+
+export const temporaryGrants = z
+  .array(grant)
+  .optional()
+  .describe('Deprecated name of Aperture’s: more `grants`.')

@@ -1,0 +1,21 @@
+import { z } from 'zod'
+
+const later = (text: string) =>
+  z
+    .unknown()
+    .optional()
+    .describe(`${text} Accepted as Aperture has it, without effect in this version.`)
+
+/** Sections of Aperture's files that this version has no use for. Each stands here until it works. */
+export const withoutEffect = {
+  quotas: later('Budgets by bucket.'),
+  hooks: later('Addresses that are asked before a request, or told after it.'),
+  exporters: later('Where records are copied to.'),
+  connectors: later('Tool servers and HTTP services.'),
+  mcp: later('Deprecated name of `connectors`.'),
+  flags: later('Switches of Aperture’s.'),
+  chat_models: later('Models of the chat.'),
+  auto_cost_basis: later('Whether prices follow from `compatibility`.'),
+}
+
+export const WITHOUT_EFFECT: readonly string[] = Object.keys(withoutEffect)
