@@ -15,8 +15,10 @@ import { requestId } from './http/request-id.ts'
 import { authenticate, hasCachedCredential } from './identity/authenticate.ts'
 import { createSpeaksFor } from './identity/open-webui-jwt.ts'
 import { requireCaller } from './identity/require-caller.ts'
+import { createKeyScheme } from './identity/schemes/key.ts'
 import { createPasswordScheme } from './identity/schemes/password.ts'
 import { createTailnetScheme } from './identity/schemes/tailnet.ts'
+import { createTokenScheme } from './identity/schemes/token.ts'
 import { createWebuiIdentity } from './identity/webui-identity.ts'
 import { createPeople } from './people.ts'
 import type { Platform } from './platform.ts'
@@ -56,6 +58,8 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
     cache: state.credentials,
     attempts: attemptGate(failures, config.authFailures),
   })
+  const tokens = createTokenScheme({ ...platform, ...config, keySets: state.keySets })
+  const keys = createKeyScheme({ ...platform, keys: state.keys, tokens })
   const tailnet = believesTailnet(config.mode)
     ? createTailnetScheme({ ...platform, ...config.tailscale, directory: state.directory })
     : undefined
@@ -70,7 +74,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
 
   // Every request but health: by an open door, who is shut out, and how much is too much.
   app.use(requireOpenDoor(config.mode))
-  const banned = { bans, platform, exempt: hasCachedCredential(passwords) }
+  const banned = { bans, platform, exempt: hasCachedCredential(passwords, keys) }
   const counted = authFailures({ failures, bans, platform, config: config.authFailures })
   const people =
     webui?.sso === 'trusted-header'
@@ -78,7 +82,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
           config,
           webui,
           platform,
-          proofs: { passwords, tailnet },
+          proofs: { passwords, keys, tokens, tailnet },
           banned,
           failures: counted,
         })
@@ -97,7 +101,14 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
     refuseUpgrade(),
     refuseBanned(banned),
     counted,
-    authenticate({ passwords, tailnet, speaksFor, loopback: grantsLoopback(config.grants) }),
+    authenticate({
+      passwords,
+      keys,
+      tokens,
+      tailnet,
+      speaksFor,
+      loopback: grantsLoopback(config.grants),
+    }),
     requireCaller(),
     meter(platform),
     rateLimit({ ...rules, stage: 'after-authentication' }),

@@ -1,4 +1,6 @@
 import { type CredentialCache, createCredentialCache } from './identity/credential-cache.ts'
+import { createKeySets, type KeySets } from './identity/key-sets.ts'
+import { createKeys, type Keys } from './identity/keys.ts'
 import type { Platform } from './platform.ts'
 import type { Stoppable } from './proxy/exchange.ts'
 import { type Bans, createBans } from './ratelimit/bans.ts'

@@ -17,7 +17,9 @@ const PATIENCE = 10_000
 const PAUSE = 50
 
 /** The queries of the ledger, loaded when a command needs them: `postern up` is to start without them. */
-export type Queries = typeof import('../store/usage.ts') & typeof import('../store/bans.ts')
+export type Queries = typeof import('../store/usage.ts') &
+  typeof import('../store/bans.ts') &
+  typeof import('../store/keys.ts')
 
 type Work<T> = (db: Database, queries: Queries) => Promise<T>
 
@@ -54,10 +56,14 @@ export const withLedger = async <T>(flags: LedgerFlags, work: Work<T>): Promise<
 
 const once = async <T>(options: DatabaseOptions, work: Work<T>): Promise<T> => {
   const { openDatabase } = await import('../adapter/node/ledger/database.ts')
-  const [usage, bans] = await Promise.all([import('../store/usage.ts'), import('../store/bans.ts')])
+  const [usage, bans, keys] = await Promise.all([
+    import('../store/usage.ts'),
+    import('../store/bans.ts'),
+    import('../store/keys.ts'),
+  ])
   const database = await openDatabase(options)
   try {
-    return await work(database.db, { ...usage, ...bans })
+    return await work(database.db, { ...usage, ...bans, ...keys })
   } finally {
     database.close()
   }

@@ -3,6 +3,7 @@ import { banCommand } from './ban.ts'
 import { caddyCommand } from './caddy.ts'
 import { checkCommand } from './check.ts'
 import { initCommand } from './init.ts'
+import { keyCommand } from './key.ts'
 import { modelsCommand } from './models.ts'
 import { upCommand } from './up.ts'
 import { usageCommand } from './usage.ts'
@@ -22,6 +23,7 @@ for (const command of [
   checkCommand(),
   verifyCommand(),
   userCommand(),
+  keyCommand(),
   banCommand(),
   usageCommand(),
   modelsCommand(),

@@ -19,6 +19,7 @@ export function buildConfig(file: ConfigFile): Config {
     grants: buildGrants(file, users),
     groups: buildGroups(file, users),
     users,
+    issuers: file.issuers.map(toIssuer),
     rateLimits: file.rate_limits,
     authFailures: {
       max: file.auth_failures.max,

@@ -23,6 +23,8 @@ export interface Config {
   readonly groups: ReadonlyMap<string, readonly string[]>
   /** By user name, as written; names differ in more than case. */
   readonly users: ReadonlyMap<string, UserConfig>
+  /** Each `issuer` once. */
+  readonly issuers: readonly IssuerConfig[]
   readonly rateLimits: readonly RateLimitConfig[]
   readonly authFailures: AuthFailuresConfig
   readonly limits: LimitsConfig
@@ -125,6 +127,29 @@ export interface UserConfig {
   readonly login: string
   readonly groups: readonly string[]
 }
+
+/** Somebody whose tokens count as identity. */
+export interface IssuerConfig {
+  /** Exactly the `iss` of its tokens, an URL. */
+  readonly issuer: string
+  readonly audience: string
+  /** Undefined: as its discovery document says. */
+  readonly jwks: string | undefined
+  /** JWS algorithms. */
+  readonly algorithms: readonly SignatureAlgorithm[]
+  /** Undefined: `email` if verified, else `sub`. */
+  readonly loginClaim: string | undefined
+  readonly requireEmailVerified: boolean
+  /** Of the login, lower-case; empty only where there is a prefix. */
+  readonly domains: readonly string[]
+  readonly prefix: string
+  readonly groupsClaim: string | undefined
+  readonly requiredClaims: ReadonlyMap<string, string | boolean>
+  /** Where a proxy in front puts such a token, lower-case. */
+  readonly header: string | undefined
+}
+
+export type SignatureAlgorithm = 'RS256' | 'RS384' | 'RS512' | 'PS256' | 'ES256' | 'ES384' | 'EdDSA'
 
 export interface RateLimitConfig {
   readonly zone: string

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { withoutEffect } from './schema/aperture.ts'
 import { grants, temporaryGrants } from './schema/grants.ts'
+import { issuers } from './schema/issuers.ts'
 import { authFailures, database, limits, log, rateLimits } from './schema/limits.ts'
 import { defaultListeners, listeners } from './schema/listeners.ts'
 import { provider } from './schema/providers.ts'
@@ -56,6 +57,7 @@ export const fileSchema = z.strictObject({
     .describe(
       'People and programs that sign in with a password, by user name. Names that differ only in case are refused.',
     ),
+  issuers,
   rate_limits: rateLimits,
   auth_failures: authFailures,
   limits,

@@ -5,12 +5,18 @@ import { readSessionCookie } from '../http/session-cookie.ts'
 import type { Caller } from './caller.ts'
 import { type Credential, readCredential } from './credentials.ts'
 import type { SpeaksFor } from './open-webui-jwt.ts'
+import type { KeyScheme } from './schemes/key.ts'
 import type { PasswordScheme } from './schemes/password.ts'
 import type { Session, SessionScheme } from './schemes/session.ts'
 import type { TailnetScheme } from './schemes/tailnet.ts'
+import type { TokenScheme } from './schemes/token.ts'
 
 export interface AuthenticateOptions {
   readonly passwords: PasswordScheme
+  /** Absent: no key is ours. */
+  readonly keys?: KeyScheme
+  /** Absent: no header of a proxy in front is read. */
+  readonly tokens?: TokenScheme
   /** Absent: nobody is believed for where they come from. */
   readonly tailnet?: TailnetScheme | undefined
   /** A grant names `(loopback)`: a request without any credential from this very machine has a caller. */
@@ -41,9 +47,10 @@ export const authenticate = (options: AuthenticateOptions): MiddlewareHandler<En
  * client. For the ban check, which comes first: who shares an address with a guesser is not shut out with them
  * (hazards 153).
  */
-export const hasCachedCredential = (passwords: PasswordScheme) => {
+export const hasCachedCredential = (passwords: PasswordScheme, keys?: KeyScheme) => {
   return async function hasCachedCredential(c: Context<Env>): Promise<boolean> {
     const offered = credentialOf(c)
+    if (offered.kind === 'key') return (await keys?.isProven(offered.key)) ?? false
     return offered.kind === 'password' && passwords.isProven(offered, c.var.client)
   }
 }
@@ -69,18 +76,29 @@ const identify = (c: Context<Env>, options: AuthenticateOptions): Auth | Promise
   const offered = credentialOf(c, options.besideWebui ?? false)
   switch (offered.kind) {
     case 'none':
-      return withoutCredential(c, options)
+      return options.tokens?.asserted(c.req.raw.headers) ?? withoutCredential(c, options)
     case 'malformed':
       return { failure: offered.reason, user: '' }
     case 'ambiguous':
       return { failure: 'ambiguous', user: '' }
     case 'key':
-      // SDKs and agents insist on some key, so people type a word; one that is no key of ours proves nothing and
-      // claims nothing, and who comes by the tailnet is known without it (scenarios.md S2.5).
-      return atTailnet(c, options).then((there) => there ?? { failure: 'unknown_key', user: '' })
+      return withKey(c, offered.key, options)
     case 'password':
       return options.passwords.check(offered, client, c.req.raw.signal)
   }
+}
+
+/** A key of ours stands or falls by itself, whoever comes with it. */
+const withKey = async (
+  c: Context<Env>,
+  key: string,
+  options: AuthenticateOptions,
+): Promise<Auth> => {
+  const found = (await options.keys?.check(key)) ?? 'not_ours'
+  if (found !== 'not_ours') return found
+  // SDKs and agents insist on some key, so people type a word; one that is no key of ours proves nothing and
+  // claims nothing, and who comes by the tailnet is known without it (scenarios.md S2.5).
+  return (await atTailnet(c, options)) ?? { failure: 'unknown_key', user: '' }
 }
 
 /** Undefined: nobody whom the tailnet knows. */

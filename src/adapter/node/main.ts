@@ -45,7 +45,7 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   const platform = createPlatform({ store, passwords, send, log, tailscale, sessionSecret })
   const registry = createRegistry(platform, config)
   const state = createState(platform, registry)
-  await Promise.all([registry.start(), state.bans.loaded])
+  await Promise.all([registry.start(), state.bans.loaded, state.keys.loaded])
   const gateway = await startGateway({ config, platform, state, dataDir })
   welcome({ config, configPath, gateway, registry, first })
 

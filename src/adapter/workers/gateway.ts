@@ -5,7 +5,7 @@ import type { Platform } from '../../platform.ts'
 import { createState } from '../../state.ts'
 import { createRegistry, type Registry } from '../../upstream/registry.ts'
 import { readConfig, type WorkerEnv } from './config.ts'
-import { createPlatform } from './platform.ts'
+import { createPlatform, type WorkersPlatform } from './platform.ts'
 
 export interface Gateway {
   fetch(request: Request, bindings: Bindings): Response | Promise<Response>
@@ -27,19 +27,48 @@ export const startGateway = async (env: WorkerEnv): Promise<Gateway> => {
     lookAgain: () => look(asked),
   })
   if (someAreAsked(config)) await look(routine)
-  platform.waitUntil(state.bans.loaded)
-  await Promise.race([state.bans.loaded, sleep(patience)])
+  const loaded = Promise.all([state.bans.loaded, state.keys.loaded])
+  platform.waitUntil(loaded)
+  await Promise.race([loaded, sleep(patience)])
+  const keysAreCurrent = createKeyRefresh(platform)
   const app = createApp(config, platform, state)
   return {
-    fetch: (request, bindings) => {
+    fetch: async (request, bindings) => {
       void look(routine)
+      await keysAreCurrent()
       return app.fetch(request, bindings)
     },
   }
 }
 
-/** ms that a start waits for the bans: a database that is out of reach must not shut the gateway. */
+/** ms that a start waits for bans and keys: a database that is out of reach must not shut the gateway. */
 const patience = 1_000
+
+/** ms that keys are used without asking whether one was revoked; and how old they are before a request waits for it. */
+const keysFresh = 20_000
+const keysStale = 60_000
+
+/** Reads the keys again when requests come. A database that does not answer leaves those that are known in force. */
+const createKeyRefresh = ({ clock, store, waitUntil }: WorkersPlatform): (() => Promise<void>) => {
+  let readAt = clock.elapsed()
+  let flight: Promise<void> | undefined
+  const read = async (): Promise<void> => {
+    const began = clock.elapsed()
+    await store.readKeysAgain()
+    readAt = began
+  }
+  return async () => {
+    const age = clock.elapsed() - readAt
+    if (age < keysFresh) return
+    if (flight === undefined) {
+      flight = read().finally(() => {
+        flight = undefined
+      })
+      waitUntil(flight)
+    }
+    if (age >= keysStale) await Promise.race([flight.catch(() => {}), sleep(patience)])
+  }
+}
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 

@@ -6,14 +6,18 @@ import { type PasswordVerifier, type Platform, VerifierBusy } from '../../platfo
 import { withDemo } from '../../upstream/demo.ts'
 import { newId } from './ids.ts'
 import { createLog } from './log.ts'
-import { createStore } from './store.ts'
+import { createStore, type WorkersStore } from './store.ts'
 import { send } from './transport.ts'
+
+export interface WorkersPlatform extends Platform {
+  readonly store: WorkersStore
+}
 
 /**
  * What Cloudflare Workers supply. One per isolate: made while a request is served, because the runtime gives neither
  * randomness nor the network before the first one.
  */
-export const createPlatform = (config: Config): Platform => {
+export const createPlatform = (config: Config): WorkersPlatform => {
   const log = createLog({ level: config.log.level, secrets: secretsOf(config) })
   const keepAlive: Platform['waitUntil'] = (work) =>
     waitUntil(work.catch((error: unknown) => log('error', 'background', { reason: String(error) })))

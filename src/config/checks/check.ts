@@ -4,6 +4,7 @@ import type { ConfigFile } from '../schema.ts'
 import { checkAperture } from './aperture.ts'
 import { checkDoors } from './doors.ts'
 import { checkGrants } from './grants.ts'
+import { checkIssuers } from './issuers.ts'
 import { checkListeners } from './listeners.ts'
 import { checkProviders } from './providers.ts'
 import { checkUsers } from './users.ts'
@@ -30,6 +31,7 @@ export function check(file: ConfigFile, root: Json): Finding[] {
   }
   return [
     ...checkUsers(file, declared),
+    ...checkIssuers(file),
     ...checkListeners(file, declared),
     ...checkDoors(file, declared),
     ...checkProviders(file, declared),

@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto'
+import { userInfo } from 'node:os'
+import { importJWK, SignJWT } from 'jose'
+import type { PrivateSigningKey } from '../../adapter/node/signing-key.ts'
+import type { KeyLimits } from '../../identity/caller.ts'
+import { digestOf, hintOf, newRandomKey, signedKey } from '../../identity/key-format.ts'
+import type { KeyRow } from '../../store/keys.ts'
+
+export interface Wanted {
+  readonly login: string
+  readonly name: string
+  readonly limits: KeyLimits
+  /** ms from now; undefined: never. */
+  readonly lifetime: number | undefined
+}
+
+/** A key to show once, and the row that is kept. */
+export interface Minted {
+  readonly key: string
+  readonly row: KeyRow
+}
+
+export const mintRandom = async (wanted: Wanted): Promise<Minted> => {
+  const key = newRandomKey(randomBytes)
+  return { key, row: { ...rowOf(wanted), digest: await digestOf(key), hint: hintOf(key) } }
+}
+
+export const mintSigned = async (wanted: Wanted, signer: PrivateSigningKey): Promise<Minted> => {
+  const row = { ...rowOf(wanted), kid: signer.kid }
+  const { algorithm, typ, issuer, audience } = signedKey
+  // Open WebUI's proxy knows our keys by how they begin: `typ` comes first (src/http/headers.ts).
+  const token = new SignJWT()
+    .setProtectedHeader({ typ, alg: algorithm, kid: signer.kid })
+    .setIssuer(issuer)
+    .setAudience(audience)
+    .setSubject(row.login)
+    .setJti(row.id)
+    .setIssuedAt(row.createdAt / 1000)
+  if (row.expiresAt !== null) token.setExpirationTime(row.expiresAt / 1000)
+  const key = await token.sign(await importJWK(signer.privateJwk, algorithm))
+  return { key, row: { ...row, hint: key.slice(-6) } }
+}
+
+/** Whole seconds, as tokens have them. */
+const rowOf = ({ login, name, limits, lifetime }: Wanted): KeyRow => {
+  const createdAt = Math.floor(Date.now() / 1000) * 1000
+  return {
+    id: newId(),
+    digest: null,
+    kid: null,
+    hint: '',
+    login,
+    name,
+    models: limits.models ?? null,
+    via: limits.via ?? null,
+    role: limits.role ?? null,
+    createdAt,
+    createdBy: `${userInfo().username} (command line)`,
+    expiresAt:
+      lifetime === undefined ? null : createdAt + Math.max(1000, lifetime - (lifetime % 1000)),
+    revokedAt: null,
+    lastUsedAt: null,
+  }
+}
+
+/** Easy to read out and to type: no two characters look alike, and case does not matter. */
+const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
+const idLength = 12
+
+const newId = (): string =>
+  [...randomBytes(idLength)].map((byte) => alphabet[byte % alphabet.length]).join('')

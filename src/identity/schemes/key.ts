@@ -1,0 +1,174 @@
+import { errors, type JWK, type JWTPayload, jwtVerify } from 'jose'
+import type { Auth } from '../../http/env.ts'
+import type { Platform } from '../../platform.ts'
+import type { ApiKey } from '../api-key.ts'
+import type { IdentityFailure } from '../failure.ts'
+import { claim, isTime, leeway, readToken, type Token } from '../jwt.ts'
+import { digestOf, isWhole, looksRandom, signedKey } from '../key-format.ts'
+import type { Keys } from '../keys.ts'
+import type { TokenScheme } from './token.ts'
+
+export interface KeyScheme {
+  /**
+   * Whose key this is. One of ours that is bad is refused here and now; `not_ours` claims to be nobody's.
+   * Never rejects.
+   */
+  check(key: string): Promise<Auth | 'not_ours'>
+  /** Is it good, as far as that can be told cheaply? For who shares an address with a guesser (hazards 153). */
+  isProven(key: string): Promise<boolean>
+}
+
+export interface KeySchemeOptions {
+  readonly keys: Keys
+  readonly tokens: TokenScheme
+  readonly clock: Platform['clock']
+  readonly fingerprint: Platform['fingerprint']
+}
+
+/** ms until a database that did not answer is worth another try. */
+const retryAfter = 2000
+
+/**
+ * API keys: random ones (`pst_…`), ones that we signed, and tokens of issuers that the configuration names.
+ *
+ * What counts as a guess (hazards 156): a whole random key that nobody has, and a wrong signature under the name of a
+ * key that exists. A slip of the finger, an expired or revoked key and a token that is wrong in any other way do not.
+ */
+export const createKeyScheme = ({
+  keys,
+  tokens,
+  clock,
+  fingerprint,
+}: KeySchemeOptions): KeyScheme => {
+  const accept = acceptance()
+
+  /** The verdict on a key that the credential was proven to be. */
+  const conclude = (row: ApiKey): Auth => {
+    const failure = standing(row, keys, clock.now())
+    return failure === undefined ? accept(row) : { failure, user: row.login }
+  }
+
+  const ofRandom = async (text: string): Promise<Auth> => {
+    if (!isWhole(text)) return { failure: 'malformed', user: '' }
+    if (!keys.known) return unavailable
+    const print = await fingerprint(text)
+    const known = keys.byId(keys.proven.get(print) ?? '')
+    const row = known ?? keys.byDigest(await digestOf(text))
+    if (row === undefined) return { failure: 'unknown_key', user: '' }
+    keys.proven.set(print, row.id)
+    return conclude(row)
+  }
+
+  const ofSigned = async (token: Token): Promise<Auth> => {
+    if (!keys.known) return unavailable
+    const row = named(token, keys)
+    if (row === undefined) return badToken
+    const verdict = conclude(row)
+    // No signature is worth checking under the name of a key that is no good.
+    if (verdict.caller === undefined) return verdict
+    const print = await fingerprint(token.text)
+    if (keys.proven.get(print) === row.id) return verdict
+    const failure = await verify(token.text, row, keys, clock.now())
+    if (failure !== undefined) return { failure, user: row.login }
+    keys.proven.set(print, row.id)
+    return verdict
+  }
+
+  return {
+    check: async (text) => {
+      const auth = await sort(text, ofRandom, ofSigned, tokens)
+      if (auth !== 'not_ours' && auth.caller?.kind === 'key') keys.used(auth.caller.credentialId)
+      return auth
+    },
+    isProven: async (text) => {
+      if (looksRandom(text)) return (await ofRandom(text)).caller !== undefined
+      const token = readToken(text)
+      if (token === undefined) return false
+      if (token.issuer !== signedKey.issuer) return tokens.isProven(token)
+      return (await ofSigned(token)).caller !== undefined
+    },
+  }
+}
+
+const unavailable: Auth = { failure: 'unavailable', user: '', retryAfter }
+const badToken: Auth = { failure: 'bad_token', user: '' }
+
+const sort = async (
+  text: string,
+  ofRandom: (text: string) => Promise<Auth>,
+  ofSigned: (token: Token) => Promise<Auth>,
+  tokens: TokenScheme,
+): Promise<Auth | 'not_ours'> => {
+  if (looksRandom(text)) return ofRandom(text)
+  const token = readToken(text)
+  if (token === undefined) return 'not_ours'
+  if (token.issuer === signedKey.issuer) return ofSigned(token)
+  return tokens.knows(token.issuer) ? tokens.check(token) : 'not_ours'
+}
+
+/** The same object for the same key, so that what is made of it can be kept. */
+const acceptance = (): ((row: ApiKey) => Auth) => {
+  const accepted = new WeakMap<ApiKey, Auth>()
+  return (row) => {
+    const auth = accepted.get(row) ?? { caller: callerOf(row) }
+    accepted.set(row, auth)
+    return auth
+  }
+}
+
+const callerOf = ({ id, login, limits }: ApiKey) => ({
+  login,
+  kind: 'key' as const,
+  credentialId: id,
+  // `policy` finds the groups of a login.
+  groups: [],
+  ...(Object.keys(limits).length > 0 && { limits }),
+})
+
+/** What is wrong with a key that was given out by us. */
+const standing = (row: ApiKey, keys: Keys, now: number): IdentityFailure | undefined => {
+  if (row.revokedAt !== null) return 'revoked_key'
+  if (row.expiresAt !== null && row.expiresAt <= now) return 'expired_key'
+  // What its signature says no longer counts, whatever was found before.
+  return row.kid !== null && keys.signer(row.kid) === undefined ? 'bad_token' : undefined
+}
+
+/** The key of the ledger that a token of ours names, if all that can be told without its signature fits. */
+const named = ({ header, claims, sound }: Token, keys: Keys): ApiKey | undefined => {
+  const id = claim(claims, 'jti')
+  const row = typeof id === 'string' ? keys.byId(id) : undefined
+  const fits = row !== undefined && row.kid !== null && claim(header, 'kid') === row.kid
+  return sound && fits ? row : undefined
+}
+
+const verify = async (
+  text: string,
+  row: ApiKey,
+  keys: Keys,
+  now: number,
+): Promise<IdentityFailure | undefined> => {
+  try {
+    const signer = keys.signer(row.kid ?? '') as JWK
+    const { payload } = await jwtVerify(text, signer, {
+      algorithms: [signedKey.algorithm],
+      typ: signedKey.typ,
+      issuer: signedKey.issuer,
+      audience: signedKey.audience,
+      requiredClaims: ['sub', 'jti', 'iat'],
+      clockTolerance: leeway,
+      currentDate: new Date(now),
+    })
+    return agrees(payload, row, now) ? undefined : 'bad_token'
+  } catch (error) {
+    return error instanceof errors.JWSSignatureVerificationFailed ? 'unknown_key' : 'bad_token'
+  }
+}
+
+/** Says the token what the ledger says? Only there can a key be made that does not expire (hazards 37). */
+const agrees = ({ sub, aud, iat, exp }: JWTPayload, row: ApiKey, now: number): boolean => {
+  if (sub !== row.login || aud !== signedKey.audience) return false
+  if (!isTime(iat) || iat > now / 1000 + leeway) return false
+  return row.expiresAt === null
+    ? exp === undefined
+    : exp !== undefined && exp * 1000 === row.expiresAt
+}
