@@ -8,7 +8,7 @@ const candidate = (id: string): Candidate => ({ provider: provider(id, ['m']), m
 const found: RouteResult = { candidates: [candidate('a'), candidate('b'), candidate('c')] }
 const none = (cause: NoRoute['cause'], ...providers: string[]): RouteResult => ({
   candidates: [],
-  none: { cause, providers },
+  none: { cause, providers, inTheWay: [] },
 })
 const may = (role: 'user' | 'admin', ...providers: string[]) => ({
   role,
