@@ -1,4 +1,6 @@
 import { type CredentialCache, createCredentialCache } from './identity/credential-cache.ts'
+import { createKeySets, type KeySets } from './identity/key-sets.ts'
+import { createKeys, type Keys } from './identity/keys.ts'
 import type { Platform } from './platform.ts'
 import type { Stoppable } from './proxy/exchange.ts'
 import { type Bans, createBans } from './ratelimit/bans.ts'
@@ -6,6 +8,7 @@ import { createFailures, type Failures } from './ratelimit/failures.ts'
 import { createLimiter, type Limiter } from './ratelimit/limits.ts'
 import { createDirectory, type Directory } from './tailscale/directory.ts'
 import { type Admit, createAdmission } from './upstream/admit.ts'
+import { fetchJson } from './upstream/probe/fetch-json.ts'
 import type { Registry } from './upstream/registry.ts'
 
 /** What outlives a configuration: who is shut out, what was counted, what is known of providers. */
@@ -14,6 +17,8 @@ export interface State {
   readonly failures: Failures
   readonly limiter: Limiter
   readonly credentials: CredentialCache
+  readonly keys: Keys
+  readonly keySets: KeySets
   readonly directory: Directory
   readonly registry: Pick<Registry, 'providers' | 'lookAgain'>
   /** Places at the providers. */
@@ -29,6 +34,8 @@ export const createState = (platform: Platform, registry: State['registry']): St
   failures: createFailures(platform),
   limiter: createLimiter(platform.clock),
   credentials: createCredentialCache(platform),
+  keys: createKeys(platform),
+  keySets: createKeySets({ ...platform, getJson: fetchJson(platform.send) }),
   directory: createDirectory({ ...platform, localApi: platform.tailscale }),
   registry,
   admit: createAdmission(),

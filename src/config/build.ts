@@ -1,6 +1,6 @@
 import { buildGrants, buildGroups } from './build-grants.ts'
 import { buildProviders } from './build-providers.ts'
-import type { Config, ListenerConfig, UserConfig, WebuiConfig } from './config.ts'
+import type { Config, IssuerConfig, ListenerConfig, UserConfig, WebuiConfig } from './config.ts'
 import type { ConfigFile } from './schema.ts'
 
 /** The validated file in the shape the program works with. */
@@ -19,6 +19,7 @@ export function buildConfig(file: ConfigFile): Config {
     grants: buildGrants(file, users),
     groups: buildGroups(file, users),
     users,
+    issuers: file.issuers.map(toIssuer),
     rateLimits: file.rate_limits,
     authFailures: {
       max: file.auth_failures.max,
@@ -61,4 +62,18 @@ const toUser = (name: string, user: ConfigFile['users'][string]): UserConfig => 
   password: user.password,
   login: user.login ?? name.toLowerCase(),
   groups: user.groups,
+})
+
+const toIssuer = (file: ConfigFile['issuers'][number]): IssuerConfig => ({
+  issuer: file.issuer,
+  audience: file.audience,
+  jwks: file.jwks,
+  algorithms: file.algorithms,
+  loginClaim: file.login_claim,
+  requireEmailVerified: file.require_email_verified,
+  domains: file.domains,
+  prefix: file.prefix,
+  groupsClaim: file.groups_claim,
+  requiredClaims: new Map(Object.entries(file.required_claims)),
+  header: file.header,
 })

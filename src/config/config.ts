@@ -23,6 +23,8 @@ export interface Config {
   readonly groups: ReadonlyMap<string, readonly string[]>
   /** By user name, as written; names differ in more than case. */
   readonly users: ReadonlyMap<string, UserConfig>
+  /** Each `issuer` once. */
+  readonly issuers: readonly IssuerConfig[]
   readonly rateLimits: readonly RateLimitConfig[]
   readonly authFailures: AuthFailuresConfig
   readonly limits: LimitsConfig
@@ -80,28 +82,9 @@ export interface ProviderConfig {
   readonly name: string
   readonly description: string
   readonly dialects: ReadonlySet<Dialect>
-  /** Gemini's own paths lead to Vertex here. */
-  readonly geminiByVertex: boolean
   readonly preference: number
   readonly disabled: boolean
   readonly addHeaders: readonly (readonly [name: string, value: string])[]
-  /** Absent: what the dialects suggest. */
-  readonly costBasis: string | undefined
-  readonly modelCostMap: readonly CostMapping[]
-  /** These three by model; `*` is for every other one. */
-  readonly prices: ReadonlyMap<string, Price>
-  readonly contextLength: ReadonlyMap<string, number>
-  readonly maxOutputTokens: ReadonlyMap<string, number>
-  readonly limits: ProviderLimits
-  readonly upstream: string
-}
-
-/** A model that no price list knows, and the known one that it costs like. */
-export interface CostMapping {
-  /** `*` is any run of characters but a slash, `?` one character. */
-  readonly match: string
-  readonly as: string
-  readonly adjustment: number
 }
 
 export interface GrantConfig {
@@ -113,12 +96,29 @@ export interface GrantConfig {
   readonly shared?: boolean
   /** Entries of the `tailscale.com/cap/aperture` capability. */
   readonly entries: readonly GrantEntry[]
+  /** Every other capability, by name, as written: handed on, never read. */
+  readonly capabilities?: ReadonlyMap<string, readonly unknown[]>
 }
 
 export interface GrantEntry {
   readonly role?: 'user' | 'admin'
   /** `provider/model` globs. Absent: the entry gives no model, and what else it says goes for every model. */
   readonly models?: readonly string[]
+  readonly addHeaders?: readonly (readonly [name: string, value: string])[]
+  readonly cors?: CorsConfig
+  readonly readMetrics?: boolean
+  readonly readPricing?: boolean
+}
+
+/** Pages of other origins may use the API. */
+export interface CorsConfig {
+  /** Globs over the path. */
+  readonly paths: readonly string[]
+  /** Lower-cased; or `*`. */
+  readonly origins: readonly string[]
+  readonly methods: string
+  /** Absent: those that the page asks for. */
+  readonly headers?: string
 }
 
 export interface UserConfig {
@@ -127,6 +127,29 @@ export interface UserConfig {
   readonly login: string
   readonly groups: readonly string[]
 }
+
+/** Somebody whose tokens count as identity. */
+export interface IssuerConfig {
+  /** Exactly the `iss` of its tokens, an URL. */
+  readonly issuer: string
+  readonly audience: string
+  /** Undefined: as its discovery document says. */
+  readonly jwks: string | undefined
+  /** JWS algorithms. */
+  readonly algorithms: readonly SignatureAlgorithm[]
+  /** Undefined: `email` if verified, else `sub`. */
+  readonly loginClaim: string | undefined
+  readonly requireEmailVerified: boolean
+  /** Of the login, lower-case; empty only where there is a prefix. */
+  readonly domains: readonly string[]
+  readonly prefix: string
+  readonly groupsClaim: string | undefined
+  readonly requiredClaims: ReadonlyMap<string, string | boolean>
+  /** Where a proxy in front puts such a token, lower-case. */
+  readonly header: string | undefined
+}
+
+export type SignatureAlgorithm = 'RS256' | 'RS384' | 'RS512' | 'PS256' | 'ES256' | 'ES384' | 'EdDSA'
 
 export interface RateLimitConfig {
   readonly zone: string

@@ -1,4 +1,4 @@
-import type { ListenerConfig } from '../config/config.ts'
+import type { GrantEntry, ListenerConfig } from '../config/config.ts'
 import type { Address, Operation } from '../dialect/operations.ts'
 import type { Caller, Door } from '../identity/caller.ts'
 import type { IdentityFailure } from '../identity/failure.ts'
@@ -90,7 +90,13 @@ export type Auth =
 /** What one caller may do: the union of the grants that name them and of those the tailnet's policy brings along. */
 export interface Permissions {
   readonly role?: 'user' | 'admin'
+  readonly readMetrics: boolean
+  readonly readPricing: boolean
+  /** Capabilities of the configuration's grants that are not ours to read, by name. */
+  readonly capabilities: ReadonlyMap<string, readonly unknown[]>
   allows(provider: string, model: string): boolean
+  /** Entries that go for requests for this model, those for every model among them; without one, all entries. */
+  entriesFor(provider?: string, model?: string): readonly GrantEntry[]
 }
 
 /** What the client asked for. */

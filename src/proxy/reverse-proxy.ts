@@ -21,6 +21,7 @@ import {
   exchange,
   type Stoppable,
 } from './exchange.ts'
+import { withGranted } from './granted-headers.ts'
 import { judgeHead, scrubbing, secretsOf } from './response.ts'
 
 export interface ReverseProxyOptions {
@@ -114,7 +115,7 @@ const prepare = async (
   const own = provider.authMode === 'passthrough' ? clientCredential(c) : []
   const shown = own.length > 0 ? own : await credential(provider)
   const release = await admit(provider, c.req.raw.signal)
-  const added = [...shown, ...provider.addHeaders]
+  const added = withGranted(c, candidate, [...shown, ...provider.addHeaders])
   return { added, clientsOwn: own.length > 0, release }
 }
 

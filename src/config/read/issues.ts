@@ -8,13 +8,7 @@ import { valueAt } from './remainder.ts'
 type Issue = z.core.$ZodIssue
 
 /** Keys of Aperture's configuration and of our own contract that a later version will take. */
-const LATER = new Set(
-  (
-    'quotas hooks issuers exporters connectors mcp temp_grants auto_cost_basis flags chat_models retention headers ' +
-    'health fallback send_hooks read_metrics read_pricing enable_chat_ui filterable_headers direct_paths skills ' +
-    'mcp_tools mcp_resources mcp_templates keys captures'
-  ).split(' '),
-)
+const LATER = new Set('issuers retention headers health fallback keys captures'.split(' '))
 
 /** Unknown keys of one object that are told; the reader stops at fewer problems than this. */
 const MAX_KEYS = 1000
