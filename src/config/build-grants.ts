@@ -28,6 +28,7 @@ export const toEntry = (entry: GrantEntryFile): GrantEntry => {
     ...(models !== undefined && { models: typeof models === 'string' ? [models] : models }),
     ...(add_headers && { addHeaders: add_headers }),
     ...(cors && { cors }),
+    ...(entry.send_hooks && { sendHooks: entry.send_hooks }),
     ...(entry.read_metrics && { readMetrics: true }),
     ...(entry.read_pricing && { readPricing: true }),
   }

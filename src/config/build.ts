@@ -1,4 +1,5 @@
 import { buildGrants, buildGroups } from './build-grants.ts'
+import { buildHooks } from './build-hooks.ts'
 import { buildProviders } from './build-providers.ts'
 import type { Config, IssuerConfig, ListenerConfig, UserConfig, WebuiConfig } from './config.ts'
 import type { ConfigFile } from './schema.ts'
@@ -17,6 +18,7 @@ export function buildConfig(file: ConfigFile): Config {
     webui: file.webui && toWebui(file.webui),
     providers: buildProviders(file.providers),
     grants: buildGrants(file, users),
+    hooks: buildHooks(file.hooks),
     groups: buildGroups(file, users),
     users,
     issuers: file.issuers.map(toIssuer),

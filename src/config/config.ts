@@ -7,6 +7,7 @@ import type {
   ProviderLimits,
   ServiceAccount,
 } from '../upstream/upstream.ts'
+import type { PatternNode } from './values/text-pattern.ts'
 
 /** The configuration after parsing: defaults filled in, references resolved, durations in ms, sizes in bytes. */
 export interface Config {
@@ -19,6 +20,8 @@ export interface Config {
   /** By id, in the order of the file. Empty: look for model servers on loopback. */
   readonly providers: ReadonlyMap<string, ProviderConfig>
   readonly grants: readonly GrantConfig[]
+  /** By name. */
+  readonly hooks: ReadonlyMap<string, HookConfig>
   /** `group:name` → logins, lower-cased, of its own list and of the users that name it. */
   readonly groups: ReadonlyMap<string, readonly string[]>
   /** By user name, as written; names differ in more than case. */
@@ -82,9 +85,28 @@ export interface ProviderConfig {
   readonly name: string
   readonly description: string
   readonly dialects: ReadonlySet<Dialect>
+  /** Gemini's own paths lead to Vertex here. */
+  readonly geminiByVertex: boolean
   readonly preference: number
   readonly disabled: boolean
   readonly addHeaders: readonly (readonly [name: string, value: string])[]
+  /** Absent: what the dialects suggest. */
+  readonly costBasis: string | undefined
+  readonly modelCostMap: readonly CostMapping[]
+  /** These three by model; `*` is for every other one. */
+  readonly prices: ReadonlyMap<string, Price>
+  readonly contextLength: ReadonlyMap<string, number>
+  readonly maxOutputTokens: ReadonlyMap<string, number>
+  readonly limits: ProviderLimits
+  readonly upstream: string
+}
+
+/** A model that no price list knows, and the known one that it costs like. */
+export interface CostMapping {
+  /** `*` is any run of characters but a slash, `?` one character. */
+  readonly match: string
+  readonly as: string
+  readonly adjustment: number
 }
 
 export interface GrantConfig {
@@ -106,9 +128,62 @@ export interface GrantEntry {
   readonly models?: readonly string[]
   readonly addHeaders?: readonly (readonly [name: string, value: string])[]
   readonly cors?: CorsConfig
+  readonly sendHooks?: readonly SendHook[]
   readonly readMetrics?: boolean
   readonly readPricing?: boolean
 }
+
+/** What a hook is told of a request. */
+export interface SendHook {
+  readonly name: string
+  readonly events: readonly HookEvent[]
+  readonly send: readonly HookField[]
+}
+
+export type HookEvent = 'pre_request' | 'entire_request' | 'tool_call_entire_request'
+
+export type HookField =
+  | 'request_body'
+  | 'response_body'
+  | 'raw_responses'
+  | 'user_message'
+  | 'tools'
+  | 'grants'
+  | 'estimated_cost'
+  | 'quotas'
+
+export interface HookConfig {
+  readonly name: string
+  /** Empty for a guard of our own. A secret: its query may hold a token. */
+  readonly url: string
+  readonly apikey: string
+  readonly authorization: Authorization
+  /** Signs the calls. */
+  readonly secret: string | undefined
+  /** ms; 0: as long as it takes. */
+  readonly timeout: number
+  readonly disabled: boolean
+  readonly failPolicy: 'fail_open' | 'fail_closed'
+  readonly preference: number
+  /** Our own guard, in place of an address. */
+  readonly redact: RedactConfig | undefined
+}
+
+export interface RedactConfig {
+  readonly kinds: readonly RedactKind[]
+  /** By the name that stands in the placeholder. */
+  readonly patterns: ReadonlyMap<string, PatternNode>
+  readonly action: 'replace' | 'block'
+}
+
+export type RedactKind =
+  | 'private_key'
+  | 'api_key'
+  | 'jwt'
+  | 'email'
+  | 'phone'
+  | 'iban'
+  | 'credit_card'
 
 /** Pages of other origins may use the API. */
 export interface CorsConfig {

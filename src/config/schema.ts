@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { withoutEffect } from './schema/aperture.ts'
 import { grants, temporaryGrants } from './schema/grants.ts'
+import { hooks } from './schema/hooks.ts'
 import { issuers } from './schema/issuers.ts'
 import { authFailures, database, limits, log, rateLimits } from './schema/limits.ts'
 import { defaultListeners, listeners } from './schema/listeners.ts'
@@ -47,6 +48,7 @@ export const fileSchema = z.strictObject({
     ),
   grants,
   temp_grants: temporaryGrants,
+  hooks,
   groups: z
     .record(z.string(), z.array(field.login()))
     .prefault({})

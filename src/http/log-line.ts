@@ -48,10 +48,11 @@ const cut = (name: string, value: LogFields[string]): LogFields[string] => {
   return typeof value === 'string' && value.length > max ? `${value.slice(0, max)}…` : value
 }
 
-/** What must not turn up in a line: provider keys, headers added for providers, the database's token. */
-export const secretsOf = ({ providers, database, listeners, webui }: Config): string[] =>
+/** What must not turn up in a line: provider keys, headers added for providers, the database's token, what hooks are shown. */
+export const secretsOf = ({ providers, database, listeners, webui, hooks }: Config): string[] =>
   [...providers.values()]
     .flatMap(({ apikey, addHeaders }) => [apikey, ...addHeaders.map(([, value]) => value)])
     .concat(database.authToken ?? '', webui?.speaksFor?.secret ?? '')
     .concat(listeners.map(({ hopSecret }) => hopSecret ?? ''))
+    .concat([...hooks.values()].flatMap(({ apikey, secret, url }) => [apikey, secret ?? '', url]))
     .filter((secret) => secret.length >= 8)

@@ -366,7 +366,6 @@ describe('grants', () => {
     const entry = {
       ...ADMIN,
       quotas: [{ bucket: 'team' }],
-      send_hooks: [{ name: 'audit', events: ['entire_request'], send: [] }],
       connectors: ['github/tools/*'],
       mcp_tools: '**',
       mcp_resources: '**',
@@ -439,7 +438,6 @@ describe('sections of Aperture’s', () => {
   it('that have no effect yet are named, and the rest holds', () => {
     const sections = {
       quotas: { 'day:<user>': { capacity: '$10.00' } },
-      hooks: { audit: { url: 'https://h' } },
       exporters: { s3: { bucket_name: 'b' } },
       connectors: { servers: {} },
       mcp: { servers: {} },

@@ -26,6 +26,7 @@ describe('defaults', () => {
       webui: undefined,
       providers: new Map(),
       grants: [{ src: ['(owner)'], entries: [{ role: 'admin', models: ['**'] }] }],
+      hooks: new Map(),
       groups: new Map(),
       users: new Map(),
       rateLimits: [{ zone: 'api', match: '/v1/**', per: 'caller', events: 600, window: 60_000 }],
@@ -74,6 +75,38 @@ describe('a provider', () => {
     [{ openai_chat: false }, []],
   ])('with compatibility %j understands %j', (compatibility, dialects) => {
     expect([...(provider({ compatibility })?.dialects ?? [])]).toEqual(dialects)
+  })
+
+  it('in Aperture’s every field is read', () => {
+    const parsed = provider({
+      models: ['m'],
+      authorization: 'x-api-key',
+      auth_mode: 'passthrough',
+      cost_basis: 'anthropic',
+      model_cost_map: [
+        { match: 'claude-*-preview*', as: 'claude-sonnet-4-6', adjustment: 1.1 },
+        { match: '*', as: 'claude-haiku-4-5' },
+      ],
+      upstream: 'anthropic',
+      prices: { m: { input: 3, web_search: 0.01 } },
+      context_length: 1000,
+      max_output_tokens: { m: 100 },
+      limits: { concurrency: 2, first_byte: '5m' },
+    })
+    expect(parsed).toMatchObject({
+      authMode: 'passthrough',
+      costBasis: 'anthropic',
+      modelCostMap: [
+        { match: 'claude-*-preview*', as: 'claude-sonnet-4-6', adjustment: 1.1 },
+        { match: '*', as: 'claude-haiku-4-5', adjustment: 1 },
+      ],
+      upstream: 'anthropic',
+      prices: new Map([['m', { input: 3, webSearch: 0.01 }]]),
+      contextLength: new Map([['*', 1000]]),
+      maxOutputTokens: new Map([['m', 100]]),
+      limits: { concurrency: 2, queue: 64, firstByte: 300_000 },
+    })
+    expect(provider({})).toMatchObject({ authMode: 'override', costBasis: undefined, upstream: '' })
   })
 
   it.each([[undefined], [[]], [['*']]])('with models %j is asked for its list', (models) => {

@@ -4,6 +4,7 @@ import type { ConfigFile } from '../schema.ts'
 import { checkAperture } from './aperture.ts'
 import { checkDoors } from './doors.ts'
 import { checkGrants } from './grants.ts'
+import { checkHooks } from './hooks.ts'
 import { checkIssuers } from './issuers.ts'
 import { checkListeners } from './listeners.ts'
 import { checkProviders } from './providers.ts'
@@ -16,6 +17,7 @@ export interface Declared {
   /** Lower-cased. */
   readonly logins: ReadonlySet<string>
   readonly groups: readonly string[]
+  readonly hooks: readonly string[]
   /** All of them are well-formed, or there are none. */
   readonly grantsWhole: boolean
 }
@@ -27,6 +29,7 @@ export function check(file: ConfigFile, root: Json): Finding[] {
     users: keysOf(root, 'users'),
     logins: new Set(keysOf(root, 'users').map((name) => loginOf(root, name))),
     groups: keysOf(root, 'groups'),
+    hooks: keysOf(root, 'hooks'),
     grantsWhole: sizeOf(valueAt(root, ['grants'])) === file.grants?.length,
   }
   return [
@@ -36,6 +39,7 @@ export function check(file: ConfigFile, root: Json): Finding[] {
     ...checkDoors(file, declared),
     ...checkProviders(file, declared),
     ...checkGrants(file, declared),
+    ...checkHooks(file, declared, root),
     ...checkAperture(file),
     ...checkLimits(file),
   ]

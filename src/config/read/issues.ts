@@ -97,8 +97,9 @@ function wrongValue(path: Path, allowed: readonly string[], value: Json | undefi
   // A key pasted into the wrong place must not be printed either: only what looks like a word is.
   const given =
     typeof value === 'string' && /^[\w-]{1,24}$/.test(value) && !isSecret(path) ? value : undefined
-  if (path[0] === 'providers' && path[2] === 'authorization') {
-    const message = `provider ${path[1]} has invalid authorization type: ${given ?? '…'}`
+  if ((path[0] === 'providers' || path[0] === 'hooks') && path[2] === 'authorization') {
+    const what = path[0] === 'hooks' ? 'hook' : 'provider'
+    const message = `${what} ${path[1]} has invalid authorization type: ${given ?? '…'}`
     return error(path, message, `Write ${oneOf(allowed)}`)
   }
   const message =
@@ -124,6 +125,8 @@ function union(issue: Issue & { code: 'invalid_union' }, path: Path, root: Json)
 const isTypeOfWhole = ({ code, path }: Issue): boolean =>
   code === 'invalid_type' && path.length === 0
 
-/** Aperture names the provider in this message. */
-const prefixed = (path: Path, message: string): string =>
-  path[0] === 'providers' && path[2] === 'add_headers' ? `provider ${path[1]}: ${message}` : message
+/** Aperture names the provider, and the hook, in these messages. */
+const prefixed = (path: Path, message: string): string => {
+  if (path[0] === 'providers' && path[2] === 'add_headers') return `provider ${path[1]}: ${message}`
+  return path[0] === 'hooks' && path[2] === 'url' ? `hook ${path[1]} ${message}` : message
+}

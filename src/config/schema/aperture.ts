@@ -9,7 +9,6 @@ const later = (text: string) =>
 /** Sections of Aperture's files that this version has no use for. Each stands here until it works. */
 export const withoutEffect = {
   quotas: later('Budgets by bucket.'),
-  hooks: later('Addresses that are asked before a request, or told after it.'),
   exporters: later('Where records are copied to.'),
   connectors: later('Tool servers and HTTP services.'),
   mcp: later('Deprecated name of `connectors`.'),
