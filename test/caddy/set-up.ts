@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { build } from '../../caddy/config.ts'
-import type { CaddyOptions, Site } from '../../caddy/options.ts'
+import type { Address, CaddyOptions, Site } from '../../caddy/options.ts'
 import { startCaddy } from '../support/parts/caddy.ts'
 import type { Part } from '../support/parts/part.ts'
 import { freePort, type Server } from '../support/parts/server.ts'
@@ -21,17 +21,27 @@ export interface Setup {
 export const folder = await mkdtemp(join(tmpdir(), 'postern-caddy-test-'))
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-export const setUp = async (part: Part, site: Site, gatewayPort: number): Promise<Setup> => {
+/** Caddy before a program on a port of loopback. */
+export const setUp = (part: Part, site: Site, gatewayPort: number): Promise<Setup> =>
+  setUpBefore(tcp(gatewayPort), site, part)
+
+/** Caddy before a program anywhere on this machine. */
+export const setUpBefore = async (
+  gateway: Address,
+  site: Site,
+  part: Part,
+  env: NodeJS.ProcessEnv = {},
+): Promise<Setup> => {
   const admin = await freePort()
   const options: CaddyOptions = {
     site,
-    gateway: tcp(gatewayPort),
+    gateway,
     bodyLimit: megabyte,
     trustedProxies: [],
-    accessLog: join(folder, `${gatewayPort}-${site.tls}.jsonl`),
+    accessLog: join(folder, `${admin}.jsonl`),
     admin: tcp(admin),
   }
-  const server = await startCaddy(build(options), `http://127.0.0.1:${admin}/config/`, part)
+  const server = await startCaddy(build(options), `http://127.0.0.1:${admin}/config/`, part, env)
   return { options, server }
 }
 

@@ -31,13 +31,18 @@ export const oldestCaddy = stockCaddy('oldest-caddy', '2.11.4')
  * Runs Caddy on a JSON config; ready when `url` answers anything. Its data (certificates, autosave) goes to a
  * temporary folder, never to the home directory.
  */
-export const startCaddy = async (config: unknown, url: string, part = caddy): Promise<Server> => {
+export const startCaddy = async (
+  config: unknown,
+  url: string,
+  part = caddy,
+  env: NodeJS.ProcessEnv = {},
+): Promise<Server> => {
   const home = await mkdtemp(join(tmpdir(), 'postern-caddy-'))
   const server = await startServer({
     name: 'caddy',
     command: pathOf(part),
     args: ['run', '--config', '-'],
-    env: { XDG_DATA_HOME: join(home, 'data'), XDG_CONFIG_HOME: join(home, 'config') },
+    env: { XDG_DATA_HOME: join(home, 'data'), XDG_CONFIG_HOME: join(home, 'config'), ...env },
     input: typeof config === 'string' ? config : JSON.stringify(config),
     url,
     ready: url,
