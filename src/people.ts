@@ -18,7 +18,8 @@ export interface PeopleOptions {
   readonly config: Config
   readonly webui: WebuiConfig
   readonly platform: Platform
-  readonly proofs: Pick<AuthenticateOptions, 'passwords' | 'tailnet'>
+  /** What counts for anybody. */
+  readonly proofs: Omit<AuthenticateOptions, 'sessions' | 'besideWebui' | 'loopback' | 'speaksFor'>
   readonly banned: RefuseBannedOptions
   /** Stands around every check of a credential. */
   readonly failures: MiddlewareHandler<Env>

@@ -48,6 +48,8 @@ export const createSessionScheme = (options: SessionSchemeOptions): SessionSchem
   const keys = importKeys(options.sessionSecret)
   const verified = new LRUCache<string, Claims>({ max: remembered })
   const digests = new Map<string, Promise<string>>()
+  // One object per user: who it proves can be told from who was proven otherwise.
+  const callers = new Map([...users].map(([name, user]) => [name, passwordCaller(name, user)]))
 
   const digestFor = (user: string, { password }: UserConfig): Promise<string> => {
     const digest = digests.get(user) ?? digestOf(keys, password)
@@ -75,10 +77,9 @@ export const createSessionScheme = (options: SessionSchemeOptions): SessionSchem
   const accept = async (claims: Claims): Promise<Session | undefined> => {
     const now = Math.floor(clock.now() / 1000)
     const user = users.get(claims.user)
-    if (user === undefined || claims.exp <= now) return undefined
+    const caller = callers.get(claims.user)
+    if (user === undefined || caller?.login !== claims.sub || claims.exp <= now) return undefined
     if ((await digestFor(claims.user, user)) !== claims.password) return undefined
-    const caller = passwordCaller(claims.user, user)
-    if (caller.login !== claims.sub) return undefined
     return { caller, aging: now - claims.iat > agesAfter }
   }
 
@@ -100,7 +101,7 @@ export const createSessionScheme = (options: SessionSchemeOptions): SessionSchem
         .setProtectedHeader({ alg: 'HS256', typ })
         .setIssuer(issuer)
         .setAudience(audience)
-        .setSubject(passwordCaller(name, user).login)
+        .setSubject(user.login.toLowerCase())
         .setJti(options.newId())
         .setIssuedAt(now)
         .setExpirationTime(now + sessionLifetime)
