@@ -12,6 +12,7 @@ import { hostCheck } from './http/host-check.ts'
 import { onError } from './http/on-error.ts'
 import { showPage } from './http/page.ts'
 import { requestId } from './http/request-id.ts'
+import { refuseForeignPages } from './http/same-origin.ts'
 import { authenticate, hasCachedCredential } from './identity/authenticate.ts'
 import { createSpeaksFor } from './identity/open-webui-jwt.ts'
 import { requireCaller } from './identity/require-caller.ts'
@@ -22,7 +23,7 @@ import { createTokenScheme } from './identity/schemes/token.ts'
 import { createWebuiIdentity } from './identity/webui-identity.ts'
 import { createPeople } from './people.ts'
 import type { Platform } from './platform.ts'
-import { cors } from './policy/cors.ts'
+import { cors, letsOriginIn } from './policy/cors.ts'
 import { compileGrants } from './policy/grants.ts'
 import { authorizeTarget, grantsLoopback, requireRole } from './policy/guards.ts'
 import { ClientGone } from './proxy/exchange.ts'
@@ -110,6 +111,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
       loopback: grantsLoopback(config.grants),
     }),
     requireCaller(),
+    refuseForeignPages(allowedHosts, letsOriginIn(policy)),
     meter(platform),
     rateLimit({ ...rules, stage: 'after-authentication' }),
     requireRole(policy),

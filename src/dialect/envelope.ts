@@ -1,7 +1,7 @@
 import type { Failure } from '../http/errors.ts'
 
 /** Whose error shape a client on this path understands. */
-export type Envelope = 'openai' | 'anthropic' | 'gemini' | 'bedrock'
+export type Envelope = 'openai' | 'anthropic' | 'gemini' | 'bedrock' | 'problem'
 
 /** Anthropic's `error.type` by status; their SDK chooses its exception class by status, people read this. */
 const anthropicTypes: Readonly<Record<number, string>> = {
@@ -47,10 +47,28 @@ const openaiType = (status: number): string => {
   return status < 500 ? 'invalid_request_error' : 'api_error'
 }
 
+/** Of our own API (RFC 9457), as HTTP calls them. */
+const titles: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  409: 'Conflict',
+  412: 'Precondition Failed',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  422: 'Unprocessable Content',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+}
+
+type Told = Pick<Failure, 'status' | 'code' | 'message' | 'details'>
+
 /** The error as the path's dialect writes it. `code` and a request id are there in each of them. */
 export const errorBody = (
   envelope: Envelope,
-  { status, code, message }: Pick<Failure, 'status' | 'code' | 'message'>,
+  { status, code, message, details }: Told,
   requestId: string,
 ): object => {
   switch (envelope) {
@@ -76,6 +94,15 @@ export const errorBody = (
       }
     case 'bedrock':
       return { message, code, requestId }
+    case 'problem':
+      return {
+        title: titles[status] ?? 'Error',
+        status,
+        detail: message,
+        code,
+        request_id: requestId,
+        ...(details.length > 0 && { errors: details }),
+      }
   }
 }
 
@@ -86,14 +113,12 @@ export const errorHeaders = (
 ): Readonly<Record<string, string>> =>
   envelope === 'bedrock'
     ? { 'x-amzn-errortype': bedrockTypes[status] ?? 'ValidationException' }
-    : {}
+    : envelope === 'problem'
+      ? { 'content-type': 'application/problem+json' }
+      : {}
 
 /** The same as a last event of a stream that failed after it had begun. */
-export const errorEvent = (
-  envelope: Envelope,
-  failure: Pick<Failure, 'status' | 'code' | 'message'>,
-  requestId: string,
-): string => {
+export const errorEvent = (envelope: Envelope, failure: Told, requestId: string): string => {
   const data = JSON.stringify(errorBody(envelope, failure, requestId))
   // The blank line first: the upstream may have died in the middle of an event.
   return envelope === 'anthropic' ? `\n\nevent: error\ndata: ${data}\n\n` : `\n\ndata: ${data}\n\n`
@@ -106,6 +131,7 @@ const vertex = /^\/v1\/(?:projects|publishers)\//
 export const envelopeOf = (path: string): Envelope => {
   if (path === '/v1/messages' || path.startsWith('/v1/messages/')) return 'anthropic'
   if (/^\/v1beta1?(?:\/|$)/.test(path) || vertex.test(path)) return 'gemini'
+  if (/^\/(?:aperture|postern\/api)(?:[/:]|$)/.test(path)) return 'problem'
   if (path === '/bedrock' || path.startsWith('/bedrock/')) return 'bedrock'
   return 'openai'
 }

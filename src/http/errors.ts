@@ -7,6 +7,7 @@ const statuses = {
   identity_conflict: 400,
   invalid_credentials: 401,
   no_role: 403,
+  not_allowed: 403,
   banned: 403,
   door_closed: 403,
   origin_not_allowed: 403,
@@ -14,9 +15,11 @@ const statuses = {
   model_not_found: 404,
   method_not_allowed: 405,
   request_timeout: 408,
+  precondition_failed: 412,
   request_too_large: 413,
   unsupported_media_type: 415,
   misdirected_request: 421,
+  invalid_content: 422,
   upgrade_required: 426,
   rate_limited: 429,
   quota_exceeded: 429,
@@ -32,7 +35,16 @@ const statuses = {
 
 export type ErrorCode = keyof typeof statuses
 
+/** One thing that is wrong with what was sent, for people and programs. */
+export interface Detail {
+  /** Where: `body.login`, `header.If-Match`, a key path of the configuration. */
+  readonly location: string
+  readonly message: string
+}
+
 export interface FailureOptions {
+  /** Our own API tells them apart; elsewhere they are left out. */
+  readonly details?: readonly Detail[]
   /** Sent with the answer, e.g. `retry-after`, `allow`. */
   readonly headers?: Readonly<Record<string, string>>
   /** For the log only. */
@@ -48,6 +60,7 @@ export class Failure extends Error {
   readonly headers: Readonly<Record<string, string>>
   readonly reason: string
   readonly close: boolean
+  readonly details: readonly Detail[]
 
   /** `message` is read by the client: what happened and what to do, never a host, path or secret. */
   constructor(code: ErrorCode, message: string, options: FailureOptions = {}) {
@@ -58,6 +71,7 @@ export class Failure extends Error {
     this.headers = options.headers ?? {}
     this.reason = options.reason ?? code
     this.close = options.close ?? false
+    this.details = options.details ?? []
   }
 }
 

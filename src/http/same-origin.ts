@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import type { Env } from './env.ts'
 import { Failure } from './errors.ts'
 import { originAllowed } from './host-check.ts'
@@ -21,3 +21,37 @@ export const requireSameOrigin = (allowedHosts: readonly string[]): MiddlewareHa
     }
     await next()
   }
+
+const safe = new Set(['GET', 'HEAD', 'OPTIONS'])
+/** Carriers that a page can only send after asking (CORS preflight), so that no browser adds them by itself. */
+const explicit = ['x-api-key', 'api-key', 'x-goog-api-key']
+
+/**
+ * For an API where being on the tailnet, or a password that the browser remembers, is proof enough: a page of another
+ * site must not use it in its visitor's name (identity.md A6). Programs say nothing of where they come from and pass.
+ * @param granted the policy lets this page in (CORS)
+ */
+export const refuseForeignPages = (
+  allowedHosts: readonly string[],
+  granted: (c: Context<Env>) => boolean,
+): MiddlewareHandler<Env> =>
+  async function refuseForeignPages(c, next) {
+    const harmless = safe.has(c.req.method) || saysItself(c) || !isForeign(c, allowedHosts)
+    if (!harmless && !granted(c)) {
+      const message =
+        'A page of another site may not use this. A grant with set_cors can let it in.'
+      throw new Failure('origin_not_allowed', message)
+    }
+    await next()
+  }
+
+const isForeign = (c: Context<Env>, allowedHosts: readonly string[]): boolean => {
+  const site = c.req.header('sec-fetch-site')
+  if (site !== undefined) return site !== 'same-origin' && site !== 'none'
+  const origin = c.req.header('origin')
+  return origin !== undefined && !originAllowed(origin, c.var.client.host, allowedHosts)
+}
+
+const saysItself = (c: Context<Env>): boolean =>
+  /^bearer /i.test(c.req.header('authorization') ?? '') ||
+  explicit.some((name) => c.req.header(name) !== undefined)

@@ -24,6 +24,15 @@ export const cors = (policy: Policy): MiddlewareHandler<Env> =>
     return
   }
 
+/** May a page of this origin use this path, by any grant at this door? */
+export const letsOriginIn =
+  (policy: Policy) =>
+  (c: Context<Env>): boolean => {
+    const origin = c.req.header('origin')
+    const entries = policy.entriesAt(c.get('client').door)
+    return origin !== undefined && ruleFor(entries, c.req.path, origin) !== undefined
+  }
+
 const isPreflight = (c: Context<Env>): boolean =>
   c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') !== undefined
 
