@@ -68,7 +68,7 @@ const readPerson = (
   sso: WebuiConfig['sso'],
 ): Person | undefined => {
   if (typeof email !== 'string' || !Number.isSafeInteger(exp)) return undefined
-  const login = (sso === 'trusted-header' ? loginOf(email) : email).toLowerCase()
+  const login = (sso === 'trusted-header' ? loginOf(email.toLowerCase()) : email).toLowerCase()
   if (!isLogin(login)) return undefined
   const displayName = typeof name === 'string' ? name.slice(0, longestName).toWellFormed() : ''
   return displayName === '' ? { login } : { login, displayName }
