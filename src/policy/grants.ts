@@ -4,11 +4,13 @@ import type { Permissions } from '../http/env.ts'
 import type { Caller, Door } from '../identity/caller.ts'
 import type { Log } from '../platform.ts'
 import { createCapabilityReader } from './capabilities.ts'
+import { narrow } from './limits.ts'
 import { intersect, merge } from './permissions.ts'
 import { type Groups, holdsAt, type Place, type Subject, sourceNaming } from './sources.ts'
 
 /** What decides about permissions; a `Caller` is one. */
-export type Grantee = Subject & Pick<Caller, 'capabilities'> & { readonly through?: Grantee }
+export type Grantee = Subject &
+  Pick<Caller, 'capabilities' | 'limits'> & { readonly through?: Grantee }
 
 export interface Policy {
   forCaller(caller: Grantee, place: Place): Permissions
@@ -37,6 +39,7 @@ export function compileGrants({ grants, groups, log }: PolicyOptions): Policy {
     who.shared,
     who.ownsGateway,
     capabilities && readCapabilities(capabilities).id,
+    who.limits,
     through && keyOf(through),
   ]
 
@@ -45,9 +48,10 @@ export function compileGrants({ grants, groups, log }: PolicyOptions): Policy {
       (grant) =>
         holdsAt(grant, place.door) && sourceNaming(grant, caller, place, groups) !== undefined,
     )
-    const own = merge(
+    const granted = merge(
       caller.capabilities ? [...named, readCapabilities(caller.capabilities)] : named,
     )
+    const own = caller.limits ? narrow(granted, caller.limits, place) : granted
     return caller.through ? intersect(own, compile(caller.through, place)) : own
   }
 

@@ -38,6 +38,9 @@ export const requirePerson = (allowedHosts: readonly string[]): MiddlewareHandle
     if (kind === 'node') {
       throw new Failure('no_role', 'A tagged device is nobody in person, and this is for people.')
     }
+    // What was made for one program must not open a person's chats.
+    if (kind === 'key')
+      throw new Failure('no_role', 'A key is for programs, and this is for people.')
     return kind === 'user' ? ownName(c, next) : next()
   }
 }

@@ -1,0 +1,16 @@
+import type { Permissions } from '../http/env.ts'
+import type { KeyLimits } from '../identity/caller.ts'
+import { compileGlobs } from './glob.ts'
+import { merge } from './permissions.ts'
+import type { Place } from './sources.ts'
+
+/** What a limited key keeps of what its login may: never more than that. */
+export function narrow(own: Permissions, limits: KeyLimits, { door }: Place): Permissions {
+  if (!own.role || (limits.via && !limits.via.includes(door))) return merge([])
+  const covers = limits.models ? compileGlobs(limits.models) : () => true
+  return {
+    ...own,
+    role: limits.role === 'user' ? 'user' : own.role,
+    allows: (provider, model) => own.allows(provider, model) && covers(`${provider}/${model}`),
+  }
+}
