@@ -19,9 +19,12 @@ const dialects: readonly (readonly [Envelope, MatcherSet])[] = [
 export const refuse = (match: MatcherSet, error: Explained, close = false): readonly Route[] =>
   dialects.map(([envelope, paths]) => ({
     match: [{ ...match, ...paths }],
-    handle: [answer(error.status, errorBody(envelope, error, requestId), close)],
+    handle: [answer(error.status, bodyOf(envelope, error), close)],
     terminal: true,
   }))
+
+const bodyOf = (envelope: Envelope, error: Explained): object =>
+  errorBody(envelope, { ...error, details: [] }, requestId)
 
 const answer = (status: number | string, body: object, close: boolean): StaticResponseHandler => ({
   handler: 'static_response',
@@ -81,11 +84,11 @@ export const noSuchSite: Route = {
   handle: [
     answer(
       404,
-      errorBody(
-        'openai',
-        { status: 404, code: 'not_found', message: 'No site of this name is served here.' },
-        requestId,
-      ),
+      bodyOf('openai', {
+        status: 404,
+        code: 'not_found',
+        message: 'No site of this name is served here.',
+      }),
       false,
     ),
   ],
