@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { banCommand } from './ban.ts'
 import { caddyCommand } from './caddy.ts'
 import { checkCommand } from './check.ts'
+import { exposeCommand } from './expose.ts'
 import { initCommand } from './init.ts'
 import { keyCommand } from './key.ts'
 import { modelsCommand } from './models.ts'
@@ -27,6 +28,7 @@ for (const command of [
   banCommand(),
   usageCommand(),
   modelsCommand(),
+  exposeCommand(),
   caddyCommand(),
 ]) {
   program.addCommand(command)

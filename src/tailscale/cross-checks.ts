@@ -1,7 +1,8 @@
 import ipaddr from 'ipaddr.js'
 import type { Config } from '../config/config.ts'
 import { safeVersion } from './expose-preconditions.ts'
-import { addressOf, type Door, doorsOf, type ServeConfig } from './serve-config.ts'
+import type { TailnetFacts } from './facts.ts'
+import { addressOf, type Door, doorsOf } from './serve-config.ts'
 import { type Listening, listenerAt, listening } from './serve-config-target.ts'
 import type { Status } from './shapes.ts'
 import { olderThan } from './version.ts'
@@ -13,12 +14,6 @@ export interface TailnetProblem {
   readonly remedy: string
   /** No reason to refuse a reload: under the configuration that would stay in force the same door is open, or wider. */
   readonly onlyAtStart?: true
-}
-
-/** Undefined: tailscaled did not tell. */
-export interface TailnetFacts {
-  readonly status: Status | undefined
-  readonly serveConfig: ServeConfig | undefined
 }
 
 /** What of the configuration tailscaled has a say in. */

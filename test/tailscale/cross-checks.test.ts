@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { type Checked, crossCheck, type TailnetFacts } from '../../src/tailscale/cross-checks.ts'
+import { type Checked, crossCheck } from '../../src/tailscale/cross-checks.ts'
+import type { TailnetFacts } from '../../src/tailscale/facts.ts'
 import { parseServeConfig } from '../../src/tailscale/serve-config.ts'
 import { parseStatus } from '../../src/tailscale/shapes.ts'
 

@@ -94,7 +94,7 @@ describe('where a door leads', () => {
     'unix:/other/tailnet.sock',
     '/srv/files',
     'text',
-    '301:https://${HOST}',
+    '301:https://example.com',
     '',
   ])('%j is not', (target) => {
     expect(listenerAt(target, all)).toBeUndefined()

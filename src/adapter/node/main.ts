@@ -6,6 +6,8 @@ import { createState } from '../../state.ts'
 import { withDemo } from '../../upstream/demo.ts'
 import { createRegistry } from '../../upstream/registry.ts'
 import { loadConfig, watchConfig } from './config-file.ts'
+import { absoluteIn, type Place } from './expose/change.ts'
+import { endOverdue, keepDeadline } from './expose/deadline.ts'
 import { welcome, writeFirstConfig } from './first-run.ts'
 import { startGateway } from './gateway.ts'
 import { createLocalApi } from './localapi.ts'
@@ -14,6 +16,7 @@ import { createPasswordPool } from './passwords.ts'
 import { createPlatform } from './platform.ts'
 import { readSessionSecret } from './session-secret.ts'
 import { openStore } from './store.ts'
+import { createTailnetChecks } from './tailnet-checks.ts'
 import { createTransport } from './transport.ts'
 
 export interface RunOptions {
@@ -32,11 +35,18 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const transport = createTransport()
   const first = await writeFirstConfig(configPath, transport.send)
-  const loaded = await loadOrRefuse(configPath)
+  const placeOf = (given: Config) => ({ configPath, dataDir, ...tailscaledOf(given) })
+  const loaded = await loadInTime(configPath, placeOf)
   let { config } = loaded
   let secrets = secretsOf(config)
   const nodeLog = createLog({ level: () => config.log.level, secrets: () => secrets })
   const { log } = nodeLog
+  const checks = createTailnetChecks({
+    localApi: (given) => tailscaledOf(given).localApi,
+    absolute: absoluteIn({ dataDir }),
+    log,
+  })
+  await checks.start(config)
   const sessionSecret = await readSessionSecret(dataDir)
   const store = await openStore({ ...config.database, dataDir, log })
   const passwords = createPasswordPool()
@@ -57,6 +67,8 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
       })
       return
     }
+    const refused = await checks.reload(config, next)
+    if (refused.length > 0) throw new Error(refused.join(' | '))
     await gateway.reload(next)
     config = next
     secrets = secretsOf(next)
@@ -70,9 +82,19 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   )
   const watcher = watchConfig(configPath, reloadSafely, { since: loaded.version })
   process.on('SIGHUP', reloadSafely)
+  const { clock } = platform
+  const watched = checks.watch(() => config)
+  const deadline = keepDeadline({
+    place: () => placeOf(config),
+    clock,
+    log,
+    mode: () => config.mode,
+  })
 
   await untilSignalled(nodeLog)
   watcher.close()
+  watched.stop()
+  deadline.stop()
   registry.stop()
   await gateway.stop(grace)
   await store.close()
@@ -80,6 +102,18 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   log('info', 'stopped', {})
   nodeLog.flush()
   process.exit(0)
+}
+
+const tailscaledOf = ({ tailscale: { socket } }: Config) => ({
+  socket,
+  localApi: createLocalApi({ socket: () => socket }),
+})
+
+/** What was exposed until a time that has passed is closed before anything is opened. */
+const loadInTime = async (path: string, placeOf: (config: Config) => Place) => {
+  const loaded = await loadOrRefuse(path)
+  const place = placeOf(loaded.config)
+  return (await endOverdue(place, loaded.config.mode)) ? loadOrRefuse(path) : loaded
 }
 
 const loadOrRefuse = async (path: string): Promise<{ config: Config; version: string }> => {
