@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import type { Env } from '../http/env.ts'
-import type { HeaderList } from '../http/headers.ts'
+import { type HeaderList, isGatewayCredential } from '../http/headers.ts'
 
 const carriers = ['authorization', 'x-api-key'] as const
 
@@ -20,7 +20,7 @@ export const clientCredential = (c: Context<Env>): HeaderList => {
   return carriers.flatMap((name) => {
     const value = c.req.header(name) ?? ''
     const key = /^bearer(?: +|$)(.*)$/i.exec(value)?.[1] ?? value
-    if (placeholders.has(key.trim())) return []
+    if (placeholders.has(key.trim()) || isGatewayCredential(`Bearer ${key}`)) return []
     return /^basic\b/i.test(value) ? [] : [[name, value] as const]
   })
 }
