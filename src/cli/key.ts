@@ -47,7 +47,11 @@ const createCommand = (): Command =>
     .option('--models <glob...>', 'only these models, as "provider/model"', glob)
     .addOption(new Option('--via <door...>', 'only through these doors').choices(doors))
     .addOption(new Option('--role <role>', 'at most this role').choices(['user', 'admin']))
-    .option('--expires <span>', 'such as 30d, or never', expiry, expiry('90d'))
+    .addOption(
+      new Option('--expires <span>', 'such as 30d, or never')
+        .argParser(expiry)
+        .default(expiry('90d'), '90d'),
+    )
     .option('--signed', 'a token (JWT) that shows its login and end, instead of random characters')
     .option('--json', 'print JSON')
     .action(async (flags: CreateFlags) => {

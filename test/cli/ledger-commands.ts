@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { vi } from 'vitest'
 import { banCommand } from '../../src/cli/ban.ts'
+import { keyCommand } from '../../src/cli/key.ts'
 import { usageCommand } from '../../src/cli/usage.ts'
 
 export interface Printed {
@@ -12,16 +13,20 @@ export interface Printed {
   readonly code: number
 }
 
-/** Runs `postern ban …` or `postern usage …` in this process on the ledger of `dir`. */
+/** Runs `postern ban …`, `postern key …` or `postern usage …` in this process on the ledger of `dir`. */
 export const postern = async (dir: string, ...args: string[]): Promise<Printed> => {
   let out = ''
   let error = ''
-  const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+  const writeOut = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
     out += String(text)
     return true
   })
+  const writeErr = vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    error += String(text)
+    return true
+  })
   const program = new Command('postern')
-  for (const command of [banCommand(), usageCommand()]) program.addCommand(command)
+  for (const command of [banCommand(), keyCommand(), usageCommand()]) program.addCommand(command)
   for (const command of everyCommand(program)) {
     command.exitOverride().configureOutput({ writeErr: (text) => (error += text) })
   }
@@ -33,7 +38,8 @@ export const postern = async (dir: string, ...args: string[]): Promise<Printed> 
     const code = thrown instanceof CommanderError ? 2 : 1
     return { out, error: `${error}${String(thrown)}`, code }
   } finally {
-    write.mockRestore()
+    writeOut.mockRestore()
+    writeErr.mockRestore()
   }
 }
 

@@ -94,7 +94,7 @@ describe('a ledger on a server', () => {
     },
   )
 
-  it('that is away at the start does not stop it, and brings the bans when it comes', async () => {
+  it('that is away at the start does not stop it, and brings bans and keys when it comes', async () => {
     const server = await startLibsqlServer({ authToken: 'token' })
     onTestFinished(() => server.close())
     const kept = ban()
@@ -103,11 +103,14 @@ describe('a ledger on a server', () => {
     const { url, become } = await relay(server.url, 'drops')
     const ledger = await store({ url, authToken: 'token', dataDir: dataDir() })
     expect(await ledger.loadBans()).toEqual([])
+    await expect(ledger.loadKeys()).rejects.toThrow('did not answer')
+    const keys = new Promise((resolve) => ledger.onKeysChanged(resolve))
     const told = new Promise((resolve) => ledger.onBansChanged(resolve))
     await ledger.recordUsage(usageRow())
     await vi.waitFor(() => expect(ledger.healthy()).toBe(false), soon)
     become('up')
     expect(await told).toEqual([kept])
+    expect(await keys).toEqual({ keys: [], signers: [] })
     await vi.waitFor(async () => expect(await countOn(server.url)).toBe(1), soon)
   })
 })
