@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bodyUsage, eventUsage } from '../../src/usage/reader.ts'
+import { bodyUsage, eventUsage, frameUsage } from '../../src/usage/reader.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
@@ -106,6 +106,26 @@ describe('eventUsage', () => {
     expect(reader.counts).toEqual({ input: 17, output: 42, cached: 5, reasoning: 0 })
   })
 
+  it('takes the last of Gemini’s growing counts, what it thought among the output', () => {
+    const reader = eventUsage(false)
+    const event = (candidatesTokenCount: number) =>
+      `data: ${JSON.stringify({
+        candidates: [{ content: { role: 'model', parts: [{ text: 'Hi' }] } }],
+        usageMetadata: {
+          promptTokenCount: 12,
+          toolUsePromptTokenCount: 3,
+          candidatesTokenCount,
+          thoughtsTokenCount: 20,
+          cachedContentTokenCount: 5,
+          totalTokenCount: 40,
+        },
+      })}\r\n\r\n`
+    const text = event(1) + event(5)
+    expect(pass(reader, text, [30, 200])).toBe(text)
+    expect(reader.counts).toEqual({ input: 15, output: 25, cached: 5, reasoning: 20 })
+    expect(reader.pieces).toBe(2)
+  })
+
   it('reads the end of a response of the responses API', () => {
     const reader = eventUsage(false)
     pass(
@@ -165,10 +185,126 @@ describe('bodyUsage', () => {
     expect(reader.counts).toMatchObject({ input: 2, output: 4 })
   })
 
+  it.each([
+    [
+      { usage: { inputTokens: 4, outputTokens: 9, totalTokens: 15, cacheReadInputTokens: 2 } },
+      { input: 6, output: 9, cached: 2, reasoning: 0 },
+    ],
+    [
+      { usageMetadata: { promptTokenCount: 4, candidatesTokenCount: 9 } },
+      { input: 4, output: 9, cached: 0, reasoning: 0 },
+    ],
+    [
+      [
+        { usageMetadata: { promptTokenCount: 4, candidatesTokenCount: 1 } },
+        { usageMetadata: { promptTokenCount: 4, candidatesTokenCount: 7 } },
+      ],
+      { input: 4, output: 7, cached: 0, reasoning: 0 },
+    ],
+    [{ usageMetadata: { promptTokenCount: -4, candidatesTokenCount: 1 } }, undefined],
+  ])('reads %j', (body, counts) => {
+    const whole = bodyUsage()
+    whole.push(bytes(JSON.stringify(body)))
+    whole.flush()
+    expect(whole.counts).toEqual(counts)
+    const long = bodyUsage()
+    for (let i = 0; i < 50; i++) long.push(bytes(' '.repeat(20_000)))
+    long.push(bytes(`[{}, ${JSON.stringify(body)}]`))
+    long.flush()
+    expect(long.counts).toEqual(counts)
+  })
+
   it('knows nothing of a body that is no JSON', () => {
     const reader = bodyUsage()
     reader.push(bytes('<html>'))
     reader.flush()
+    expect(reader.counts).toBeUndefined()
+  })
+})
+
+/** A frame of Amazon's event stream; its checksums are not looked at. */
+const frame = (payload: string, headers = ':event-type chunk'): Uint8Array => {
+  const [head, body] = [bytes(headers), bytes(payload)]
+  const whole = new Uint8Array(12 + head.length + body.length + 4)
+  const view = new DataView(whole.buffer)
+  view.setUint32(0, whole.length)
+  view.setUint32(4, head.length)
+  whole.set(head, 12)
+  whole.set(body, 12 + head.length)
+  return whole
+}
+const joined = (...frames: Uint8Array[]) => Uint8Array.from(frames.flatMap((it) => [...it]))
+const wrapped = (event: object) => {
+  const binary = String.fromCharCode(...bytes(JSON.stringify(event)))
+  return frame(JSON.stringify({ bytes: btoa(binary), p: 'abc' }))
+}
+
+describe('frameUsage', () => {
+  const converse = joined(
+    frame('{"contentBlockIndex":0,"delta":{"text":"Grüße"}}'),
+    frame('{"contentBlockIndex":0,"delta":{"text":" b"}}'),
+    frame(
+      '{"usage":{"inputTokens":7,"outputTokens":3,"totalTokens":10},"metrics":{"latencyMs":1}}',
+    ),
+  )
+
+  it('passes every chunk as it is and reads the same counts, however the stream is cut', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(converse.length - 1), { maxLength: 12 }), (cuts) => {
+        const reader = frameUsage()
+        let from = 0
+        for (const cut of [...cuts, converse.length].sort((a, b) => a - b)) {
+          const chunk = converse.slice(from, cut)
+          expect(reader.push(chunk)).toBe(chunk)
+          from = cut
+        }
+        expect(reader.flush()).toBeNull()
+        expect(reader.counts).toEqual({ input: 7, output: 3, cached: 0, reasoning: 0 })
+        expect(reader.pieces).toBe(2)
+      }),
+    )
+  })
+
+  it('unwraps what a model said in its own dialect', () => {
+    const reader = frameUsage()
+    reader.push(
+      joined(
+        wrapped({
+          type: 'message_start',
+          message: { usage: { input_tokens: 9, output_tokens: 1 } },
+        }),
+        wrapped({ type: 'content_block_delta', delta: { type: 'text_delta', text: 'ü' } }),
+        wrapped({ type: 'message_delta', usage: { output_tokens: 4 } }),
+        wrapped({
+          type: 'message_stop',
+          'amazon-bedrock-invocationMetrics': { inputTokenCount: 99, outputTokenCount: 99 },
+        }),
+      ),
+    )
+    expect(reader.counts).toEqual({ input: 9, output: 4, cached: 0, reasoning: 0 })
+    expect(reader.pieces).toBe(1)
+  })
+
+  it('takes Amazon’s own count where the model tells none', () => {
+    const reader = frameUsage()
+    const metrics = { inputTokenCount: 5, outputTokenCount: 6 }
+    reader.push(wrapped({ generation: 'x', 'amazon-bedrock-invocationMetrics': metrics }))
+    expect(reader.counts).toEqual({ input: 5, output: 6, cached: 0, reasoning: 0 })
+  })
+
+  it('skips a frame too long to keep, and reads the next', () => {
+    const reader = frameUsage()
+    const long = frame('x'.repeat(1_200_000))
+    for (let i = 0; i < long.length; i += 50_000) reader.push(long.slice(i, i + 50_000))
+    reader.push(converse)
+    expect(reader.counts?.output).toBe(3)
+  })
+
+  it('passes on what is no frame, and knows nothing of it', () => {
+    const reader = frameUsage()
+    const noise = joined(Uint8Array.from({ length: 12 }), converse)
+    expect(reader.push(noise)).toBe(noise)
+    expect(reader.push(converse)).toBe(converse)
     expect(reader.counts).toBeUndefined()
   })
 })
