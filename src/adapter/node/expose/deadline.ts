@@ -12,7 +12,7 @@ export interface DeadlineOptions {
 }
 
 /** ms between two looks at the clocks: a timer sleeps with the machine, and the wall clock may be set. */
-const EVERY = 1000
+const EVERY = 250
 /** ms before tailscaled is asked again to close what it did not. */
 const AGAIN = 60_000
 
