@@ -134,11 +134,12 @@ const maxId = 128
 const maxGroups = 64
 
 const loginOf = (claims: JWTPayload, issuer: IssuerConfig): string | undefined => {
-  const text = nameOf(claims, issuer)?.toLowerCase()
-  if (text === undefined || !inDomains(text, issuer.domains)) return undefined
+  const name = nameOf(claims, issuer)
+  // Letters that stand for others (U+212A is lower-case "k") are another person to the issuer, and would be one here.
+  if (name === undefined || name.normalize('NFKC') !== name) return undefined
+  const text = name.toLowerCase()
   const login = issuer.prefix + text
-  // A letter that only looks like another would be another person to the issuer, and perhaps the same one here.
-  return isLogin(login) && login.normalize('NFKC') === login ? login : undefined
+  return inDomains(text, issuer.domains) && isLogin(login) ? login : undefined
 }
 
 const nameOf = (claims: JWTPayload, issuer: IssuerConfig): string | undefined => {
