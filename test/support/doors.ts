@@ -1,41 +1,17 @@
-import { connect } from 'node:net'
-import { performance } from 'node:perf_hooks'
 import { afterAll, beforeAll } from 'vitest'
-import { createLocalApi } from '../../src/adapter/node/localapi.ts'
+import { type Behind, grant, type Overrides, startBehind } from './behind.ts'
 import { type FakeTailscaled, type Front, startFakeTailscaled } from './fake-tailscaled.ts'
-import { type FakeUpstream, startUpstream } from './fake-upstream.ts'
-import { type FakeWebui, startWebui } from './fake-webui.ts'
-import { startTestGateway, type TestGateway } from './gateway.ts'
-import { freePort } from './parts/server.ts'
-import { models } from './setup-models.ts'
-import { type Answer, type Ask, askOver, type HeaderLines } from './tailnet/http.ts'
 
-/** The whole gateway behind a made-up tailscaled: three listeners, one model server, one Open WebUI. */
-export interface Doors {
-  readonly gateway: TestGateway
+export * from './behind.ts'
+
+/** The gateway behind a made-up tailscaled. */
+export interface Doors extends Behind {
   readonly tailscaled: FakeTailscaled
-  readonly upstream: FakeUpstream
-  readonly webui: FakeWebui
   /** Serve and Funnel on one port, leading to the gateway's socket. */
   readonly front: Front
-  /** Path of that socket. */
-  readonly socket: string
   /** Serve and Funnel again, leading to a port of loopback. */
   readonly loopback: Front
-  /** That port. */
-  readonly port: number
-  /** Lets ms pass on the gateway's clocks, so that what it remembers grows old. */
-  pass(ms: number): void
 }
-
-export type Overrides = Readonly<Record<string, unknown>>
-
-/** A grant to callers named so, of the models of one provider or all. */
-export const grant = (src: readonly string[], modelsOf = 'local/**', more: object = {}) => ({
-  src,
-  ...more,
-  app: { 'tailscale.com/cap/aperture': [{ role: 'user', models: modelsOf }] },
-})
 
 /** Who may do what here. */
 export const grants = [
@@ -82,54 +58,23 @@ const people = () => [
 /** What somebody may call themselves. */
 export const hostileName = `<script>alert(1)</script>"\\\u001b]0;x\u2028${'x'.repeat(8000)}`
 
-export const startDoors = async (overrides: Overrides = {}): Promise<Doors> => {
-  const upstream = await startUpstream({})
-  const webui = await startWebui()
+export const startDoors = async (config: Overrides = {}): Promise<Doors> => {
   const tailscaled = await startFakeTailscaled({ people: people() })
-  const port = await freePort()
-  let ahead = 0
-  const gateway = await startTestGateway(
-    {
-      mode: 'both',
-      listeners: [
-        { name: 'local', bind: '127.0.0.1:0' },
-        { name: 'tailnet', bind: 'unix:tailnet.sock', identity: 'serve' },
-        // Not port 0 twice: a listener is known by what it binds.
-        { name: 'loopback', bind: `127.0.0.1:${port}`, identity: 'serve' },
-      ],
-      tailscale: { capabilities: [capability] },
-      webui: { url: webui.url },
-      providers: { local: { baseurl: upstream.url, models } },
-      grants,
-      ...overrides,
-    },
-    {
-      platform: {
-        tailscale: createLocalApi({ socket: () => tailscaled.socket }),
-        clock: { now: () => Date.now() + ahead, elapsed: () => performance.now() + ahead },
-      },
-    },
-  )
-  const socket = gateway.gateway.addresses.get('tailnet')?.slice('unix:'.length) ?? ''
+  const behind = await startBehind({
+    localApi: tailscaled.socket,
+    config: { tailscale: { capabilities: [capability] }, grants, ...config },
+  })
+  const { socket, port } = behind
   return {
-    gateway,
+    ...behind,
     tailscaled,
-    upstream,
-    webui,
-    socket,
-    port,
     front: tailscaled.front({ socket }, { funnel: true }),
     loopback: tailscaled.front({ port }, { funnel: true }),
-    pass: (ms) => {
-      ahead += ms
+    stop: async () => {
+      await tailscaled.stop()
+      await behind.stop()
     },
   }
-}
-
-export const stopDoors = async ({ gateway, tailscaled, upstream, webui }: Doors): Promise<void> => {
-  await tailscaled.stop()
-  await gateway.stop()
-  await Promise.all([upstream.stop(), webui.stop()])
 }
 
 /** Doors for a whole test file. */
@@ -139,7 +84,7 @@ export const doorsForFile = (overrides: Overrides = {}): { readonly now: Doors }
     doors = await startDoors(overrides)
   })
   afterAll(async () => {
-    if (doors) await stopDoors(doors)
+    await doors?.stop()
   })
   return {
     get now() {
@@ -148,33 +93,3 @@ export const doorsForFile = (overrides: Overrides = {}): { readonly now: Doors }
     },
   }
 }
-
-/** The list of models, which wants a caller. */
-export const list = (headers: HeaderLines = []): Ask => ({
-  path: '/v1/models',
-  headers: [...hostUnless(headers), ...headers],
-})
-
-/** A chat completion. */
-export const completion = (headers: HeaderLines = [], model = 'm'): Ask => ({
-  method: 'POST',
-  path: '/v1/chat/completions',
-  headers: [...hostUnless(headers), ['Content-Type', 'application/json'], ...headers],
-  body: JSON.stringify({ model, messages: [{ role: 'user', content: 'hi' }] }),
-})
-
-/** The name that callers use. */
-export const name = 'gateway.tail.test'
-
-const hostUnless = (headers: HeaderLines): HeaderLines =>
-  headers.some(([header]) => header.toLowerCase() === 'host') ? [] : [['Host', name]]
-
-export const basic = (user: string, password = `${user}-password`) =>
-  ['Authorization', `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`] as const
-
-/** Asks the gateway's socket itself, as whoever may open it. */
-export const knock = (socket: string, ask: Ask): Promise<Answer> => askOver(connect(socket), ask)
-
-/** The error code of a refusal, whatever its dialect. */
-export const codeOf = ({ body }: Answer): string | undefined =>
-  /"(?:code|reason)":"([a-z_]+)"/.exec(body)?.[1]

@@ -16,7 +16,6 @@ import {
   runner,
   server,
   startDoors,
-  stopDoors,
   stranger,
 } from '../support/doors.ts'
 import { until } from '../support/raw.ts'
@@ -273,5 +272,5 @@ it('a grant may hold at one door only', async () => {
     doors.front.ask(stranger, list([basic('alice')])),
   ])
   expect(statuses(answers)).toEqual([200, 403])
-  await stopDoors(doors)
+  await doors.stop()
 })

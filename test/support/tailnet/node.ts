@@ -8,9 +8,11 @@ import { freePort, type Server, startServer } from '../parts/server.ts'
 import { type Answer, type Ask, askOver } from './http.ts'
 import { tailscale, tailscaled } from './programs.ts'
 
-/** One machine of the tailnet: a tailscaled of its own, without a network device. */
+/** One machine of the tailnet: a tailscaled of its own, without a network device unless it was given one. */
 export interface TailnetNode {
   readonly name: string
+  /** `host:port` of its way into the tailnet, for SOCKS5 and HTTP. */
+  readonly proxy: string
   /** Unix socket of its LocalAPI. */
   readonly socket: string
   /** The folder of its state, with `certs` in it. */
@@ -34,6 +36,8 @@ export interface NodeOptions {
   readonly name: string
   readonly folder: string
   readonly env?: NodeJS.ProcessEnv
+  /** Name of a network device to make, for which it needs the right, and a network namespace that may be changed. */
+  readonly device?: string | undefined
 }
 
 /** Nothing but the relay over plain HTTP is unusual; the rest keeps a test machine's network out of it. */
@@ -46,12 +50,13 @@ const quietEnv = {
 const dialWithinMs = 10_000
 
 /** Starts a node that has not joined anything yet. */
-export const startNode = async ({ name, folder, env = {} }: NodeOptions): Promise<TailnetNode> => {
+export const startNode = async (options: NodeOptions): Promise<TailnetNode> => {
+  const { name, folder, env = {}, device = 'userspace-networking' } = options
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const socket = `${folder}.sock` // not in the folder, which is its daemon's alone
   const proxyPort = await freePort()
   const flags = {
-    tun: 'userspace-networking',
+    tun: device,
     statedir: folder,
     socket,
     port: '0',
@@ -87,6 +92,7 @@ export const startNode = async ({ name, folder, env = {} }: NodeOptions): Promis
   await start()
   return {
     name,
+    proxy: `127.0.0.1:${proxyPort}`,
     folder,
     socket,
     cli,

@@ -75,8 +75,13 @@ const gatewayEnv = (authorityFile: string): NodeJS.ProcessEnv => ({
 
 type Stop = () => Promise<void>
 
+export interface RigOptions {
+  /** Network device of the gateway; default none, as of all the others. See `NodeOptions`. */
+  readonly device?: string
+}
+
 /** Starts headscale and the nodes, joined and connected. Rejects, with nothing left behind, when one fails. */
-export const startRig = async (): Promise<Rig> => {
+export const startRig = async ({ device }: RigOptions = {}): Promise<Rig> => {
   const folder = await mkdtemp(join(tmpdir(), 'tailnet-')) // short: a socket's path has 107 bytes at most
   await chmod(folder, 0o711) // other users may speak to the daemons, as they may on any machine
   const stops: Stop[] = [() => rm(folder, { recursive: true, force: true })]
@@ -89,7 +94,7 @@ export const startRig = async (): Promise<Rig> => {
     const headscale = await startHeadscale(join(folder, 'hs'), policy)
     stops.push(headscale.stop)
     for (const person of people) await headscale.createUser(person)
-    const nodes = await startNodes(folder, headscale, stops)
+    const nodes = await startNodes(folder, headscale, stops, device)
     await giveCertificate(nodes.gateway, authority)
     const rig = { nodes, headscale, authority, folder, stop, ...waysIn(nodes, authority) }
     await rig.connected()
@@ -101,10 +106,16 @@ export const startRig = async (): Promise<Rig> => {
 }
 
 /** The daemons start side by side; they join one by one, so that each has the same address every time. */
-const startNodes = async (folder: string, headscale: Headscale, stops: Stop[]) => {
+const startNodes = async (
+  folder: string,
+  headscale: Headscale,
+  stops: Stop[],
+  device: string | undefined,
+) => {
+  const gatewayOptions = { env: gatewayEnv(join(folder, 'authority.pem')), device }
   const start = async (name: string) => {
-    const env = name === 'gateway' ? gatewayEnv(join(folder, 'authority.pem')) : {}
-    const node = await startNode({ name, folder: join(folder, name), env })
+    const own = name === 'gateway' ? gatewayOptions : {}
+    const node = await startNode({ name, folder: join(folder, name), ...own })
     stops.push(node.stop)
     return node
   }
