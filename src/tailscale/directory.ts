@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock, LocalApi, Log } from '../platform.ts'
-import { parseStatus, parseWhois, type Whois } from './shapes.ts'
+import { parseStatus, parseWhois, type Status, type Whois } from './shapes.ts'
 
 /** Who is behind an address of the tailnet, as tailscaled knows it. Free text in it is data, nothing more. */
 export interface Peer {
@@ -15,6 +15,11 @@ export interface Peer {
   readonly shared: boolean
   /** Its owner owns this gateway's node as well. */
   readonly ownsGateway: boolean
+  /**
+   * tailscaled has no network device, and passes on whatever a node sends to a port: this one can speak to every port
+   * of our loopback, from an address of loopback.
+   */
+  readonly reachesLoopback: boolean
   /** What the tailnet's policy grants it towards us, by capability. */
   readonly capabilities: Readonly<Record<string, readonly unknown[] | undefined>>
 }
@@ -54,25 +59,23 @@ export const createDirectory = ({ localApi, clock, log }: DirectoryOptions): Dir
   })
   const flights = new Map<string, Promise<Peer | undefined>>()
   let restUntil = Number.NEGATIVE_INFINITY
-  let owner: { readonly id: number | undefined; readonly until: number } | undefined
+  let self: { readonly own: Own; readonly until: number } | undefined
 
   const get = (path: string) => {
     const signal = AbortSignal.timeout(patience)
     return (localApi as LocalApi)({ path: `/localapi/v0/${path}`, signal })
   }
 
-  /** The user who owns this node; nobody does when it is tagged. */
-  const ownerId = async (): Promise<number | undefined> => {
-    if (owner !== undefined && clock.elapsed() < owner.until) return owner.id
+  const ownNode = async (): Promise<Own> => {
+    if (self !== undefined && clock.elapsed() < self.until) return self.own
     const { body } = await get('status?peers=false')
-    const self = parseStatus(body).Self
-    const id = self === undefined || self.Tags?.length ? undefined : self.UserID
-    owner = { id, until: clock.elapsed() + knownFor }
-    return id
+    const own = toOwn(parseStatus(body))
+    self = { own, until: clock.elapsed() + knownFor }
+    return own
   }
 
   const ask = async (address: string): Promise<Peer | undefined> => {
-    const [{ status, body }, own] = await Promise.all([get(`whois?addr=${address}`), ownerId()])
+    const [{ status, body }, own] = await Promise.all([get(`whois?addr=${address}`), ownNode()])
     if (status === 404) return undefined
     if (status !== 200) throw new Error(`whois answered ${status}`)
     return toPeer(parseWhois(body), own)
@@ -112,7 +115,19 @@ const addressOf = (ip: string, port: number | undefined): string => {
   return `${encodeURIComponent(`${host}:${port}`)}&proto=tcp`
 }
 
-const toPeer = ({ Node, UserProfile, CapMap }: Whois, owner: number | undefined): Peer => {
+/** This machine's own node. */
+interface Own {
+  /** The user who owns it; nobody does when it is tagged. */
+  readonly owner: number | undefined
+  readonly hasDevice: boolean
+}
+
+const toOwn = ({ Self, TUN }: Status): Own => ({
+  owner: Self === undefined || Self.Tags?.length ? undefined : Self.UserID,
+  hasDevice: TUN,
+})
+
+const toPeer = ({ Node, UserProfile, CapMap }: Whois, { owner, hasDevice }: Own): Peer => {
   const tags = [...(Node.Tags ?? [])].sort()
   return {
     login: UserProfile.LoginName,
@@ -122,6 +137,7 @@ const toPeer = ({ Node, UserProfile, CapMap }: Whois, owner: number | undefined)
     shared:
       Node.Sharer !== undefined && Node.Sharer !== 0 ? true : (Node.Hostinfo?.ShareeNode ?? false),
     ownsGateway: tags.length === 0 && UserProfile.ID === owner,
+    reachesLoopback: !hasDevice,
     capabilities: CapMap ?? {},
   }
 }

@@ -46,6 +46,7 @@ describe('the directory', () => {
       tags: [],
       shared: false,
       ownsGateway: true,
+      reachesLoopback: false,
       capabilities: { 'example.com/cap/gateway': [{ models: ['**'], role: 'user' }] },
     })
     expect(asked).toContain('/localapi/v0/whois?addr=100.64.0.2')

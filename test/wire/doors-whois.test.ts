@@ -203,6 +203,23 @@ describe('what tailscaled says of a caller', () => {
     await reload([])
   })
 
+  it('counts at a socket file only, where every node could reach our ports of loopback (identity.md A7)', async () => {
+    const { tailscaled, loopback, front, pass } = doors.now
+    const well = tailscaled.status
+    expect((await loopback.ask(laptop, list())).status).toBe(200)
+    tailscaled.status = { ...well, TUN: false }
+    pass(30_001)
+    const answers = [
+      await loopback.ask(laptop, list()),
+      await loopback.ask(runner, list()),
+      await loopback.ask(laptop, list([basic('alice')])),
+      await front.ask(laptop, list()),
+    ]
+    expect(statuses(answers)).toEqual([401, 401, 200, 200])
+    tailscaled.status = well
+    pass(30_001)
+  })
+
   it('letters of a login do not differ by case', async () => {
     expect(await rowOf(phone)).toMatchObject({ login: 'bob@example.com' })
   })

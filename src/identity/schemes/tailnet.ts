@@ -42,10 +42,12 @@ export const createTailnetScheme = (options: TailnetSchemeOptions): TailnetSchem
     return caller
   }
 
-  const behindServe = ({ client, headers }: TailnetRequest) => {
+  const behindServe = ({ listener, client, headers }: TailnetRequest) => {
     const conclude = (peer: Peer | undefined): TailnetIdentity => {
       const login = headers.get('tailscale-user-login')
       if (peer === undefined) return undefined
+      // Any node could be the sender, and say what tailscaled says (identity.md A7). A socket file is out of its reach.
+      if (peer.reachesLoopback && listener.bind.kind === 'tcp') return undefined
       // A tagged node has no user: tailscaled says nothing of one, and neither may anybody else (R-ID 6).
       if (peer.tags.length > 0)
         return login === null ? withHeader(callerOf(peer), headers) : undefined
