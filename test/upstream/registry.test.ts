@@ -70,6 +70,86 @@ test.each([[undefined], [[]], [['*']]])('with models %j the provider is asked', 
   expect(models(registry)).toEqual([['a', 'x/y', 'z']])
 })
 
+test('a provider of Gemini’s is asked where Gemini lists its models, with its key', async () => {
+  const fake = await upstream(({ request, response }) => {
+    if (!request.path.startsWith('/v1beta/models')) return false
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(
+      JSON.stringify({
+        models: [
+          {
+            name: 'models/gemini-3-pro',
+            inputTokenLimit: 1_048_576,
+            outputTokenLimit: 65_536,
+            supportedGenerationMethods: ['generateContent', 'countTokens'],
+          },
+          { name: 'models/embedding-001', supportedGenerationMethods: ['embedContent'] },
+          { name: 7 },
+        ],
+      }),
+    )
+    return true
+  })
+  const registry = registryFor(
+    withProviders({
+      g: {
+        baseurl: fake.url,
+        apikey: 'AIza-1',
+        authorization: 'x-goog-api-key',
+        compatibility: { gemini_generate_content: true },
+      },
+    }),
+  )
+  await registry.start()
+  expect(fake.requests[0]?.path).toBe('/v1beta/models?pageSize=1000')
+  expect(fake.requests[0]?.headers['x-goog-api-key']).toBe('AIza-1')
+  expect(models(registry)).toEqual([['g', 'gemini-3-pro']])
+  expect(registry.providers()[0]?.details.get('gemini-3-pro')).toEqual({
+    contextLength: 1_048_576,
+    maxOutputTokens: 65_536,
+    ownedBy: 'google',
+  })
+})
+
+test('Vertex and Bedrock are asked for nothing, and nobody complains', async () => {
+  const fake = await upstream()
+  const registry = registryFor(
+    withProviders({
+      v: { baseurl: fake.url, models: ['g'], compatibility: { google_raw_predict: true } },
+      b: { baseurl: fake.url, models: ['b'], compatibility: { bedrock_converse: true } },
+      c: {
+        baseurl: fake.url,
+        models: ['c'],
+        compatibility: { experimental_gemini_cli_vertex_compat: true },
+      },
+    }),
+  )
+  await registry.start()
+  expect(fake.requests).toEqual([])
+  expect(logged).toEqual([])
+  expect(models(registry)).toEqual([
+    ['v', 'g'],
+    ['b', 'b'],
+    ['c', 'c'],
+  ])
+})
+
+test('what the owner says of a model stands over what the server tells', async () => {
+  const fake = await server(answersOf.vllm)
+  const id = 'Qwen/Qwen3.6-35B-A3B-FP8'
+  const registry = registryFor(
+    withProviders({
+      a: { baseurl: fake.url, context_length: { [id]: 1000 }, max_output_tokens: 100 },
+      b: { baseurl: fake.url, models: [id, 'other'], context_length: { other: 5 } },
+    }),
+  )
+  await registry.start()
+  const [a, b] = registry.providers()
+  expect(a?.details.get(id)).toMatchObject({ contextLength: 1000, maxOutputTokens: 100 })
+  expect(b?.details.get(id)).toMatchObject({ contextLength: 131_072 })
+  expect(b?.details.get('other')).toEqual({ contextLength: 5 })
+})
+
 test('asks with the provider’s own credential and headers', async () => {
   const fake = await upstream()
   const registry = registryFor(
