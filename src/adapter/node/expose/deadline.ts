@@ -1,7 +1,7 @@
 import type { Clock, Log } from '../../../platform.ts'
 import { watchConfig } from '../config-file.ts'
 import { close, open, type Place } from './change.ts'
-import { readExposure, recordPath } from './record.ts'
+import { readExposure, recordPath, writeExposure } from './record.ts'
 
 export interface DeadlineOptions {
   readonly place: () => Place
@@ -24,30 +24,31 @@ export const keepDeadline = ({ place, clock, log, mode }: DeadlineOptions): { st
   let due: { readonly wall: number; readonly elapsed: number } | undefined
   let failed = false
   let busy = false
+  let restUntil = Number.NEGATIVE_INFINITY
 
   const read = async (): Promise<void> => {
     try {
       const exposure = await readExposure(place().dataDir)
       due = exposure?.until === undefined ? undefined : dueAt(exposure.until, clock)
-      failed = false
     } catch (error) {
       log('error', 'expose.record', { reason: String(error) })
     }
   }
 
   const look = async (): Promise<void> => {
-    if (due === undefined || busy) return
+    if (due === undefined || busy || clock.elapsed() < restUntil) return
     if (clock.now() < due.wall && clock.elapsed() < due.elapsed) return
     busy = true
     try {
       await end(place(), mode())
       due = undefined
+      failed = false
       log('info', 'expose.closed', { reason: 'its time is over' })
     } catch (error) {
       const reason = `what was exposed for a time is not closed: ${String(error)}. Run \`postern expose off\``
       if (!failed) log('error', 'expose.closed', { reason })
       failed = true
-      due = { wall: clock.now() + AGAIN, elapsed: clock.elapsed() + AGAIN }
+      restUntil = clock.elapsed() + AGAIN
     } finally {
       busy = false
     }
@@ -90,7 +91,9 @@ const end = async (place: Place, mode: string): Promise<void> => {
   try {
     await open(place, exposure.after, {})
   } catch {
-    // Too much is closed rather than too little.
+    // Too much is closed rather than too little; and what is on record is still to be closed.
+    const opened = (await readExposure(place.dataDir))?.opened ?? []
+    await writeExposure(place.dataDir, { ...exposure, opened: [...exposure.opened, ...opened] })
     await close(place)
   }
 }
