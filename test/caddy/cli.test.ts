@@ -358,6 +358,12 @@ describe('apply', () => {
     })
   })
 
+  test('says in plain words that the plugin is missing', async () => {
+    const error = 'provision: unknown module: http.authentication.providers.tailscale'
+    answer = { status: 400, body: JSON.stringify({ error }) }
+    expect((await apply()).said).toMatch(/refused .*: This Caddy lacks caddy-tailscale\./)
+  })
+
   test('fails with what was there instead of Caddy', async () => {
     answer = { status: 404, body: 'nginx' }
     expect(await apply()).toMatchObject({ code: 1, said: expect.stringMatching(/: nginx$/) })

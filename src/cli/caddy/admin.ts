@@ -2,6 +2,7 @@ import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import type { Config } from 'caddy-json-config-types'
 import { type Address, dialAddress } from '../../../caddy/options.ts'
+import { inPlainWords } from './reason.ts'
 
 /** Loading waits for the new servers to listen, not for certificates. */
 const loadTimeout = 60_000
@@ -14,7 +15,8 @@ export const loadIntoCaddy = async (admin: Address, config: Config): Promise<voi
   const { status, body } = await post(admin, '/load', JSON.stringify(config)).catch((error) => {
     throw new Error(unreachable(admin, error as NodeJS.ErrnoException), { cause: error })
   })
-  if (status !== 200) throw new Error(`Caddy refused the configuration: ${reason(body)}`)
+  if (status !== 200)
+    throw new Error(`Caddy refused the configuration: ${inPlainWords(reason(body))}`)
 }
 
 /**

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { Config } from 'caddy-json-config-types'
+import { inPlainWords } from './reason.ts'
 
 /** The oldest Caddy that knows every field we emit and drops header names with `_` (GHSA-f59h-q822-g45g). */
 const oldest = [2, 11, 4] as const
@@ -40,7 +41,7 @@ export const whyInvalid = async (caddy: string, config: Config): Promise<string 
     if (tooOld !== undefined) return tooOld
     const input = JSON.stringify(withoutFiles(config))
     const { code, output } = await run(caddy, ['validate', '--config', '-'], home, input)
-    return code === 0 ? undefined : reasonIn(output)
+    return code === 0 ? undefined : inPlainWords(reasonIn(output))
   } finally {
     await rm(home, { recursive: true, force: true })
   }
