@@ -3,7 +3,7 @@ import type { Config } from './config/config.ts'
 import { operations } from './dialect/operations.ts'
 import { accessLog } from './http/access-log.ts'
 import { findClient } from './http/client-address.ts'
-import { believesTailnet, requireOpenDoor } from './http/doors.ts'
+import { requireOpenDoor } from './http/doors.ts'
 import type { Env } from './http/env.ts'
 import { Failure } from './http/errors.ts'
 import { methodNotAllowed, refuseUpgrade, requireSoundRequest } from './http/guards.ts'
@@ -14,24 +14,21 @@ import { showPage } from './http/page.ts'
 import { requestId } from './http/request-id.ts'
 import { refuseForeignPages } from './http/same-origin.ts'
 import { authenticate, hasCachedCredential } from './identity/authenticate.ts'
-import { createSpeaksFor } from './identity/open-webui-jwt.ts'
 import { requireCaller } from './identity/require-caller.ts'
-import { createKeyScheme } from './identity/schemes/key.ts'
-import { createPasswordScheme } from './identity/schemes/password.ts'
-import { createTailnetScheme } from './identity/schemes/tailnet.ts'
-import { createTokenScheme } from './identity/schemes/token.ts'
 import { createWebuiIdentity } from './identity/webui-identity.ts'
+import { management } from './management.ts'
 import { createPeople } from './people.ts'
 import type { Platform } from './platform.ts'
 import { cors, letsOriginIn } from './policy/cors.ts'
 import { compileGrants } from './policy/grants.ts'
 import { authorizeTarget, grantsLoopback, requireRole } from './policy/guards.ts'
+import { createProofs } from './proofs.ts'
 import { ClientGone } from './proxy/exchange.ts'
 import { statusPage } from './proxy/pages.ts'
 import { reverseProxy } from './proxy/reverse-proxy.ts'
 import { readTarget } from './proxy/target.ts'
 import { requireShown, webuiProxy } from './proxy/webui.ts'
-import { attemptGate, authFailures } from './ratelimit/auth-failures.ts'
+import { authFailures } from './ratelimit/auth-failures.ts'
 import { rateLimit } from './ratelimit/rate-limit.ts'
 import { refuseBanned } from './ratelimit/refuse-banned.ts'
 import type { State } from './state.ts'
@@ -53,17 +50,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   const { failures, bans, limiter, registry, open, admit } = state
   const credential = createCredential(createTokens(platform))
   const policy = compileGrants({ ...config, log })
-  const passwords = createPasswordScheme({
-    ...platform,
-    users: config.users,
-    cache: state.credentials,
-    attempts: attemptGate(failures, config.authFailures),
-  })
-  const tokens = createTokenScheme({ ...platform, ...config, keySets: state.keySets })
-  const keys = createKeyScheme({ ...platform, keys: state.keys, tokens })
-  const tailnet = believesTailnet(config.mode)
-    ? createTailnetScheme({ ...platform, ...config.tailscale, directory: state.directory })
-    : undefined
+  const proofs = createProofs(config, platform, state)
   const app = new Hono<Env>()
   app.onError(onError({ log, isClientGone: (error) => error instanceof ClientGone }))
 
@@ -75,7 +62,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
 
   // Every request but health: by an open door, who is shut out, and how much is too much.
   app.use(requireOpenDoor(config.mode))
-  const banned = { bans, platform, exempt: hasCachedCredential(passwords, keys) }
+  const banned = { bans, platform, exempt: hasCachedCredential(proofs.passwords, proofs.keys) }
   const counted = authFailures({ failures, bans, platform, config: config.authFailures })
   const people =
     webui?.sso === 'trusted-header'
@@ -83,7 +70,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
           config,
           webui,
           platform,
-          proofs: { passwords, keys, tokens, tailnet },
+          proofs,
           banned,
           failures: counted,
         })
@@ -92,28 +79,23 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   const rules = { limiter, platform, rules: config.rateLimits }
   app.use(rateLimit({ ...rules, stage: 'before-authentication' }))
 
-  const speaksFor =
-    webui?.speaksFor &&
-    createSpeaksFor({ ...config, ...platform, webui, speaksFor: webui.speaksFor })
-
-  // The API: a proven caller with a role, within their limits, on the ledger.
-  const api = [
-    cors(policy),
+  // Who is calling, before everything that is for somebody.
+  const known = [
     refuseUpgrade(),
     refuseBanned(banned),
     counted,
-    authenticate({
-      passwords,
-      keys,
-      tokens,
-      tailnet,
-      speaksFor,
-      loopback: grantsLoopback(config.grants),
-    }),
+    authenticate({ ...proofs, loopback: grantsLoopback(config.grants) }),
     requireCaller(),
+  ] as const
+  const limited = rateLimit({ ...rules, stage: 'after-authentication' })
+
+  // The API of models: a proven caller with a role, within their limits, on the ledger.
+  const api = [
+    cors(policy),
+    ...known,
     refuseForeignPages(allowedHosts, letsOriginIn(policy)),
     meter(platform),
-    rateLimit({ ...rules, stage: 'after-authentication' }),
+    limited,
     requireRole(policy),
   ] as const
   for (const operation of operations) {
@@ -141,6 +123,17 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
 
   people?.routes(app)
 
+  // Our own API.
+  const own = [
+    ...known,
+    refuseForeignPages(allowedHosts, () => false),
+    limited,
+    requireRole(policy),
+  ]
+  for (const { method, path, handle } of management(platform, state)) {
+    app.on(method, [path], ...own, handle)
+  }
+
   // Ours, and not yet there: never passed on to what stands behind.
   for (const path of ['/postern/*', '/aperture/*', '/metrics', ...managementPaths]) {
     app.all(path, () => fail(new Failure('not_found', 'There is nothing here.')))
@@ -152,7 +145,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
     app.use(requireShown(webui))
     if (people) {
       app.use(...people.guards)
-      app.use(rateLimit({ ...rules, stage: 'after-authentication' }), requireRole(policy))
+      app.use(limited, requireRole(policy))
     }
     const identity = people && createWebuiIdentity({ ...config, headers: webui.headers })
     app.all('*', webuiProxy({ webui, allowedHosts, send, clock, log, limits, open, identity }))

@@ -13,6 +13,8 @@ export interface Platform {
   readonly clock: Clock
   /** UUIDv7, for rows and request ids. */
   readonly newId: () => string
+  /** Bytes that nobody can foresee. */
+  readonly random: (count: number) => Uint8Array
   readonly send: Send
   readonly passwords: PasswordVerifier
   /**

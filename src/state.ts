@@ -1,3 +1,4 @@
+import type { ConfigDocument } from './admin/document.ts'
 import { type CredentialCache, createCredentialCache } from './identity/credential-cache.ts'
 import { createKeySets, type KeySets } from './identity/key-sets.ts'
 import { createKeys, type Keys } from './identity/keys.ts'
@@ -21,6 +22,8 @@ export interface State {
   readonly keySets: KeySets
   readonly directory: Directory
   readonly registry: Pick<Registry, 'providers' | 'lookAgain'>
+  /** The configuration where it is kept, if it can be changed from here. */
+  readonly document: ConfigDocument | undefined
   /** Places at the providers. */
   readonly admit: Admit
   /** Answers under way. */
@@ -29,7 +32,11 @@ export interface State {
   draining: boolean
 }
 
-export const createState = (platform: Platform, registry: State['registry']): State => ({
+export const createState = (
+  platform: Platform,
+  registry: State['registry'],
+  document?: ConfigDocument,
+): State => ({
   bans: createBans(platform),
   failures: createFailures(platform),
   limiter: createLimiter(platform.clock),
@@ -38,6 +45,7 @@ export const createState = (platform: Platform, registry: State['registry']): St
   keySets: createKeySets({ ...platform, getJson: fetchJson(platform.send) }),
   directory: createDirectory({ ...platform, localApi: platform.tailscale }),
   registry,
+  document,
   admit: createAdmission(),
   open: new Set(),
   draining: false,

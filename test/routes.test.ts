@@ -5,18 +5,19 @@ import { createApp } from '../src/app.ts'
 import type { ListenerConfig, Mode } from '../src/config/config.ts'
 import type { Bindings, Env } from '../src/http/env.ts'
 import { inspectFraming } from '../src/http/framing.ts'
+import { createSessionScheme } from '../src/identity/schemes/session.ts'
 import type { LocalApi, Platform } from '../src/platform.ts'
 import { createState } from '../src/state.ts'
 import { testConfig } from './support/config.ts'
-import { type Answers, routes, sampleOf } from './support/routes.ts'
+import { type Answers, peoplesRoutes, routes, sampleOf } from './support/routes.ts'
 import { memoryStore } from './support/store.ts'
 
 /**
  * Who is proven, by the way a request comes, the credential it carries and the mode: together with support/routes.ts
  * the whole table of route × credential × listener × door (hazards 66). `shut`: 403 whatever it carries; `conflict`:
- * 400, for nothing genuine sends it; `mismatch`: 400 where it matters who is calling.
+ * 400, for nothing genuine sends it; `mismatch`: 400 where it matters who is calling; `device`: a caller, but no person.
  */
-type Verdict = 'caller' | 'nobody' | 'conflict' | 'mismatch' | 'shut'
+type Verdict = 'caller' | 'device' | 'nobody' | 'conflict' | 'mismatch' | 'shut'
 
 const credentials = {
   none: [],
@@ -24,6 +25,8 @@ const credentials = {
   wrong: [['Authorization', `Basic ${btoa('alice:not-it')}`]],
   good: [['Authorization', `Basic ${btoa('alice:alice-password')}`]],
   'other header': [['X-Api-Key', 'alice:alice-password']],
+  // Its token is made below.
+  session: [],
   'forged identity': [
     ['Remote-User', 'owner'],
     ['X-Forwarded-User', 'owner'],
@@ -59,6 +62,7 @@ const caddy = {
   trustedProxies: ['unix'],
 } as const
 const byTailnet = { local: 'shut', serve: 'caller', funnel: 'nobody', both: 'caller' } as const
+const ofDevice = { ...byTailnet, serve: 'device', both: 'device' } as const
 const byInternet = { local: 'shut', serve: 'shut', funnel: 'nobody', both: 'nobody' } as const
 const fromTailnet = (address: string, ...more: (readonly [string, string])[]) => [
   ['X-Forwarded-For', address] as const,
@@ -88,7 +92,7 @@ const ways: Readonly<Record<string, Way>> = {
     listener: serve,
     peer: 'unix',
     headers: fromTailnet('100.64.0.4'),
-    bare: byTailnet,
+    bare: ofDevice,
     // tailscaled would have deleted it: a sender that is not tailscaled, and so nobody.
     forged: { 'forged login': 'nobody' },
   },
@@ -172,13 +176,14 @@ const modes = ['local', 'serve', 'funnel', 'both'] as const
 const conflicts = new Set<Credential>(['look-alike login', 'login in dots', 'two logins'])
 
 /** The declared table. */
-const verdict = (way: Way, credential: Credential, mode: Mode): Verdict => {
+const verdict = (way: Way, credential: Credential, mode: Mode, sessionsCount: boolean): Verdict => {
   const bare = typeof way.bare === 'string' ? way.bare : way.bare[mode]
   if (conflicts.has(credential)) return 'conflict'
   if (way.forged?.[credential] === 'conflict') return 'conflict'
   if (way.forged?.[credential] === 'caller') return byTailnetNamed[mode]
   if (bare === 'shut') return 'shut'
   if (credential === 'good' || credential === 'other header') return 'caller'
+  if (credential === 'session' && sessionsCount && bare !== 'mismatch') return 'caller'
   if (credential === 'wrong') return 'nobody'
   return way.forged?.[credential] ?? bare
 }
@@ -192,7 +197,7 @@ const expected = (answers: Answers, found: Verdict): number => {
   if (found === 'shut') return 403
   if (found === 'conflict') return 400
   if (found === 'mismatch') return answers.nobody === 401 ? 400 : answers.nobody
-  return answers[found]
+  return found === 'device' ? (answers.device ?? answers.caller) : answers[found]
 }
 
 const whois: Readonly<Record<string, object>> = {
@@ -228,11 +233,26 @@ const grants = [
   },
 ]
 
+const clock = { now: () => 0, elapsed: () => performance.now() }
+const sessionSecret = new Uint8Array(32)
+const session = await createSessionScheme({
+  users: testConfig().users,
+  sessionSecret,
+  fingerprint: (secret) => secret,
+  clock,
+  newId: () => 'id',
+}).issue('alice')
+
+const neverAsked = (): never => {
+  throw new Error('only admins get here')
+}
+
 /** An app whose Open WebUI always answers 200. */
-const open = (mode: Mode): Hono<Env> => {
+const open = (mode: Mode, sso = 'off'): Hono<Env> => {
   const platform: Platform = {
-    clock: { now: () => 0, elapsed: () => performance.now() },
+    clock,
     newId: () => 'id',
+    random: (count) => new Uint8Array(count),
     send: (_request, sink) => {
       queueMicrotask(() => {
         sink.head(200, [])
@@ -242,7 +262,7 @@ const open = (mode: Mode): Hono<Env> => {
     },
     passwords: { verify: (password, hash) => bcrypt.compare(password, hash) },
     fingerprint: (secret) => secret,
-    sessionSecret: new Uint8Array(32),
+    sessionSecret,
     store: memoryStore(),
     log: () => {},
     tailscale: localApi,
@@ -250,11 +270,15 @@ const open = (mode: Mode): Hono<Env> => {
   }
   const config = testConfig({
     grants,
-    webui: { url: 'http://127.0.0.1:9' },
+    webui: { url: 'http://127.0.0.1:9', sso },
     auth_failures: { max: 100_000 },
     rate_limits: [],
   })
-  const state = createState(platform, { providers: () => [], lookAgain: async () => false })
+  const state = createState(
+    platform,
+    { providers: () => [], lookAgain: async () => false },
+    { read: neverAsked, parse: neverAsked, replace: neverAsked },
+  )
   return createApp({ ...config, mode }, platform, state)
 }
 
@@ -268,7 +292,11 @@ const local: ListenerConfig = {
 
 const request = async (app: Hono<Env>, route: string, way: Way, credential: Credential) => {
   const { method, path } = sampleOf(route)
-  const lines = [['Host', 'localhost'], ...(way.headers ?? []), ...credentials[credential]] as const
+  const shown =
+    credential === 'session'
+      ? [['Cookie', `postern-session=${session}`] as const]
+      : credentials[credential]
+  const lines = [['Host', 'localhost'], ...(way.headers ?? []), ...shown] as const
   const bindings: Bindings = {
     listener: { ...local, ...way.listener },
     peer: way.peer,
@@ -285,35 +313,67 @@ const request = async (app: Hono<Env>, route: string, way: Way, credential: Cred
   return app.fetch(new Request(`http://localhost${path}`, { method, headers }), bindings)
 }
 
-describe('every route', () => {
-  it('has a row in the table, and every row a route', () => {
-    // A route's last handler answers; what stands before it under the same path are its guards.
-    const middleware =
-      /^(?:requestId|accessLog|requireSoundRequest|findClient|requireOpenDoor|refuseBanned|rateLimit)$/
-    const there = open('both')
-      .routes.filter(({ handler }) => !middleware.test(handler.name))
-      .map(({ method, path }) => `${method} ${path}`)
-    expect(new Set(there)).toEqual(new Set(Object.keys(routes)))
-  })
+// A route's last handler answers; what stands before it under the same path are its guards.
+const middleware =
+  /^(?:requestId|accessLog|requireSoundRequest|findClient|requireOpenDoor|refuseBanned|rateLimit|pagesForPeople)$/
 
-  const cells = modes.flatMap((mode) =>
-    Object.entries(ways).map(([name, way]) => ({ mode, name, way })),
+const routesOf = (app: Hono<Env>): Set<string> =>
+  new Set(
+    app.routes
+      .filter(({ handler }) => !middleware.test(handler.name))
+      .map(({ method, path }) => `${method} ${path}`),
   )
 
-  it.each(cells)('answers as the table says: mode $mode, by $name', async ({ mode, way }) => {
-    const app = open(mode)
-    const wrong: string[] = []
-    for (const credential of Object.keys(credentials) as Credential[]) {
-      const found = verdict(way, credential, mode)
-      for (const [route, answers] of Object.entries(routes)) {
-        const response = await request(app, route, way, credential)
-        const right = expected(answers, found)
-        if (response.status !== right) {
-          wrong.push(`${credential}: ${route} is ${response.status}, not ${right}`)
-        }
-        await response.body?.cancel()
+/** What in the table is not so. */
+const wrongCells = async (
+  app: Hono<Env>,
+  mode: Mode,
+  way: Way,
+  table: Readonly<Record<string, Answers>>,
+): Promise<string[]> => {
+  const wrong: string[] = []
+  for (const credential of Object.keys(credentials) as Credential[]) {
+    const found = verdict(way, credential, mode, table === peoplesRoutes)
+    for (const [route, answers] of Object.entries(table)) {
+      const response = await request(app, route, way, credential)
+      const right = expected(answers, found)
+      if (response.status !== right) {
+        wrong.push(`${credential}: ${route} is ${response.status}, not ${right}`)
       }
+      await response.body?.cancel()
     }
-    expect(wrong).toEqual([])
+  }
+  return wrong
+}
+
+const cells = modes.flatMap((mode) =>
+  Object.entries(ways).map(([name, way]) => ({ mode, name, way })),
+)
+
+describe('every route', () => {
+  it('has a row in the table, and every row a route', () => {
+    expect(routesOf(open('both'))).toEqual(new Set(Object.keys(routes)))
+    expect(routesOf(open('both', 'trusted-header'))).toEqual(
+      new Set(Object.keys({ ...routes, ...peoplesRoutes })),
+    )
+  })
+
+  it.each(cells)('answers as the table says: mode $mode, by $name', async ({ mode, way }) => {
+    expect(await wrongCells(open(mode), mode, way, routes)).toEqual([])
+  })
+
+  it.each(cells)(
+    'for people answers as the table says: mode $mode, by $name',
+    async ({ mode, way }) => {
+      const app = open(mode, 'trusted-header')
+      expect(await wrongCells(app, mode, way, peoplesRoutes)).toEqual([])
+    },
+  )
+
+  it('of the API does not know browser sessions where people are signed on', async () => {
+    const app = open('both', 'trusted-header')
+    const way = ways['the local network'] as Way
+    const api = Object.entries(routes).filter(([, { nobody }]) => nobody === 401)
+    expect(await wrongCells(app, 'both', way, Object.fromEntries(api))).toEqual([])
   })
 })

@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError } from 'commander'
-import ipaddr from 'ipaddr.js'
 import { parseDuration } from '../config/values/units.ts'
-import { addressSet, clientAddress, contains } from '../http/client-address.ts'
+import { addressSet, contains } from '../http/client-address.ts'
 import type { Ban } from '../ratelimit/ban.ts'
+import { banAddress, bannableAddress } from '../ratelimit/ban-address.ts'
 import { type LedgerFlags, ledgerOptions, withLedger } from './ledger.ts'
 import { print, table } from './table.ts'
 
@@ -38,7 +38,7 @@ const listCommand = (): Command =>
 
 const addCommand = (): Command =>
   ledgerOptions(new Command('add').description('shut an address or a CIDR range out'))
-    .argument('<address>', 'IPv4, IPv6 (its whole /64) or CIDR', bannable)
+    .argument('<address>', 'IPv4, IPv6 (its whole /64) or CIDR', argument(bannableAddress))
     .option('--for <duration>', 'such as 1h or 7d; until it is removed if not given', duration)
     .option('--note <text>', 'why, for `postern ban list`', '')
     .option('--json', 'print JSON')
@@ -52,7 +52,7 @@ const addCommand = (): Command =>
 
 const removeCommand = (): Command =>
   ledgerOptions(new Command('remove').description('let an address in again'))
-    .argument('<address>', 'as `postern ban list` shows it', canonical)
+    .argument('<address>', 'as `postern ban list` shows it', argument(banAddress))
     .option('--json', 'print JSON')
     .action(async (address: string, flags: ListFlags) => {
       const [removed, left] = await withLedger(flags, async (db, { deleteBan, selectBans }) => {
@@ -70,38 +70,16 @@ const removal = (report: { address: string; removed: boolean; covered_by: string
   return `${address} ${removed ? 'may come in again' : 'was not shut out'}${rest}\n`
 }
 
-/** The spelling under which the gateway keeps it: an IPv6 client is its /64, a range begins at its network. */
-const canonical = (text: string): string => {
-  const [address, bits] = parse(text)
-  if (!text.includes('/')) return clientAddress(text, null, nobody).key
-  const cidr = `${address.toString()}/${bits}`
-  return address.kind() === 'ipv4'
-    ? `${ipaddr.IPv4.networkAddressFromCIDR(cidr).toString()}/${bits}`
-    : `${ipaddr.IPv6.networkAddressFromCIDR(cidr).toRFC5952String()}/${bits}`
-}
-
-const nobody = addressSet([])
-
-/** This machine is where a mistake is mended (hazards 166), and behind a proxy on it stands everybody. */
-const bannable = (text: string): string => {
-  const [address, bits] = parse(text)
-  const overlapsLoopback = LOOPBACK.some(
-    ([range, length]) =>
-      range.kind() === address.kind() && address.match(range, Math.min(bits, length)),
-  )
-  if (overlapsLoopback) throw new InvalidArgumentError(`${text} takes in this machine itself.`)
-  return canonical(text)
-}
-
-const LOOPBACK = addressSet(['127.0.0.0/8', '::1']).ranges
-
-const parse = (text: string) => {
-  try {
-    const [range] = addressSet([text]).ranges
-    if (range !== undefined) return range
-  } catch {}
-  throw new InvalidArgumentError(`"${text}" is not an IP address or a CIDR range.`)
-}
+/** Commander prints what an argument's parser refuses. */
+const argument =
+  (read: (text: string) => string) =>
+  (text: string): string => {
+    try {
+      return read(text)
+    } catch (error) {
+      throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
+    }
+  }
 
 const duration = (text: string): number => {
   const ms = parseDuration(text)

@@ -1,4 +1,5 @@
 import type { Failure } from '../http/errors.ts'
+import { blockedBody } from './blocked.ts'
 
 /** Whose error shape a client on this path understands. */
 export type Envelope = 'openai' | 'anthropic' | 'gemini' | 'bedrock' | 'problem'
@@ -63,14 +64,15 @@ const titles: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 }
 
-type Told = Pick<Failure, 'status' | 'code' | 'message' | 'details'>
+type Told = Pick<Failure, 'status' | 'code' | 'message'> & Partial<Pick<Failure, 'details'>>
 
 /** The error as the path's dialect writes it. `code` and a request id are there in each of them. */
 export const errorBody = (
   envelope: Envelope,
-  { status, code, message, details }: Told,
+  { status, code, message, details = [] }: Told,
   requestId: string,
 ): object => {
+  if (code === 'guardrail_blocked') return blockedBody(envelope, status, message)
   switch (envelope) {
     case 'openai':
       return {
@@ -106,13 +108,16 @@ export const errorBody = (
   }
 }
 
+const bedrockType = (status: number, code: Failure['code']): string =>
+  bedrockTypes[code === 'guardrail_blocked' ? 403 : status] ?? 'ValidationException'
+
 /** What of an error a dialect says in headers. */
 export const errorHeaders = (
   envelope: Envelope,
-  { status }: Pick<Failure, 'status'>,
+  { status, code }: Pick<Failure, 'status' | 'code'>,
 ): Readonly<Record<string, string>> =>
   envelope === 'bedrock'
-    ? { 'x-amzn-errortype': bedrockTypes[status] ?? 'ValidationException' }
+    ? { 'x-amzn-errortype': bedrockType(status, code) }
     : envelope === 'problem'
       ? { 'content-type': 'application/problem+json' }
       : {}

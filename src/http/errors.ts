@@ -11,6 +11,7 @@ const statuses = {
   banned: 403,
   door_closed: 403,
   origin_not_allowed: 403,
+  guardrail_blocked: 403,
   not_found: 404,
   model_not_found: 404,
   method_not_allowed: 405,
@@ -29,6 +30,7 @@ const statuses = {
   upstream_error: 502,
   overloaded: 503,
   not_ready: 503,
+  guardrail_failed: 503,
   upstream_timeout: 504,
   http_version_not_supported: 505,
 } as const satisfies Record<string, ContentfulStatusCode>
@@ -45,6 +47,8 @@ export interface Detail {
 export interface FailureOptions {
   /** Our own API tells them apart; elsewhere they are left out. */
   readonly details?: readonly Detail[]
+  /** Instead of the code's own, where somebody else decided it: a guardrail. */
+  readonly status?: number
   /** Sent with the answer, e.g. `retry-after`, `allow`. */
   readonly headers?: Readonly<Record<string, string>>
   /** For the log only. */
@@ -67,7 +71,7 @@ export class Failure extends Error {
     super(message)
     this.name = 'Failure'
     this.code = code
-    this.status = statuses[code]
+    this.status = (options.status ?? statuses[code]) as ContentfulStatusCode
     this.headers = options.headers ?? {}
     this.reason = options.reason ?? code
     this.close = options.close ?? false

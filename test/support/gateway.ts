@@ -5,6 +5,7 @@ import { type Gateway, startGateway } from '../../src/adapter/node/gateway.ts'
 import { createPasswordPool } from '../../src/adapter/node/passwords.ts'
 import { createPlatform } from '../../src/adapter/node/platform.ts'
 import { createTransport } from '../../src/adapter/node/transport.ts'
+import type { ConfigDocument } from '../../src/admin/document.ts'
 import type { Config } from '../../src/config/config.ts'
 import type { LogFields, LogLevel, Platform } from '../../src/platform.ts'
 import { createState, type State } from '../../src/state.ts'
@@ -32,6 +33,7 @@ export interface TestGateway {
 
 export interface TestGatewayOptions {
   readonly platform?: Partial<Platform>
+  readonly document?: ConfigDocument
 }
 
 /** The whole gateway in this process on a free port: real sockets, transport and passwords, a store in memory. */
@@ -56,7 +58,7 @@ export const startTestGateway = async (
   }
   const registry = createRegistry(platform, config)
   await registry.start()
-  const state = createState(platform, registry)
+  const state = createState(platform, registry, options.document)
   const gateway = await startGateway({ config, platform, state, dataDir })
   const url = [...gateway.addresses.values()][0] ?? ''
   return {

@@ -5,6 +5,8 @@
 export interface Answers {
   readonly caller: number
   readonly nobody: number
+  /** For a tagged node, where only people are let in. */
+  readonly device?: number
   /** Also by a door that is shut. */
   readonly always?: boolean
 }
@@ -79,6 +81,23 @@ export const routes: Readonly<Record<string, Answers>> = {
   'GET /v1beta/models/:model{.+}': missing,
   'ALL /bedrock': missing,
   'ALL /bedrock/*': missing,
+  'GET /postern/api/me': guarded(200),
+  'GET /postern/api/openapi.json': guarded(200),
+  'GET /aperture/openapi.json': guarded(200),
+  'GET /postern/api/keys': guarded(200),
+  'POST /postern/api/keys': json,
+  'DELETE /postern/api/keys/:id': missing,
+  // Alice is no admin.
+  'GET /postern/api/bans': guarded(403),
+  'POST /postern/api/bans': guarded(403),
+  'DELETE /postern/api/bans/:address{.+}': guarded(403),
+  'GET /postern/api/audit': guarded(403),
+  'GET /postern/api/config': guarded(403),
+  'PUT /postern/api/config': guarded(403),
+  'POST /postern/api/config:validate': guarded(403),
+  'GET /aperture/config': guarded(403),
+  'PUT /aperture/config': guarded(403),
+  'POST /aperture/config:validate': guarded(403),
   'ALL /postern/*': open(404),
   'ALL /aperture/*': open(404),
   'ALL /metrics': open(404),
@@ -93,6 +112,16 @@ export const routes: Readonly<Record<string, Answers>> = {
   'ALL /*': open(200),
 }
 
+/** What is there or otherwise when Open WebUI has no login of its own (`webui.sso`). A browser session counts here only. */
+export const peoplesRoutes: Readonly<Record<string, Answers>> = {
+  'GET /postern/login': { caller: 303, device: 200, nobody: 200 },
+  // Not from a page of ours.
+  'POST /postern/login': open(403),
+  'GET /postern/logout': open(200),
+  'POST /postern/logout': open(403),
+  'ALL /*': { caller: 200, device: 403, nobody: 401 },
+}
+
 /** A request to the route: method, and a path that it alone matches. */
 export const sampleOf = (route: string): { readonly method: string; readonly path: string } => {
   const [verb = '', pattern = ''] = route.split(' ')
@@ -101,7 +130,8 @@ export const sampleOf = (route: string): { readonly method: string; readonly pat
     path: pattern
       .replace(/:model\{.+?\}/, 'nobody-has-it')
       .replace(/:call\{\.\+(.+?)\}/, 'm$1')
-      .replace(/:(?:project|region)/g, 'x')
+      .replace(':address{.+}', '203.0.113.0/24')
+      .replace(/:(?:project|region|id)/g, 'x')
       .replace('*', 'anything'),
   }
 }

@@ -24,6 +24,7 @@ export const createPlatform = (parts: NodeParts): Platform => {
   return {
     clock,
     newId: () => uuidv7(),
+    random: (count) => randomBytes(count),
     send,
     passwords,
     fingerprint: (secret) => createHmac('sha256', pepper).update(secret).digest('base64'),

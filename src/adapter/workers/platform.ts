@@ -17,17 +17,18 @@ export interface WorkersPlatform extends Platform {
  * What Cloudflare Workers supply. One per isolate: made while a request is served, because the runtime gives neither
  * randomness nor the network before the first one.
  */
-export const createPlatform = (config: Config): WorkersPlatform => {
+export const createPlatform = (config: Config, sessionSecret?: Uint8Array): WorkersPlatform => {
   const log = createLog({ level: config.log.level, secrets: secretsOf(config) })
   const keepAlive: Platform['waitUntil'] = (work) =>
     waitUntil(work.catch((error: unknown) => log('error', 'background', { reason: String(error) })))
   return {
     clock: { now: () => Date.now(), elapsed: () => performance.now() },
     newId,
+    random: (count) => crypto.getRandomValues(new Uint8Array(count)),
     send: withDemo(send),
     passwords: createVerifier(keepAlive),
     fingerprint: createFingerprint(),
-    sessionSecret: crypto.getRandomValues(new Uint8Array(32)),
+    sessionSecret: sessionSecret ?? crypto.getRandomValues(new Uint8Array(32)),
     store: createStore(config.database, { log, waitUntil: keepAlive }),
     log,
     waitUntil: keepAlive,

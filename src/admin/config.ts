@@ -1,0 +1,186 @@
+import { z } from 'zod'
+import type { Config } from '../config/config.ts'
+import { hideSecrets, restoreSecrets } from '../config/keep.ts'
+import type { ParseResult } from '../config/parse.ts'
+import type { Problem } from '../config/problem.ts'
+import { type Detail, Failure } from '../http/errors.ts'
+import type { Audit } from './audit.ts'
+import type { ConfigDocument } from './document.ts'
+import { type AdminRequest, type AdminRoute, route } from './route.ts'
+
+export interface ConfigRoutesOptions {
+  readonly document: ConfigDocument
+  readonly audit: Audit
+  /** Would who sends this request still be admin under that configuration? */
+  readonly staysAdmin: (c: AdminRequest<unknown>['c'], next: Config) => boolean
+}
+
+const text = z.object({ config: z.string().describe('The configuration, as HuJSON.') })
+type Text = z.output<typeof text>
+
+const verdict = z.object({
+  valid: z.boolean(),
+  errors: z.array(z.string()).nullable().describe('Null when there are none.'),
+})
+
+/** The configuration as Aperture's API reads and writes it, and the same under our own path. */
+export const configRoutes = (options: ConfigRoutesOptions): AdminRoute[] =>
+  ['/aperture', '/postern/api'].flatMap((base) => [
+    route({
+      method: 'get',
+      path: `${base}/config`,
+      id: `getConfig${suffix(base)}`,
+      summary:
+        'The configuration, its secrets as "keep:…" marks that stand for them when they come back. ETag names the version.',
+      needs: 'admin',
+      answers: text,
+      handle: (request) => show(options, request),
+    }),
+    route({
+      method: 'put',
+      path: `${base}/config`,
+      id: `putConfig${suffix(base)}`,
+      summary:
+        'Puts a configuration in force. If-Match names the version it was made from; 412 when that is no longer in force.',
+      needs: 'admin',
+      body: text,
+      answers: text,
+      action: 'config.replace',
+      handle: (request: AdminRequest<Text>) => replace(options, request),
+    }),
+    route({
+      method: 'post',
+      path: `${base}/config:validate`,
+      id: `validateConfig${suffix(base)}`,
+      summary: 'What would be wrong with a configuration; nothing changes. Warnings count.',
+      needs: 'admin',
+      body: text,
+      answers: verdict,
+      handle: async (request: AdminRequest<Text>) => {
+        const { problems, unknown } = await judge(options, request.body.config)
+        const errors = [...unknown, ...problems.map(sentence)]
+        return request.c.json({ valid: errors.length === 0, errors: errors.length ? errors : null })
+      },
+    }),
+  ])
+
+const suffix = (base: string): string => (base === '/aperture' ? 'AsAperture' : '')
+
+const show = async (
+  { document }: ConfigRoutesOptions,
+  { c }: AdminRequest<unknown>,
+): Promise<Response> => {
+  const { text: current, version } = await document.read()
+  return c.json({ config: shown(current) }, 200, { etag: `"${version}"` })
+}
+
+/** What is no HuJSON is shown to nobody: a secret could stand anywhere in it. */
+const shown = (current: string): string => {
+  const hidden = hideSecrets(current)
+  if (hidden === undefined) {
+    throw new Failure('internal_error', 'The file on disk is no HuJSON. Run `postern check`.')
+  }
+  return hidden
+}
+
+const replace = async (
+  options: ConfigRoutesOptions,
+  request: AdminRequest<Text>,
+): Promise<Response> => {
+  const { c, body } = request
+  const wanted = c.req.header('if-match')?.replace(/^W\/|"/g, '')
+  if (!wanted) throw refused([{ location: 'header.If-Match', message: 'is required' }])
+  if (body.config.trim() === '') {
+    throw refused([{ location: 'body.config', message: 'config must not be empty' }])
+  }
+  const { current, restored, problems, unknown, config } = await judge(options, body.config)
+  if (wanted !== '*' && wanted !== current.version) throw stale()
+  const details = [
+    ...unknown.map((message) => ({ location: 'body.config', message })),
+    ...problems.map(toDetail),
+  ]
+  // Also of warnings: who saves by hand is there to read them (policy.md 1.12).
+  if (details.length > 0 || !config) throw refused(details)
+  if (!options.staysAdmin(c, config)) {
+    const message = 'you would no longer be admin; nobody is let to lock themselves out'
+    throw refused([{ location: 'grants', message }])
+  }
+  return apply(options, request, current, restored)
+}
+
+const apply = async (
+  { document, audit }: ConfigRoutesOptions,
+  { c }: AdminRequest<Text>,
+  current: { readonly text: string; readonly version: string },
+  restored: string,
+): Promise<Response> => {
+  const done = {
+    target: 'configuration',
+    detail: changedLines(shown(current.text), shown(restored)),
+  }
+  await audit(c, 'config.replace', 'done', done)
+  const outcome = await document
+    .replace(restored, current.version)
+    .catch(async (error: unknown) => {
+      const detail = error instanceof Error ? error.message : String(error)
+      await audit(c, 'config.replace', 'failed', { target: 'configuration', detail })
+      throw new Failure(
+        'internal_error',
+        'The configuration was not taken; the log has the cause.',
+        {
+          reason: detail,
+        },
+      )
+    })
+  if (outcome === 'changed meanwhile') {
+    await audit(c, 'config.replace', 'failed', { target: 'configuration', detail: outcome })
+    throw stale()
+  }
+  const now = await document.read()
+  return c.json({ config: shown(now.text) }, 200, { etag: `"${now.version}"` })
+}
+
+type Judged = ParseResult & {
+  readonly current: { readonly text: string; readonly version: string }
+  /** With its secrets. */
+  readonly restored: string
+  /** Marks that stand for nothing. */
+  readonly unknown: readonly string[]
+}
+
+const judge = async ({ document }: ConfigRoutesOptions, edited: string): Promise<Judged> => {
+  const current = await document.read()
+  const restored = restoreSecrets(edited, current.text)
+  if (restored.unknown) {
+    const unknown = restored.unknown.map((mark) => `"${mark}" stands for no secret that is there`)
+    return { current, restored: edited, unknown, problems: [] }
+  }
+  return { current, restored: restored.text, unknown: [], ...document.parse(restored.text) }
+}
+
+const sentence = ({ line, column, path, message, remedy }: Problem): string =>
+  `${line}:${column}${path ? ` ${path}:` : ''} ${message}. ${remedy}.`
+
+const toDetail = (problem: Problem): Detail => ({
+  location: problem.path || 'config',
+  message: sentence(problem),
+})
+
+const refused = (details: readonly Detail[]): Failure =>
+  new Failure('invalid_content', 'The configuration was not taken.', { details })
+
+const stale = (): Failure =>
+  new Failure(
+    'precondition_failed',
+    'Somebody else changed the configuration since you read it. Read it again, and apply your change to that.',
+  )
+
+/** The lines that differ, for the record; secrets are marks in it. */
+const changedLines = (before: string, after: string): string => {
+  const [old, next] = [before.split('\n'), after.split('\n')]
+  const [had, has] = [new Set(old), new Set(next)]
+  return [
+    ...old.filter((line) => !has.has(line)).map((line) => `- ${line.trim()}`),
+    ...next.filter((line) => !had.has(line)).map((line) => `+ ${line.trim()}`),
+  ].join('\n')
+}

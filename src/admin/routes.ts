@@ -1,0 +1,74 @@
+import type { Handler } from 'hono'
+import { z } from 'zod'
+import type { Env } from '../http/env.ts'
+import type { Platform } from '../platform.ts'
+import { createAudit } from './audit.ts'
+import { type BanRoutesOptions, banRoutes } from './bans.ts'
+import { type ConfigRoutesOptions, configRoutes } from './config.ts'
+import type { ConfigDocument } from './document.ts'
+import { guarded } from './guard.ts'
+import { type KeyRoutesOptions, keyRoutes } from './keys.ts'
+import { meRoutes } from './me.ts'
+import { openApi } from './openapi.ts'
+import { auditRoutes } from './records.ts'
+import { type AdminRoute, route } from './route.ts'
+
+export interface AdminOptions
+  extends Pick<KeyRoutesOptions, 'newKey'>,
+    Pick<ConfigRoutesOptions, 'staysAdmin'>,
+    Pick<BanRoutesOptions, 'address' | 'bannable'> {
+  readonly platform: Platform
+  /** Absent where the configuration cannot be changed from here. */
+  readonly document: ConfigDocument | undefined
+  /** Operations whose answers other stages give. */
+  readonly more: readonly AdminRoute[]
+}
+
+/** A route as the router takes it. */
+export interface Mounted {
+  readonly method: string
+  readonly path: string
+  readonly handle: Handler<Env>
+}
+
+/** Our own API, its description included. Who may call what is decided here; that there is a caller, before. */
+export const adminApi = (options: AdminOptions): Mounted[] => {
+  const { platform, document } = options
+  const audit = createAudit(platform)
+  const routes: AdminRoute[] = [
+    ...meRoutes(),
+    ...(document ? configRoutes({ ...options, document, audit }) : []),
+    ...keyRoutes({ ...options, audit }),
+    ...banRoutes({ ...options, audit }),
+    ...auditRoutes(platform),
+    ...options.more,
+  ]
+  return [...routes, ...described(routes)].map((each) => ({
+    method: each.method.toUpperCase(),
+    // A range has a slash in it.
+    path: each.path.replace('{address}', ':address{.+}').replaceAll(/\{(\w+)\}/g, ':$1'),
+    handle: guarded(each, audit),
+  }))
+}
+
+const described = (routes: readonly AdminRoute[]): AdminRoute[] => {
+  const asAperture = routes.filter(({ path }) => path.startsWith('/aperture'))
+  const own = routes.filter(({ path }) => !path.startsWith('/aperture'))
+  return [
+    description('/postern/api/openapi.json', 'getOpenApi', own),
+    description('/aperture/openapi.json', 'getOpenApiAsAperture', asAperture),
+  ]
+}
+
+const description = (path: string, id: string, routes: readonly AdminRoute[]): AdminRoute => {
+  const made = openApi(routes)
+  return route({
+    method: 'get',
+    path,
+    id,
+    summary: 'This description.',
+    needs: 'role',
+    answers: z.unknown(),
+    handle: ({ c }) => c.json(made),
+  })
+}

@@ -1,0 +1,38 @@
+import type { Config } from './config/config.ts'
+import { believesTailnet } from './http/doors.ts'
+import type { AuthenticateOptions } from './identity/authenticate.ts'
+import { createSpeaksFor } from './identity/open-webui-jwt.ts'
+import { createKeyScheme } from './identity/schemes/key.ts'
+import { createPasswordScheme } from './identity/schemes/password.ts'
+import { createTailnetScheme } from './identity/schemes/tailnet.ts'
+import { createTokenScheme } from './identity/schemes/token.ts'
+import type { Platform } from './platform.ts'
+import { attemptGate } from './ratelimit/auth-failures.ts'
+import type { State } from './state.ts'
+
+/** By what callers may prove who they are, under a configuration. */
+export type Proofs = Pick<
+  AuthenticateOptions,
+  'passwords' | 'keys' | 'tokens' | 'tailnet' | 'speaksFor'
+>
+
+export const createProofs = (config: Config, platform: Platform, state: State): Proofs => {
+  const { webui } = config
+  const tokens = createTokenScheme({ ...platform, ...config, keySets: state.keySets })
+  return {
+    passwords: createPasswordScheme({
+      ...platform,
+      users: config.users,
+      cache: state.credentials,
+      attempts: attemptGate(state.failures, config.authFailures),
+    }),
+    tokens,
+    keys: createKeyScheme({ ...platform, keys: state.keys, tokens }),
+    tailnet: believesTailnet(config.mode)
+      ? createTailnetScheme({ ...platform, ...config.tailscale, directory: state.directory })
+      : undefined,
+    speaksFor:
+      webui?.speaksFor &&
+      createSpeaksFor({ ...config, ...platform, webui, speaksFor: webui.speaksFor }),
+  }
+}
