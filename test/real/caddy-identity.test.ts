@@ -59,7 +59,7 @@ const others: Lines = [
 ].map((name) => [name, 'forged'] as const)
 
 const forgedIn = (stub: Stub) => headersNamed(stub, /./).filter((line) => line.includes('forged'))
-const sorted = (lines: Lines) => lines.map(([name, value]) => `${name}: ${value}`).toSorted()
+const linesOf = (lines: Lines) => new Set(lines.map(([name, value]) => `${name}: ${value}`))
 
 describe.each([caddy, oldestCaddy])('$version', (part) => {
   describeWith([part], 'Caddy behind Serve', () => {
@@ -95,7 +95,7 @@ describe.each([caddy, oldestCaddy])('$version', (part) => {
         async (_, own) => {
           const headers = [...own, ...place, ...lookAlikes, ...others]
           expect((await ask(doors[door], '/v1/models', { headers })).status).toBe(200)
-          expect(headersNamed(stub, /tailscale/i).toSorted()).toEqual(sorted(own))
+          expect(new Set(headersNamed(stub, /tailscale/i))).toEqual(linesOf(own))
           expect(forgedIn(stub)).toEqual([])
         },
       )

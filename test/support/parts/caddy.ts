@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { get, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isComplete, type Part, partsFolder, pathOf } from './part.ts'
@@ -49,6 +51,7 @@ export const startCaddy = async (
     anyAnswer: true,
     within: 20_000,
   })
+  await loaded(url)
   return {
     ...server,
     stop: async () => {
@@ -56,4 +59,14 @@ export const startCaddy = async (
       await rm(home, { recursive: true, force: true })
     },
   }
+}
+
+/**
+ * `fetch` looks like a web page to the admin API, which refuses it at once; this waits until the configuration was loaded,
+ * and with it until every port is open.
+ */
+const loaded = async (url: string): Promise<void> => {
+  const [response] = (await once(get(url), 'response')) as [IncomingMessage]
+  response.resume()
+  await once(response, 'end')
 }
