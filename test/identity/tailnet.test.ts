@@ -11,6 +11,7 @@ const alice: Peer = {
   tags: [],
   shared: false,
   ownsGateway: false,
+  reachesLoopback: false,
   capabilities: {
     'example.com/cap/gateway': [{ role: 'user' }],
     'other.com/cap/x': [{ role: 'admin' }],

@@ -245,11 +245,23 @@ describeWith(tailnetParts, 'the gateway on a real tailnet', () => {
     ['Tailscale-User-Login', 'alice@example.com'],
   ]
 
+  /** The other nodes would talk to the daemon that is gone for up to 15 s more, unless the new one speaks first. */
+  const startAgain = async () => {
+    const { gateway } = rig().nodes
+    await gateway.start()
+    await gateway.cli('wait', '--timeout=20s')
+    await rig().connected()
+    const greet = async (node: NodeName) =>
+      gateway.cli('ping', '--tsmp', '--c=1', '--timeout=20s', await rig().addressOf(node))
+    await Promise.all([greet('laptop'), greet('phone')])
+  }
+
   test('while tailscaled is away there is no identity, passwords work, and it comes back by itself', async () => {
     const claim = list(await genuine('laptop'))
     expect((await knock(behind.socket, claim)).status).toBe(200)
     const { gateway } = rig().nodes
     await gateway.stop()
+    expect((await knock(behind.socket, claim)).status).toBe(200) // known from a moment ago
     behind.pass(60_000)
     const asked = performance.now()
     expect((await knock(behind.socket, claim)).status).toBe(401)
@@ -258,22 +270,12 @@ describeWith(tailnetParts, 'the gateway on a real tailnet', () => {
     const headers = Object.fromEntries([basic('owner')])
     expect((await fetch(url, { headers })).status).toBe(200)
     expect((await fetch(url)).status).toBe(401)
-    await gateway.start()
-    await rig().connected()
+    await startAgain()
     behind.pass(1_000)
     expect((await rig().ask('laptop', list())).status).toBe(200)
     expect((await internet(stranger, list([basic('owner')]))).status).toBe(200)
     expect(behind.gateway.store.bans).toHaveLength(1)
-  })
-
-  test('who was known stays known through a quick restart', async () => {
-    expect((await rig().ask('phone', list())).status).toBe(200)
-    await rig().nodes.gateway.stop()
-    expect((await knock(behind.socket, list(await genuine('laptop')))).status).toBe(200)
-    await rig().nodes.gateway.start()
-    await rig().connected()
-    expect((await rig().ask('phone', list())).status).toBe(200)
-  })
+  }, 60_000)
 
   test('a tailscaled without a network device opens our port of loopback to the tailnet, so nobody is believed there', async () => {
     const forgery = list(await genuine('laptop'))
