@@ -50,12 +50,15 @@ export const apiKey = (changes: Partial<ApiKey> = {}): ApiKey => ({
 })
 
 /** What the command line would write into a token for this key. */
-export const claimsOf = ({ id, login, expiresAt }: ApiKey): Record<string, unknown> => ({
+export const claimsOf = (
+  { id, login, expiresAt }: ApiKey,
+  signedAt = now,
+): Record<string, unknown> => ({
   iss: signedKey.issuer,
   aud: signedKey.audience,
   sub: login,
   jti: id,
-  iat: now / 1000,
+  iat: Math.floor(signedAt / 1000),
   ...(expiresAt !== null && { exp: expiresAt / 1000 }),
 })
 
