@@ -28,7 +28,7 @@ describe('an error', () => {
       requestId: 'r',
     })
     const type = (status: 400 | 404 | 413 | 429 | 503) =>
-      errorHeaders('bedrock', { status })['x-amzn-errortype']
+      errorHeaders('bedrock', { ...limited, status })['x-amzn-errortype']
     expect([400, 404, 413, 429, 503].map((status) => type(status as 400))).toEqual([
       'ValidationException',
       'ResourceNotFoundException',

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs'
 import type { Config } from '../../src/config/config.ts'
 import { parseConfig } from '../../src/config/parse.ts'
 import { formatProblem } from '../../src/config/problem.ts'
@@ -38,8 +39,11 @@ const TEST_FILE = {
  */
 export function testConfig(overrides: { readonly [key: string]: unknown } = {}): Config {
   const text = JSON.stringify({ ...TEST_FILE, ...overrides })
-  const none = () => undefined
-  const { config, problems } = parseConfig(text, { file: 'test.hujson', env: none, readFile: none })
+  const { config, problems } = parseConfig(text, {
+    file: 'test.hujson',
+    env: () => undefined,
+    readFile: (path) => (existsSync(path) ? readFileSync(path, 'utf8') : undefined),
+  })
   if (!config) throw new Error(problems.map(formatProblem).join('\n'))
   return config
 }
