@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { banCommand } from './ban.ts'
 import { caddyCommand } from './caddy.ts'
+import { canCommand } from './can.ts'
 import { checkCommand } from './check.ts'
 import { exposeCommand } from './expose.ts'
 import { initCommand } from './init.ts'
@@ -25,6 +26,7 @@ for (const command of [
   verifyCommand(),
   userCommand(),
   keyCommand(),
+  canCommand(),
   banCommand(),
   usageCommand(),
   modelsCommand(),

@@ -305,3 +305,91 @@ test('adding a grant never takes anything away', () => {
     ),
   )
 })
+
+describe('who is granted what', () => {
+  const sources = [
+    '*',
+    'ana@example.com',
+    'bob',
+    'group:family',
+    'group:ops',
+    'tag:ci',
+    'tag:api',
+    'tag:api,tag:prod',
+    '(owner)',
+    '(loopback)',
+  ]
+  const anyGrant: fc.Arbitrary<GrantConfig> = fc.record(
+    {
+      src: fc.array(fc.constantFrom(...sources), { minLength: 1, maxLength: 3 }),
+      via: fc.subarray<Place['door']>(['public', 'tailnet', 'local'], { minLength: 1 }),
+      shared: fc.boolean(),
+      entries: fc.array(
+        fc.record(
+          {
+            role: fc.constantFrom('user' as const, 'admin' as const),
+            models: fc.array(fc.constantFrom('a/m', 'b/m', 'b/x')),
+          },
+          { requiredKeys: [] },
+        ),
+        { maxLength: 3 },
+      ),
+    },
+    { requiredKeys: ['src', 'entries'] },
+  )
+  const anyone: fc.Arbitrary<Who> = fc
+    .tuple(
+      fc.constantFrom(...everyone),
+      fc.constantFrom<Place['door']>('public', 'tailnet', 'local'),
+    )
+    .map(([who, door]) => ({ ...who, at: { door, loopback: door === 'local' } }))
+
+  /** All that the documentation says, case by case, of one source. */
+  function means(source: string, who: Who, shared: boolean): boolean {
+    const isNode = who.tags !== undefined
+    switch (source) {
+      case '*':
+        return who.login === '(loopback)' ? false : shared || who.shared !== true
+      case '(owner)':
+        return who.ownsGateway === true
+      case '(loopback)':
+        return who.at.door === 'local'
+      case 'tag:ci':
+        return isNode && who.tags?.length === 1 && who.tags[0] === 'tag:ci'
+      case 'tag:api':
+        return isNode && who.tags?.length === 1 && who.tags[0] === 'tag:api'
+      case 'tag:api,tag:prod':
+        return isNode && who.tags?.length === 2 && who.tags.includes('tag:api')
+      case 'group:family':
+        return ['alice@example.com', 'bob', 'guest@elsewhere.com'].includes(who.login)
+      case 'group:ops':
+        return who.login === 'bob'
+      default:
+        return !isNode && who.login === source
+    }
+  }
+
+  test('is what a reader of the grants would say', () => {
+    fc.assert(
+      fc.property(fc.array(anyGrant, { maxLength: 5 }), anyone, (grants, who) => {
+        const given = grants
+          .filter(({ via }) => via === undefined || via.includes(who.at.door))
+          .filter(({ src, shared = false }) => src.some((it) => means(it, who, shared)))
+          .flatMap(({ entries }) => entries)
+        const has = (role: string) => given.some((entry) => entry.role === role)
+        const role = has('admin') ? 'admin' : has('user') ? 'user' : undefined
+        const permissions = permissionsOf(policyOf(...grants), who)
+        expect(permissions.role).toBe(role)
+        for (const [provider, model] of [
+          ['a', 'm'],
+          ['b', 'm'],
+          ['b', 'x'],
+        ] as const) {
+          const listed = given.some(({ models }) => models?.includes(`${provider}/${model}`))
+          expect(permissions.allows(provider, model)).toBe(role !== undefined && listed)
+        }
+      }),
+      { numRuns: 3000 },
+    )
+  })
+})
