@@ -58,7 +58,7 @@ function unreadable(path: string, error: unknown): Problem {
   return { severity: 'error', file: path, line: 1, column: 1, path: '', message, remedy }
 }
 
-const versionOf = (text: string): string => createHash('sha256').update(text).digest('hex')
+export const versionOf = (text: string): string => createHash('sha256').update(text).digest('hex')
 
 export interface WatchOptions {
   /** `version` of the load that is in force; absent: the content at the time of the call. */

@@ -1,11 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import type { Config } from '../../config/config.ts'
-import { formatProblem, type Problem } from '../../config/problem.ts'
+import { formatProblem } from '../../config/problem.ts'
 import { secretsOf } from '../../http/log-line.ts'
 import { createState } from '../../state.ts'
 import { withDemo } from '../../upstream/demo.ts'
 import { createRegistry } from '../../upstream/registry.ts'
 import { loadConfig, watchConfig } from './config-file.ts'
+import { createDocument } from './document.ts'
 import { absoluteIn, type Place } from './expose/change.ts'
 import { endOverdue, keepDeadline } from './expose/deadline.ts'
 import { welcome, writeFirstConfig } from './first-run.ts'
@@ -14,6 +15,7 @@ import { createLocalApi } from './localapi.ts'
 import { createLog, type NodeLog } from './log.ts'
 import { createPasswordPool } from './passwords.ts'
 import { createPlatform } from './platform.ts'
+import { createReload } from './reload.ts'
 import { readSessionSecret } from './session-secret.ts'
 import { openStore } from './store.ts'
 import { createTailnetChecks } from './tailnet-checks.ts'
@@ -54,34 +56,26 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   const tailscale = createLocalApi({ socket: () => config.tailscale.socket })
   const platform = createPlatform({ store, passwords, send, log, tailscale, sessionSecret })
   const registry = createRegistry(platform, config)
-  const state = createState(platform, registry)
+  const document = createDocument({ path: configPath, reload: () => reload.now() })
+  const state = createState(platform, registry, document)
   await Promise.all([registry.start(), state.bans.loaded, state.keys.loaded])
   const gateway = await startGateway({ config, platform, state, dataDir })
   welcome({ config, configPath, gateway, registry, first })
 
-  const reload = async (): Promise<void> => {
-    const { config: next, problems } = await loadConfig(configPath)
-    if (!next) {
-      log('error', 'config.error', {
-        reason: `the old configuration stays in force: ${list(problems)}`,
-      })
-      return
-    }
-    const refused = await checks.reload(config, next)
-    if (refused.length > 0) throw new Error(refused.join(' | '))
-    await gateway.reload(next)
-    config = next
-    secrets = secretsOf(next)
-    await registry.update(next)
-    log('info', 'config.reload', { warnings: problems.length })
-  }
-  const reloadSafely = oneAtATime(reload, (error) =>
-    log('error', 'config.error', {
-      reason: `the old configuration stays in force: ${String(error)}`,
-    }),
-  )
-  const watcher = watchConfig(configPath, reloadSafely, { since: loaded.version })
-  process.on('SIGHUP', reloadSafely)
+  const reload = createReload({
+    path: configPath,
+    log,
+    apply: async (next) => {
+      const refused = await checks.reload(config, next)
+      if (refused.length > 0) throw new Error(refused.join(' | '))
+      await gateway.reload(next)
+      config = next
+      secrets = secretsOf(next)
+      await registry.update(next)
+    },
+  })
+  const watcher = watchConfig(configPath, reload.soon, { since: loaded.version })
+  process.on('SIGHUP', reload.soon)
   const { clock } = platform
   const watched = checks.watch(() => config)
   const deadline = keepDeadline({
@@ -121,27 +115,6 @@ const loadOrRefuse = async (path: string): Promise<{ config: Config; version: st
   for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`)
   if (!config) throw new Error(`${path} cannot be used; nothing was started`)
   return { config, version }
-}
-
-const list = (problems: readonly Problem[]): string => problems.map(formatProblem).join(' | ')
-
-/** Runs `work` again after the present run if it is asked for in the meantime; two reloads never mix. */
-const oneAtATime = (work: () => Promise<void>, failed: (error: unknown) => void): (() => void) => {
-  let running = false
-  let again = false
-  const start = async (): Promise<void> => {
-    if (running) {
-      again = true
-      return
-    }
-    running = true
-    do {
-      again = false
-      await work().catch(failed)
-    } while (again)
-    running = false
-  }
-  return () => void start()
 }
 
 /** Resolves at the first SIGTERM or SIGINT; the second one ends the process on the spot. */
