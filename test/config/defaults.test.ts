@@ -29,6 +29,7 @@ describe('defaults', () => {
       hooks: new Map(),
       groups: new Map(),
       users: new Map(),
+      issuers: [],
       rateLimits: [{ zone: 'api', match: '/v1/**', per: 'caller', events: 600, window: 60_000 }],
       authFailures: { max: 5, window: 600_000, ban: 900_000, maxBan: 86_400_000 },
       limits: {

@@ -110,7 +110,6 @@ describe('schema', () => {
     ['listners', [], 'Did you mean "listeners"?'],
     ['allowedHosts', [], 'Did you mean "allowed_hosts"?'],
     ['captures', {}, 'Remove it: "captures" is not in this version yet'],
-    ['issuers', [], 'Remove it: "issuers" is not in this version yet'],
     ['xyzzy', 1, expect.stringContaining('the keys here are mode, front, listeners')],
   ])('says what to do about the unknown key %j', (key, value, remedy) => {
     expect(read(valid({ [key]: value })).problems).toMatchObject([

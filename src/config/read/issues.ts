@@ -8,7 +8,7 @@ import { valueAt } from './remainder.ts'
 type Issue = z.core.$ZodIssue
 
 /** Keys of Aperture's configuration and of our own contract that a later version will take. */
-const LATER = new Set('issuers retention headers health fallback keys captures'.split(' '))
+const LATER = new Set('retention headers health fallback keys captures'.split(' '))
 
 /** Unknown keys of one object that are told; the reader stops at fewer problems than this. */
 const MAX_KEYS = 1000
