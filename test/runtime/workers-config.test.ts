@@ -47,6 +47,16 @@ describe('the configuration of a Worker', () => {
     }
   })
 
+  it('takes the secret of browser sessions from a secret of its own, and none that is short', () => {
+    const env = { LIBSQL_TOKEN: 'token' }
+    expect(read({}, env).sessionSecret).toBeUndefined()
+    const secret = 'x'.repeat(32)
+    expect(read({}, { ...env, POSTERN_SESSION_SECRET: secret }).sessionSecret?.byteLength).toBe(32)
+    expect(problemsOf({}, { ...env, POSTERN_SESSION_SECRET: 'x'.repeat(31) })).toContain(
+      'POSTERN_SESSION_SECRET has less than 32 characters',
+    )
+  })
+
   it('tells of what is doubtful but possible', () => {
     expect(read({ users: {} }).warnings).toEqual([expect.stringContaining('no users are defined')])
     expect(read({}).warnings).toEqual([])

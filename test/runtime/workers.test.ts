@@ -95,6 +95,26 @@ describe('the Worker', () => {
     expect(await answer.json()).toMatchObject({ object: 'chat.completion' })
   })
 
+  it('keeps people signed in across isolates by the secret it was given', async () => {
+    const secret = { POSTERN_SESSION_SECRET: 'thirty-two-characters-or-more-of-it' }
+    const config = configured({ webui: { url: 'http://127.0.0.1:1', sso: 'trusted-header' } })
+    const first = await begin({ ...config, ...secret })
+    const signed = await first.ask('/postern/login', {
+      method: 'POST',
+      redirect: 'manual',
+      headers: { 'sec-fetch-site': 'same-origin' },
+      body: new URLSearchParams({ user: 'owner', password: 'owner-password' }),
+    })
+    expect(signed.status).toBe(303)
+    const cookie = signed.headers.getSetCookie()[0]?.split(';')[0] ?? ''
+    // 502: let in, and there is no Open WebUI.
+    const second = await begin({ ...config, ...secret })
+    expect((await second.ask('/', { headers: { cookie } })).status).toBe(502)
+    const other = await begin(config)
+    expect((await other.ask('/', { headers: { cookie } })).status).toBe(401)
+    await eventually(() => other.lines.join('\n')).toContain('POSTERN_SESSION_SECRET is not set')
+  })
+
   it('shuts out in a new isolate whom another one has banned', async () => {
     const banned = { 'cf-connecting-ip': '198.51.100.77' }
     const first = await begin(configured({ auth_failures: { max: 2 } }))

@@ -17,11 +17,14 @@ export class ConfigError extends Error {
 
 export interface ReadConfig {
   readonly config: Config
+  /** Signs browser sessions; undefined: they last as long as the isolate. */
+  readonly sessionSecret: Uint8Array | undefined
   /** For the log. */
   readonly warnings: readonly string[]
 }
 
 const variable = 'POSTERN_CONFIG'
+const secretVariable = 'POSTERN_SESSION_SECRET'
 
 /**
  * Reads the configuration from the Worker's variables, and refuses what no Worker can do.
@@ -41,10 +44,31 @@ export const readConfig = (env: WorkerEnv): ReadConfig => {
     readFile: () => undefined,
   })
   if (!config) throw new ConfigError(problems.map(formatProblem))
-  const impossible = limitsOf(config)
+  const impossible = [...limitsOf(config), ...tooShort(env[secretVariable])]
   if (impossible.length > 0) throw new ConfigError(impossible)
-  return { config, warnings: problems.map(formatProblem) }
+  const sessionSecret = secretOf(env[secretVariable])
+  const forgetful = config.webui?.sso === 'trusted-header' && sessionSecret === undefined
+  return {
+    config,
+    sessionSecret,
+    warnings: [...problems.map(formatProblem), ...(forgetful ? [forgetfulHint] : [])],
+  }
 }
+
+const forgetfulHint = `${secretVariable} is not set: people sign in anew with each isolate that they reach`
+
+/** HS256 with less could be guessed (RFC 7518 section 3.2). */
+const shortestSecret = 32
+
+const tooShort = (secret: unknown): string[] =>
+  typeof secret === 'string' && secret.length < shortestSecret
+    ? [
+        `${secretVariable} has less than ${shortestSecret} characters: make one with "openssl rand -hex 32"`,
+      ]
+    : []
+
+const secretOf = (secret: unknown): Uint8Array | undefined =>
+  typeof secret === 'string' ? new TextEncoder().encode(secret) : undefined
 
 /** What the configuration asks for and a Worker has not: refused, for a key without effect would be believed. */
 const limitsOf = ({ database, listeners, front, grants }: Config): string[] => {

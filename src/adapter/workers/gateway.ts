@@ -16,8 +16,8 @@ export interface Gateway {
  * @throws ConfigError
  */
 export const startGateway = async (env: WorkerEnv): Promise<Gateway> => {
-  const { config, warnings } = readConfig(env)
-  const platform = createPlatform(config)
+  const { config, warnings, sessionSecret } = readConfig(env)
+  const platform = createPlatform(config, sessionSecret)
   for (const reason of warnings) platform.log('warn', 'config.warning', { reason })
   // No ports: what listens on loopback is not ours.
   const registry = createRegistry(platform, config, { ports: [] })
