@@ -112,11 +112,13 @@ li { margin: .2em 0 }
 body.card { min-height: 100vh; min-height: 100dvh; max-width: none; margin: 0; padding: 1.25rem; display: grid; place-items: center }
 main { width: 100%; max-width: 24rem; background: var(--sheet); border: 1px solid var(--line); border-radius: 16px; padding: 2rem }
 main svg { display: block; margin: 0 0 1rem -6px }
+main svg path:first-child { fill: var(--accent) }
 form { margin: 1.25rem 0 0 }
 label { display: block; font-size: .875rem; font-weight: 600; margin: 1rem 0 .3rem }
 input, button { font: inherit; width: 100%; min-height: 46px; border-radius: 10px }
 input { color: inherit; background: transparent; border: 1px solid var(--line); padding: .5rem .8rem }
 button { margin-top: 1.5rem; border: 0; background: var(--accent); color: var(--on-accent); font-weight: 600; cursor: pointer }
+form > button:first-child { margin-top: 0 }
 button:hover { filter: brightness(1.08) }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
 .wrong { color: var(--wrong); background: var(--wrong-ground); border-radius: 10px; padding: .6rem .8rem; margin: 1rem 0 0 }

@@ -47,6 +47,8 @@ export interface OpenWebuiOptions {
   readonly key: string
   /** The origins browsers see it under; WebSocket handshakes from any other fail. */
   readonly origins: readonly string[]
+  /** Further settings, by Open WebUI's own names. */
+  readonly settings?: Readonly<Record<string, string>>
 }
 
 /** Only the process's own settings count, nothing is fetched, and no embedding model is asked for (tailscale-caddy H). */
@@ -70,6 +72,7 @@ const settings = (options: OpenWebuiOptions): NodeJS.ProcessEnv => ({
   ENABLE_TITLE_GENERATION: 'false',
   ENABLE_TAGS_GENERATION: 'false',
   ENABLE_FOLLOW_UP_GENERATION: 'false',
+  ...options.settings,
 })
 
 /** Starts Open WebUI on loopback: 10 to 20 seconds on a new data folder, which it migrates first. */
