@@ -21,8 +21,9 @@ const beyond: HeaderLines = [
   ['X-Gateway-Hop', 'guessed'],
   ['X-Gateway_Hop', 'guessed-underscore'],
   ['Tailscale.User.Login', 'dots@example.com'],
-  ['Connection', 'X-Webauth-User, X-Gateway-Hop, X-Forwarded-For'],
 ]
+/** Names what the next hop shall not see. */
+const connection = ['Connection', 'X-Webauth-User, X-Gateway-Hop, X-Forwarded-For'] as const
 const claims = new Set([...forged, ...beyond].map(([, value]) => value))
 const secret = 'a-secret-of-thirty-two-characters'
 
@@ -106,6 +107,13 @@ describeWith([...tailnetParts, caddyTailscale], 'Caddy as a machine of the tailn
     },
   )
 
+  test('lets no Connection header take the name or the address away', async () => {
+    const seen = seenBy(await ask('phone', nodes.recorder, [connection]))
+    expect(told(seen, /webauth/i)).toEqual([['X-Webauth-User', 'bob@example.com']])
+    const address = await tailnet.now.addressOf('phone')
+    expect(told(seen, /-for$/i)).toEqual([['X-Forwarded-For', address]])
+  })
+
   test('lets no machine in that only has a tag, whatever it claims', async () => {
     const answer = await ask('runner', nodes.recorder, [...forged, ...beyond])
     expect([answer.status, codeOf(answer)]).toEqual([401, 'invalid_credentials'])
@@ -123,7 +131,8 @@ describeWith([...tailnetParts, caddyTailscale], 'Caddy as a machine of the tailn
       ['laptop', 'alice@example.com'],
       ['tablet', 'rené@example.com'],
     ] as const)('%s needs no key, and its row names it', async (from, login) => {
-      const answer = await ask(from, nodes.postern, [json, ...forged, ...beyond], chat)
+      const headers = [json, connection, ...forged, ...beyond]
+      const answer = await ask(from, nodes.postern, headers, chat)
       expect(answer.status).toBe(200)
       const clientIp = await tailnet.now.addressOf(from)
       const row = { login, kind: 'user', door: 'tailnet', clientIp }
