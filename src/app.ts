@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import type { Config } from './config/config.ts'
 import { operations } from './dialect/operations.ts'
+import { isClientLeft, runHooks } from './hooks/run-hooks.ts'
 import { accessLog } from './http/access-log.ts'
 import { findClient } from './http/client-address.ts'
 import { requireOpenDoor } from './http/doors.ts'
@@ -52,7 +53,8 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   const policy = compileGrants({ ...config, log })
   const proofs = createProofs(config, platform, state)
   const app = new Hono<Env>()
-  app.onError(onError({ log, isClientGone: (error) => error instanceof ClientGone }))
+  const isClientGone = (error: Error) => error instanceof ClientGone || isClientLeft(error)
+  app.onError(onError({ log, isClientGone }))
 
   // Every request: an id, a log line, sound framing, an address.
   app.use(requestId(platform), accessLog({ log, clock, enabled: config.log.access }))
@@ -98,6 +100,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
     limited,
     requireRole(policy),
   ] as const
+  const hooks = runHooks({ ...platform, config, state: state.hooks })
   for (const operation of operations) {
     for (const path of operation.paths) {
       app.post(
@@ -106,6 +109,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
         readTarget({ operation, limits }),
         requireSpoken(registry, operation.named !== undefined),
         authorizeTarget(findRoute(registry, operation.named !== undefined)),
+        hooks,
         reverseProxy({ send, clock, log, limits, open, join: joinBase, credential, admit }),
       )
       if (path.startsWith('/v1/')) app.all(path, ...api, () => fail(methodNotAllowed(['POST'])))

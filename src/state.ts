@@ -1,4 +1,5 @@
 import type { ConfigDocument } from './admin/document.ts'
+import { createHooksState, type HooksState } from './hooks/state.ts'
 import { type CredentialCache, createCredentialCache } from './identity/credential-cache.ts'
 import { createKeySets, type KeySets } from './identity/key-sets.ts'
 import { createKeys, type Keys } from './identity/keys.ts'
@@ -9,6 +10,7 @@ import { createFailures, type Failures } from './ratelimit/failures.ts'
 import { createLimiter, type Limiter } from './ratelimit/limits.ts'
 import { createDirectory, type Directory } from './tailscale/directory.ts'
 import { type Admit, createAdmission } from './upstream/admit.ts'
+import { keyHeader } from './upstream/credential/credential.ts'
 import { fetchJson } from './upstream/probe/fetch-json.ts'
 import type { Registry } from './upstream/registry.ts'
 
@@ -26,6 +28,8 @@ export interface State {
   readonly document: ConfigDocument | undefined
   /** Places at the providers. */
   readonly admit: Admit
+  /** What hooks are still to be told. */
+  readonly hooks: HooksState
   /** Answers under way. */
   readonly open: Set<Stoppable>
   /** The host is shutting down: no new work. */
@@ -47,6 +51,7 @@ export const createState = (
   registry,
   document,
   admit: createAdmission(),
+  hooks: createHooksState(platform, (key) => keyHeader({ ...key, authMode: 'override' })),
   open: new Set(),
   draining: false,
 })

@@ -6,6 +6,7 @@ export interface JsonBody {
   readonly stream: boolean
   /** The client itself asked for the usage frame at the end of the stream. */
   readonly usageAsked: boolean
+  readonly fields: Readonly<Record<string, unknown>>
   /** Bytes to send: the client's own wherever nothing had to change. */
   forward(model: string, askUsage: boolean): Uint8Array
 }
@@ -37,6 +38,7 @@ export const parseJsonBody = (bytes: Uint8Array): JsonBody => {
     model,
     stream: fields.stream === true,
     usageAsked,
+    fields,
     forward: (upstreamModel, askUsage) =>
       forward(bytes, text, fields, upstreamModel, askUsage && !usageAsked),
   }
@@ -46,7 +48,11 @@ export const parseJsonBody = (bytes: Uint8Array): JsonBody => {
  * A body whose model stands in the path: nothing in it needs to be known, and it is sent as it came.
  * @throws Failure like `parseJsonBody`
  */
-export const checkJsonBody = (bytes: Uint8Array): void => checkFields(parseObject(decode(bytes)))
+export const checkJsonBody = (bytes: Uint8Array): Readonly<Record<string, unknown>> => {
+  const fields = parseObject(decode(bytes))
+  checkFields(fields)
+  return fields
+}
 
 /**
  * The grant is checked on the model that we parsed, so the upstream must read the same one: where the text could hold

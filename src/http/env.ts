@@ -48,6 +48,10 @@ export interface Variables {
   target: Target
   /** policy/guards: where this caller may have it served, best first; never empty */
   candidates: readonly Candidate[]
+  /** hooks: what goes out in place of `target`, where a guard was asked */
+  guarded?: Target
+  /** hooks: sees the answer, where somebody is told of it */
+  tap?: Tap
 }
 
 export interface Env {
@@ -112,9 +116,27 @@ export interface Target {
   readonly contentType: string
   /** The body to send to a provider that knows the model by this name. */
   forward(upstreamModel: string): Uint8Array
+  /** For who looks into it; absent for a form. */
+  readonly body?: TargetBody
   /** Where to send it there, and the query to send along, with its `?`. */
   address(candidate: Candidate): Address & { readonly search: string }
 }
+
+export interface TargetBody {
+  readonly json: Readonly<Record<string, unknown>>
+  /**
+   * The same request with another body; model and stream stay as the client asked.
+   * @throws Failure when nobody could send that
+   */
+  replace(json: Readonly<Record<string, unknown>>): Target
+}
+
+/** Lets somebody else watch an answer that is already watched. */
+export type Tap = (
+  candidate: Candidate,
+  head: { readonly status: number; readonly headers: readonly (readonly [string, string])[] },
+  watch: BodyWatch,
+) => BodyWatch
 
 /** Collects what the ledger row will need; each stage tells what it alone knows. */
 export interface Meter {

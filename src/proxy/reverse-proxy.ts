@@ -154,7 +154,7 @@ const upstreamRequest = (
   added: HeaderList,
   join: ReverseProxyOptions['join'],
 ): UpstreamRequest => {
-  const target = c.get('target')
+  const target = c.get('guarded') ?? c.get('target')
   const { operation, version, search } = target.address(candidate)
   const { origin, path } = join(candidate.provider.baseurl, operation, version)
   return {
@@ -179,13 +179,14 @@ const accept = (
   const watch: BodyWatch = {
     ...metered,
     done: (outcome) => {
-      release()
+
       metered.done(outcome)
     },
   }
-  if (status >= 400) return scrubbing(watch, secretsOf(added, candidate.provider.baseurl))
+  const tapped = c.get('tap')?.(candidate, { status, headers }, watch) ?? watch
+  if (status >= 400) return scrubbing(tapped, secretsOf(added, candidate.provider.baseurl))
   // A stream's head goes out at once; an answer in one piece is worth nothing before its first byte.
-  return { ...watch, required: !isStream(contentType) }
+  return { ...tapped, required: !isStream(contentType) }
 }
 
 const typeOf = (headers: HeaderList): string =>

@@ -50,9 +50,24 @@ const jsonTarget = (operation: Operation, bytes: Uint8Array, contentType: string
     usageAsked: body.usageAsked,
     size: bytes.byteLength,
     contentType,
+    body: {
+      json: body.fields,
+      replace: (json) => jsonTarget(operation, encode(asAsked(json, body.fields)), contentType),
+    },
     forward: (model) => body.forward(model, counted),
     address: toBase(operation),
   }
+}
+
+const encode = (json: object): Uint8Array => new TextEncoder().encode(JSON.stringify(json))
+
+/** The grant was checked for this model, and the client waits for a stream or for none. */
+const asAsked = (
+  json: Readonly<Record<string, unknown>>,
+  { model, stream }: Readonly<Record<string, unknown>>,
+): object => {
+  const { stream: _, ...rest } = json
+  return { ...rest, model, ...(stream !== undefined && { stream }) }
 }
 
 const formTarget = (operation: Operation, bytes: Uint8Array, contentType: string): Target => {
@@ -75,12 +90,9 @@ interface NamedRequest {
   readonly url: URL
 }
 
-const namedTarget = (
-  { operation, named, url }: NamedRequest,
-  bytes: Uint8Array,
-  contentType: string,
-): Target => {
-  checkJsonBody(bytes)
+const namedTarget = (request: NamedRequest, bytes: Uint8Array, contentType: string): Target => {
+  const { operation, named, url } = request
+  const json = checkJsonBody(bytes)
   // The URL, not Hono's path: that one is decoded already.
   const { model, parts } = named.read(url.pathname)
   // Of a query only this is meant for the provider; the rest may hold the caller's key.
@@ -92,6 +104,7 @@ const namedTarget = (
     usageAsked: false,
     size: bytes.byteLength,
     contentType,
+    body: { json, replace: (other) => namedTarget(request, encode(other), contentType) },
     forward: () => bytes,
     address: (to) => ({ ...addressOf(operation, parts, to.provider, to.model), search }),
   }

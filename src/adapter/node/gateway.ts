@@ -84,10 +84,13 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     },
     stop: async (grace) => {
       state.draining = true
+      const deadline = platform.clock.elapsed() + grace
       const servers = [...bound.values()]
       const late = setTimeout(() => endAnswers(state, servers), grace)
       await closeAll([...bound.keys()])
       clearTimeout(late)
+      const left = Math.max(farewell, deadline - platform.clock.elapsed())
+      await state.hooks.deliveries.drain(left)
     },
   }
 }

@@ -3,7 +3,11 @@ import type { Provider } from '../upstream.ts'
 type HeaderPair = readonly [name: string, value: string]
 
 /** The configured key, in the header that the provider reads it from; nothing where there is none. */
-export const keyHeader = ({ authorization, apikey, authMode }: Provider): readonly HeaderPair[] => {
+export const keyHeader = ({
+  authorization,
+  apikey,
+  authMode,
+}: Pick<Provider, 'authorization' | 'apikey' | 'authMode'>): readonly HeaderPair[] => {
   if (apikey === '' || authMode === 'none') return []
   switch (authorization) {
     case 'bearer':

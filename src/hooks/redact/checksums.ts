@@ -1,0 +1,72 @@
+/** Digits of a card by how its number begins (ISO/IEC 7812). */
+const brands: readonly (readonly [begins: RegExp, lengths: readonly number[]])[] = [
+  [/^4/, [19, 16, 13]],
+  [/^(?:5[1-5]|2[2-7])/, [16]],
+  [/^3[47]/, [15]],
+  [/^3(?:0[0-5]|[689])/, [14]],
+  [/^35/, [16]],
+  [/^(?:6|5[06-9])/, [19, 18, 17, 16]],
+]
+
+/** How much of the text is a card number, from its first character on; 0 for none. */
+export function cardIn(text: string): number {
+  const digits = text.replace(/\D/g, '')
+  for (const [begins, lengths] of brands) {
+    if (!begins.test(digits)) continue
+    for (const length of lengths) {
+      const end = endOf(text, length)
+      if (end > 0 && !/^\d/.test(text.slice(end)) && luhn(digits.slice(0, length))) return end
+    }
+  }
+  return 0
+}
+
+/** Where so many letters and digits end; 0 when there are fewer. */
+function endOf(text: string, count: number): number {
+  let left = count
+  for (let at = 0; at < text.length; at++) {
+    if (/[A-Z0-9]/.test(text[at]!) && --left === 0) return at + 1
+  }
+  return 0
+}
+
+/** ISO/IEC 7812-1 annex B. */
+export function luhn(digits: string): boolean {
+  let sum = 0
+  for (let i = 0; i < digits.length; i++) {
+    const digit = Number(digits[digits.length - 1 - i])
+    const doubled = i % 2 === 1 ? digit * 2 : digit
+    sum += doubled > 9 ? doubled - 9 : doubled
+  }
+  return sum % 10 === 0
+}
+
+/** Length of an account number by country (the IBAN registry). */
+const lengths = new Map(
+  (
+    'AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DK18 DO28 EE20 EG29 ES24 FI18 ' +
+    'FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32 LI21 LT20 ' +
+    'LU20 LV21 LY25 MC27 MD24 ME22 MK19 MR27 MT31 MU30 NL18 NO15 PK24 PL28 PS29 PT25 QA29 RO24 RS22 SA24 SC31 SE24 ' +
+    'SI19 SK24 SM27 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20'
+  )
+    .split(' ')
+    .map((entry) => [entry.slice(0, 2), Number(entry.slice(2))]),
+)
+
+/** How much of the text is an IBAN, from its first character on; 0 for none. */
+export function ibanIn(text: string): number {
+  const length = lengths.get(text.slice(0, 2)) ?? 0
+  const end = length > 0 ? endOf(text, length) : 0
+  if (end === 0 || /^[A-Za-z0-9]/.test(text.slice(end))) return 0
+  return mod97(text.slice(0, end).replaceAll(' ', '')) === 1 ? end : 0
+}
+
+/** ISO 7064: letters count as 10 to 35, the first four characters stand last. */
+function mod97(account: string): number {
+  let rest = 0
+  for (const char of account.slice(4) + account.slice(0, 4)) {
+    const value = Number.parseInt(char, 36)
+    rest = (rest * (value > 9 ? 100 : 10) + value) % 97
+  }
+  return rest
+}
