@@ -59,6 +59,26 @@ export const limits = z
   .prefault({})
   .describe('Bounds on one request.')
 
+const later = (text: string) =>
+  z
+    .unknown()
+    .optional()
+    .describe(`${text} Accepted as Aperture has it, without effect in this version.`)
+
+const retention = z
+  .strictObject({
+    usage: z
+      .enum(['forever'])
+      .prefault('forever')
+      .describe('Rows of the ledger are never removed.'),
+    captures: z.enum(['0']).prefault('0').describe('No prompt and no answer is ever stored.'),
+    duration: later('How long captures are kept.'),
+    purge: later('What goes with them.'),
+    require_export: later('Whether an export comes first.'),
+  })
+  .prefault({})
+  .describe('What is kept, and for how long.')
+
 export const database = z
   .strictObject({
     url: field
@@ -72,6 +92,10 @@ export const database = z
       .headerSecret()
       .optional()
       .describe('Token for a libSQL server, as `"env:NAME"` or `"file:/path"`.'),
+    retention,
+    headers: later('Headers that can be searched for.'),
+    save_raws: later('Whether raw answers are kept.'),
+    keep_encrypted_blobs: later('Whether opaque parts of answers are kept.'),
   })
   .prefault({})
   .describe('Where usage is kept.')
