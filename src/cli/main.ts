@@ -4,6 +4,7 @@ import { caddyCommand } from './caddy.ts'
 import { canCommand } from './can.ts'
 import { checkCommand } from './check.ts'
 import { exposeCommand } from './expose.ts'
+import { importCommand } from './import.ts'
 import { initCommand } from './init.ts'
 import { keyCommand } from './key.ts'
 import { modelsCommand } from './models.ts'
@@ -31,6 +32,7 @@ for (const command of [
   usageCommand(),
   modelsCommand(),
   exposeCommand(),
+  importCommand(),
   caddyCommand(),
 ]) {
   program.addCommand(command)
