@@ -6,39 +6,52 @@ export interface Span {
   readonly end: number
 }
 
-interface UnitState {
-  readonly kind: 'unit'
-  readonly ascii: Uint8Array
-  readonly ranges: readonly Range[]
-  readonly next: number
-}
+const op = { match: 0, unit: 1, fork: 2, assert: 3 } as const
+const assertions: readonly Assertion[] = ['start', 'end', 'boundary', 'inside']
 
-type State =
-  | UnitState
-  | { readonly kind: 'fork'; readonly next: readonly number[] }
-  | { readonly kind: 'assert'; readonly what: Assertion; readonly next: number }
-  | { readonly kind: 'match' }
-
+/** States in columns: they are visited for every character, and objects cost ten times as much. */
 export interface Automaton {
-  readonly states: readonly State[]
   readonly start: number
+  readonly ops: Uint8Array
+  /** Where it goes on; for a fork, first. */
+  readonly next: Uint16Array
+  /** For a fork where else, for an assertion which. */
+  readonly other: Uint16Array
+  /** For a unit: which of the first 128 it takes. */
+  readonly ascii: readonly Uint8Array[]
+  readonly ranges: readonly (readonly Range[])[]
 }
+
+const none = new Uint8Array(128)
 
 /** Thompson's construction, from the end of the pattern to its beginning. */
 export function compile(pattern: PatternNode): Automaton {
-  const states: State[] = [{ kind: 'match' }]
-  const add = (state: State): number => states.push(state) - 1
+  const ops: number[] = [op.match]
+  const nexts: number[] = [0]
+  const others: number[] = [0]
+  const ascii: Uint8Array[] = [none]
+  const ranges: (readonly Range[])[] = [[]]
+
+  const add = (kind: number, next: number, other = 0, taken: readonly Range[] = []): number => {
+    nexts.push(next)
+    others.push(other)
+    ascii.push(taken.length > 0 ? tableOf(taken) : none)
+    ranges.push(taken)
+    return ops.push(kind) - 1
+  }
 
   const build = (node: PatternNode, next: number): number => {
     switch (node.kind) {
       case 'unit':
-        return add({ kind: 'unit', ascii: tableOf(node.ranges), ranges: node.ranges, next })
+        return add(op.unit, next, 0, node.ranges)
       case 'assert':
-        return add({ kind: 'assert', what: node.what, next })
+        return add(op.assert, next, assertions.indexOf(node.what))
       case 'all':
         return node.nodes.reduceRight((after, inner) => build(inner, after), next)
       case 'any':
-        return add({ kind: 'fork', next: node.nodes.map((inner) => build(inner, next)) })
+        return node.nodes
+          .map((inner) => build(inner, next))
+          .reduceRight((rest, way) => add(op.fork, way, rest))
       case 'repeat':
         return repeat(node, next)
     }
@@ -47,22 +60,26 @@ export function compile(pattern: PatternNode): Automaton {
   const repeat = ({ node, min, max }: PatternNode & { kind: 'repeat' }, next: number): number => {
     let entry = max === Infinity ? loop(node, next) : next
     const optional = max === Infinity ? 0 : max - min
-    for (let i = 0; i < optional; i++) {
-      entry = add({ kind: 'fork', next: [build(node, entry), next] })
-    }
+    for (let i = 0; i < optional; i++) entry = add(op.fork, build(node, entry), next)
     for (let i = 0; i < min; i++) entry = build(node, entry)
     return entry
   }
 
   const loop = (node: PatternNode, next: number): number => {
-    const targets = [next]
-    const fork = add({ kind: 'fork', next: targets })
-    targets.push(build(node, fork))
+    const fork = add(op.fork, 0, next)
+    nexts[fork] = build(node, fork)
     return fork
   }
 
   const start = build(pattern, 0)
-  return { states, start }
+  return {
+    start,
+    ops: Uint8Array.from(ops),
+    next: Uint16Array.from(nexts),
+    other: Uint16Array.from(others),
+    ascii,
+    ranges,
+  }
 }
 
 const tableOf = (ranges: readonly Range[]): Uint8Array => {
@@ -71,8 +88,18 @@ const tableOf = (ranges: readonly Range[]): Uint8Array => {
   return table
 }
 
-const accepts = ({ ascii, ranges }: UnitState, unit: number): boolean =>
-  unit < 128 ? ascii[unit] === 1 : ranges.some(([from, to]) => unit >= from && unit <= to)
+/** States that wait for a unit and where the match of each began, earliest first. */
+interface Waiting {
+  readonly states: Uint16Array
+  readonly origins: Uint32Array
+  count: number
+}
+
+const emptyList = (size: number): Waiting => ({
+  states: new Uint16Array(size),
+  origins: new Uint32Array(size),
+  count: 0,
+})
 
 /**
  * Looks for a pattern in one text, in one pass: each unit of it costs at most one visit of each state, whatever the
@@ -83,17 +110,19 @@ export class Search {
   readonly found: Span[] = []
   readonly #automaton: Automaton
   readonly #text: string
-  /** `#seen[state]` is the position at which the state was entered last, plus one. */
+  /** Position at which a state was entered last, plus one. */
   readonly #seen: Uint32Array
   #at = 0
-  /** States that wait for a unit and where the match of each began, earliest first. */
-  #waiting: number[] = []
-  #origins: number[] = []
+  #now: Waiting
+  #then: Waiting
 
   constructor(automaton: Automaton, text: string) {
+    const size = automaton.ops.length
     this.#automaton = automaton
     this.#text = text
-    this.#seen = new Uint32Array(automaton.states.length)
+    this.#seen = new Uint32Array(size)
+    this.#now = emptyList(size)
+    this.#then = emptyList(size)
   }
 
   /** Goes on for so many units at most. False at the end of the text. */
@@ -101,39 +130,47 @@ export class Search {
     const end = Math.min(this.#text.length, this.#at + units)
     for (; this.#at < end; this.#at++) {
       // After those that are under way: of two ways into a state the one that began first counts.
-      this.#enter(this.#automaton.start, this.#at)
-      if (this.#waiting.length > 0) this.#step(this.#text.charCodeAt(this.#at))
+      this.#enter(this.#now, this.#automaton.start, this.#at, this.#at)
+      if (this.#now.count > 0) this.#step(this.#text.charCodeAt(this.#at))
     }
     return this.#at < this.#text.length
   }
 
   #step(unit: number): void {
-    const waiting = this.#waiting
-    const origins = this.#origins
-    this.#waiting = []
-    this.#origins = []
-    for (let i = 0; i < waiting.length; i++) {
-      const state = this.#automaton.states[waiting[i]!]!
-      if (state.kind === 'unit' && accepts(state, unit)) {
-        this.#enter(state.next, origins[i]!, this.#at + 1)
-      }
+    const { states, origins, count } = this.#now
+    const { ascii, ranges, next } = this.#automaton
+    const then = this.#then
+    then.count = 0
+    for (let i = 0; i < count; i++) {
+      const state = states[i]!
+      const taken = unit < 128 ? ascii[state]![unit] === 1 : isWithin(ranges[state]!, unit)
+      if (taken) this.#enter(then, next[state]!, origins[i]!, this.#at + 1)
     }
+    this.#then = this.#now
+    this.#now = then
   }
 
   /** Follows every way that needs no unit. */
-  #enter(index: number, origin: number, at = origin): void {
-    if (this.#seen[index] === at + 1) return
-    this.#seen[index] = at + 1
-    const state = this.#automaton.states[index]!
-    if (state.kind === 'unit') {
-      this.#waiting.push(index)
-      this.#origins.push(origin)
-    } else if (state.kind === 'match') {
-      this.#note(origin, at)
-    } else if (state.kind === 'fork') {
-      for (const next of state.next) this.#enter(next, origin, at)
-    } else if (this.#holds(state.what, at)) {
-      this.#enter(state.next, origin, at)
+  #enter(list: Waiting, state: number, origin: number, at: number): void {
+    if (this.#seen[state] === at + 1) return
+    this.#seen[state] = at + 1
+    const { ops, next, other } = this.#automaton
+    switch (ops[state]) {
+      case op.unit:
+        list.states[list.count] = state
+        list.origins[list.count++] = origin
+        return
+      case op.fork:
+        this.#enter(list, next[state]!, origin, at)
+        this.#enter(list, other[state]!, origin, at)
+        return
+      case op.assert:
+        if (this.#holds(assertions[other[state]!]!, at)) {
+          this.#enter(list, next[state]!, origin, at)
+        }
+        return
+      default:
+        this.#note(origin, at)
     }
   }
 
@@ -153,6 +190,9 @@ export class Search {
     this.found.push({ start: from, end })
   }
 }
+
+const isWithin = (ranges: readonly Range[], unit: number): boolean =>
+  ranges.some(([from, to]) => unit >= from && unit <= to)
 
 const isWord = (unit: number): boolean =>
   (unit >= 48 && unit <= 57) ||

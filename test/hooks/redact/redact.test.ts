@@ -1,0 +1,348 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { HookConfig, RedactConfig } from '../../../src/config/config.ts'
+import type { Guarded } from '../../../src/hooks/guard.ts'
+import { createRedactor } from '../../../src/hooks/redact/redact.ts'
+import type { Target } from '../../../src/http/env.ts'
+import type { LogFields } from '../../../src/platform.ts'
+import { fakeClock } from '../../support/clock.ts'
+import { allKinds, clock, pattern } from './support.ts'
+
+const hookOf = (redact: Partial<RedactConfig> = {}, timeout = 0): HookConfig => ({
+  name: 'r',
+  url: '',
+  apikey: '',
+  authorization: 'bearer',
+  secret: undefined,
+  timeout,
+  disabled: false,
+  failPolicy: 'fail_open',
+  preference: 0,
+  redact: { kinds: allKinds, patterns: new Map(), action: 'replace', ...redact },
+})
+
+const guardedOf = (json: Record<string, unknown> | undefined): Guarded => ({
+  target: { body: json && { json, replace: () => target } } as Target,
+  facts: {} as Guarded['facts'],
+  requestId: 'rid',
+  signal: new AbortController().signal,
+})
+const target = {} as Target
+
+const lines: { evt: string; fields: LogFields | undefined }[] = []
+const redactor = createRedactor({
+  clock,
+  log: (_, evt, fields) => void lines.push({ evt, fields }),
+})
+const redact = async (json: Record<string, unknown>, config: Partial<RedactConfig> = {}) => {
+  const verdict = await redactor(hookOf(config), guardedOf(json))
+  return verdict.action === 'modify' ? verdict.body : verdict.action === 'allow' ? json : verdict
+}
+
+const mail = 'ana@example.com'
+const shown = '[REDACTED:email]'
+
+describe('the texts of a request', () => {
+  const parts = { type: 'text', text: `to ${mail}` }
+  const clean = { type: 'text', text: `to ${shown}` }
+  it.each<[string, Record<string, unknown>, Record<string, unknown>]>([
+    [
+      'OpenAI chat',
+      {
+        model: mail,
+        user: mail,
+        messages: [
+          {
+            role: 'user',
+            name: 'a',
+            content: [
+              parts,
+              { type: 'image_url', image_url: { url: `data:image/png;base64,${mail}` } },
+            ],
+          },
+          {
+            role: 'assistant',
+            tool_calls: [
+              { id: mail, function: { name: 'send', arguments: `{"to":"${mail}","n":1}` } },
+            ],
+          },
+          { role: 'tool', tool_call_id: mail, content: mail },
+        ],
+      },
+      {
+        model: mail,
+        user: mail,
+        messages: [
+          {
+            role: 'user',
+            name: 'a',
+            content: [
+              clean,
+              { type: 'image_url', image_url: { url: `data:image/png;base64,${mail}` } },
+            ],
+          },
+          {
+            role: 'assistant',
+            tool_calls: [
+              { id: mail, function: { name: 'send', arguments: `{"to":"${shown}","n":1}` } },
+            ],
+          },
+          { role: 'tool', tool_call_id: mail, content: shown },
+        ],
+      },
+    ],
+    [
+      'OpenAI responses',
+      {
+        instructions: mail,
+        input: [
+          { role: 'user', content: [{ type: 'input_text', text: mail }] },
+          { type: 'function_call_output', call_id: mail, output: mail },
+        ],
+      },
+      {
+        instructions: shown,
+        input: [
+          { role: 'user', content: [{ type: 'input_text', text: shown }] },
+          { type: 'function_call_output', call_id: mail, output: shown },
+        ],
+      },
+    ],
+    [
+      'completions and embeddings',
+      { prompt: mail, input: [mail, 'b'] },
+      { prompt: shown, input: [shown, 'b'] },
+    ],
+    [
+      'Anthropic',
+      {
+        system: [parts],
+        metadata: { user_id: mail },
+        messages: [
+          {
+            role: 'assistant',
+            content: [
+              { type: 'thinking', thinking: mail, signature: 's' },
+              { type: 'tool_use', id: '1', name: 'x', input: { name: mail, data: mail } },
+            ],
+          },
+          {
+            role: 'user',
+            content: [
+              { type: 'tool_result', tool_use_id: mail, content: [parts] },
+              { type: 'image', source: { type: 'base64', media_type: 'image/png', data: mail } },
+              { type: 'document', source: { type: 'text', media_type: 'text/plain', data: mail } },
+            ],
+          },
+        ],
+      },
+      {
+        system: [clean],
+        metadata: { user_id: mail },
+        messages: [
+          {
+            role: 'assistant',
+            content: [
+              { type: 'thinking', thinking: mail, signature: 's' },
+              { type: 'tool_use', id: '1', name: 'x', input: { name: shown, data: shown } },
+            ],
+          },
+          {
+            role: 'user',
+            content: [
+              { type: 'tool_result', tool_use_id: mail, content: [clean] },
+              { type: 'image', source: { type: 'base64', media_type: 'image/png', data: mail } },
+              { type: 'document', source: { type: 'text', media_type: 'text/plain', data: shown } },
+            ],
+          },
+        ],
+      },
+    ],
+    [
+      'Gemini',
+      {
+        systemInstruction: { parts: [{ text: mail }] },
+        contents: [
+          {
+            role: 'user',
+            parts: [
+              { text: mail },
+              { inlineData: { mimeType: 'image/png', data: mail } },
+              { functionResponse: { name: 'f', response: { id: mail } } },
+            ],
+          },
+        ],
+      },
+      {
+        systemInstruction: { parts: [{ text: shown }] },
+        contents: [
+          {
+            role: 'user',
+            parts: [
+              { text: shown },
+              { inlineData: { mimeType: 'image/png', data: mail } },
+              { functionResponse: { name: 'f', response: { id: shown } } },
+            ],
+          },
+        ],
+      },
+    ],
+    [
+      'Bedrock’s Converse',
+      {
+        system: [{ text: mail }],
+        messages: [
+          {
+            role: 'user',
+            content: [
+              { text: mail },
+              { toolResult: { toolUseId: 't', content: [{ json: { id: mail } }] } },
+              { toolUse: { toolUseId: 't', name: 'n', input: { type: mail } } },
+            ],
+          },
+        ],
+      },
+      {
+        system: [{ text: shown }],
+        messages: [
+          {
+            role: 'user',
+            content: [
+              { text: shown },
+              { toolResult: { toolUseId: 't', content: [{ json: { id: shown } }] } },
+              { toolUse: { toolUseId: 't', name: 'n', input: { type: shown } } },
+            ],
+          },
+        ],
+      },
+    ],
+    [
+      'a dialect that is not known',
+      { surprise: { note: [mail] } },
+      { surprise: { note: [shown] } },
+    ],
+  ])('in %s are cleaned, and nothing else', async (_, body, expected) => {
+    expect(await redact(body)).toEqual(expected)
+  })
+})
+
+describe('redaction', () => {
+  it('says in the log what was found and never which', async () => {
+    lines.length = 0
+    await redact({ prompt: `${mail} and 4111 1111 1111 1111 and ${mail}` })
+    expect(lines).toEqual([
+      { evt: 'hook.redacted', fields: { rid: 'rid', hook: 'r', found: 'email:2 credit_card:1' } },
+    ])
+  })
+
+  it('takes patterns of one’s own, under one’s own names', async () => {
+    const patterns = new Map([['ticket', pattern('ACME-[0-9]{4}')]])
+    expect(await redact({ prompt: 'ACME-1234' }, { kinds: [], patterns })).toEqual({
+      prompt: '[REDACTED:ticket]',
+    })
+  })
+
+  it('hides both of two that overlap', async () => {
+    const patterns = new Map([
+      ['one', pattern('abc')],
+      ['two', pattern('cde')],
+    ])
+    expect(await redact({ prompt: 'xabcdex' }, { kinds: [], patterns })).toEqual({
+      prompt: 'x[REDACTED:one]x',
+    })
+  })
+
+  it('blocks where it is told to, naming the kinds', async () => {
+    expect(await redact({ prompt: mail }, { action: 'block' })).toEqual({
+      action: 'block',
+      status: 403,
+      message: 'request blocked by guardrail: it holds email',
+    })
+    expect(await redact({ prompt: 'nothing' }, { action: 'block' })).toEqual({ prompt: 'nothing' })
+  })
+
+  it('cannot judge a form, nor more text than it reads', async () => {
+    await expect(redactor(hookOf(), guardedOf(undefined))).rejects.toThrow('form')
+    const prompt = 'x'.repeat(8 * 1024 * 1024 + 1)
+    await expect(redactor(hookOf(), guardedOf({ prompt }))).rejects.toThrow('too_much_text')
+  })
+
+  it('gives up when its time is over, in the middle of a text', async () => {
+    const slow = fakeClock()
+    const late = createRedactor({
+      clock: {
+        ...slow,
+        elapsed: () => {
+          slow.advance(1)
+          return slow.elapsed()
+        },
+      },
+      log: () => {},
+    })
+    const patterns = new Map([['p', pattern('[a-z]{1,60}@')]])
+    const hook = hookOf({ kinds: [], patterns }, 20)
+    const prompt = 'a'.repeat(1_000_000)
+    await expect(late(hook, guardedOf({ prompt }))).rejects.toThrow('timeout')
+    await expect(late(hook, guardedOf({ prompt: 'short' }))).resolves.toEqual({ action: 'allow' })
+  })
+
+  it('lets others have their turn while it works', async () => {
+    const patterns = new Map([['p', pattern('(?:[a-z]{1,60})+@')]])
+    let turns = 0
+    const timer = setInterval(() => turns++, 1)
+    await redact({ prompt: 'a'.repeat(100_000) }, { kinds: [], patterns })
+    clearInterval(timer)
+    expect(turns).toBeGreaterThan(3)
+  })
+
+  const secrets = [mail, '4111 1111 1111 1111', 'DE89 3704 0044 0532 0130 00', '+14155552671']
+  const piece = fc.oneof(
+    fc.constantFrom(...secrets, shown, '[REDACTED:', ']', 'REDACTED', 'a', '1', ' ', '@', '.', '-'),
+    fc.string({ maxLength: 5 }),
+    fc.string({ unit: 'grapheme', maxLength: 3 }),
+  )
+  const prompt = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(''))
+  const own = new Map([
+    ['upper', pattern('[A-Z]{3,}')],
+    ['edge', pattern('^a|a$|\\bz')],
+    ['colon', pattern(':[a-z]+')],
+  ])
+
+  it('done twice finds nothing the second time, and no text makes it fail', async () => {
+    await fc.assert(
+      fc.asyncProperty(prompt, async (text) => {
+        const once = await redact({ prompt: text }, { patterns: own })
+        expect(await redact(once as Record<string, unknown>, { patterns: own })).toEqual(once)
+      }),
+      { numRuns: 1500 },
+    )
+  })
+
+  it('leaves none of what it looks for', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        prompt,
+        fc.constantFrom(...secrets),
+        prompt,
+        async (before, secret, after) => {
+          const { prompt: clean } = (await redact({ prompt: `${before} ${secret} ${after}` })) as {
+            prompt: string
+          }
+          expect(clean).not.toContain(` ${secret} `)
+        },
+      ),
+      { numRuns: 500 },
+    )
+  })
+
+  it('survives any JSON, and changes nothing where there is nothing to find', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.dictionary(fc.string(), fc.jsonValue()), async (body) => {
+        const json = JSON.parse(JSON.stringify(body)) as Record<string, unknown>
+        const result = await redact(json, { kinds: ['private_key'] })
+        expect(result).toEqual(json)
+      }),
+      { numRuns: 500 },
+    )
+  })
+})
