@@ -179,7 +179,7 @@ const accept = (
   const watch: BodyWatch = {
     ...metered,
     done: (outcome) => {
-
+      release()
       metered.done(outcome)
     },
   }
