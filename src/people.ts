@@ -3,7 +3,7 @@ import type { Config, WebuiConfig } from './config/config.ts'
 import type { Env } from './http/env.ts'
 import { pagesForPeople, showPage } from './http/page.ts'
 import { requireSameOrigin } from './http/same-origin.ts'
-import { type AuthenticateOptions, authenticate, isInSession } from './identity/authenticate.ts'
+import { authenticate, isInSession } from './identity/authenticate.ts'
 import { showLogin, signIn, signOut } from './identity/login/login.ts'
 import { explain, logoutPage } from './identity/login/pages.ts'
 import { inviteToLogin, renewSession, requirePerson } from './identity/login/require-person.ts'
@@ -11,6 +11,7 @@ import { loginPath, logoutPath } from './identity/login/return-path.ts'
 import { requireCaller } from './identity/require-caller.ts'
 import { createSessionScheme } from './identity/schemes/session.ts'
 import type { Platform } from './platform.ts'
+import type { Proofs } from './proofs.ts'
 import { requireShown } from './proxy/webui.ts'
 import { type RefuseBannedOptions, refuseBanned } from './ratelimit/refuse-banned.ts'
 
@@ -18,8 +19,7 @@ export interface PeopleOptions {
   readonly config: Config
   readonly webui: WebuiConfig
   readonly platform: Platform
-  /** What counts for anybody. */
-  readonly proofs: Omit<AuthenticateOptions, 'sessions' | 'besideWebui' | 'loopback' | 'speaksFor'>
+  readonly proofs: Proofs
   readonly banned: RefuseBannedOptions
   /** Stands around every check of a credential. */
   readonly failures: MiddlewareHandler<Env>
@@ -39,7 +39,14 @@ export const createPeople = (options: PeopleOptions): People => {
   const { config, webui, platform, proofs, banned, failures } = options
   const sessions = createSessionScheme({ ...platform, users: config.users })
   const inSession = isInSession(sessions)
-  const identify = authenticate({ ...proofs, sessions, besideWebui: true, loopback: false })
+  const identify = authenticate({
+    ...proofs,
+    sessions,
+    besideWebui: true,
+    loopback: false,
+    // Open WebUI speaks for people when it asks for models, not here.
+    speaksFor: undefined,
+  })
   const sameOrigin = requireSameOrigin(config.allowedHosts)
   const shown = requireShown(webui)
   return {

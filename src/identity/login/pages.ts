@@ -78,7 +78,7 @@ ${offer === 'signOut' ? signOut() : ''}
 
 const refusal = (c: Context<Env>, { code, message, headers }: Failure): Refusal => {
   const caller = c.var.auth?.caller
-  if (code === 'no_role' && caller?.kind === 'node') {
+  if (code === 'no_role' && (caller?.kind === 'node' || caller?.kind === 'key')) {
     return { title: 'For people only', message, offer: 'signIn' }
   }
   if (code === 'no_role' && caller !== undefined) {
