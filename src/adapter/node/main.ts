@@ -59,7 +59,14 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   const document = createDocument({ path: configPath, reload: () => reload.now() })
   const state = createState(platform, registry, document)
   await Promise.all([registry.start(), state.bans.loaded, state.keys.loaded])
-  const gateway = await startGateway({ config, platform, state, dataDir })
+  const gateway = await startGateway({ config, platform, state, dataDir }).catch(
+    async (error: unknown) => {
+      // Their threads would keep the process from ending.
+      registry.stop()
+      await Promise.all([store.close(), transport.close(), passwords.close()])
+      throw error
+    },
+  )
   welcome({ config, configPath, gateway, registry, first })
 
   const reload = createReload({
