@@ -264,6 +264,25 @@ describe('what it gives', () => {
     expect(roleOf(policy, { ...ana, at: here })).toBe('admin')
   })
 
+  test('the same login as a node, a user, an owner and a stranger is told apart, in any order', () => {
+    const policy = policyOf(grant('(owner)', admin), grant('*', user))
+    const kinds: [Who, string | undefined][] = [
+      [person('tag:ci'), 'user'],
+      [person('tag:ci', { ownsGateway: true }), 'admin'],
+      [person('tag:ci', { shared: true }), undefined],
+    ]
+    for (const [who, role] of [...kinds, ...kinds.toReversed()]) {
+      expect(roleOf(policy, who)).toBe(role)
+    }
+    const tagged = policyOf(grant('tag:ci', user))
+    const asNode = { ...ci, at: away }
+    expect([person('tag:ci'), asNode, person('tag:ci')].map((who) => roleOf(tagged, who))).toEqual([
+      undefined,
+      'user',
+      undefined,
+    ])
+  })
+
   test('the same login with and without a group is told apart', () => {
     const policy = policyOf(grant('group:ops', user))
     expect(roleOf(policy, { ...ana, groups: ['group:ops'] })).toBe('user')
