@@ -5,10 +5,12 @@ import { createApp } from '../src/app.ts'
 import type { ListenerConfig, Mode } from '../src/config/config.ts'
 import type { Bindings, Env } from '../src/http/env.ts'
 import { inspectFraming } from '../src/http/framing.ts'
+import { digestOf, newRandomKey } from '../src/identity/key-format.ts'
 import { createSessionScheme } from '../src/identity/schemes/session.ts'
 import type { LocalApi, Platform } from '../src/platform.ts'
 import { createState } from '../src/state.ts'
 import { testConfig } from './support/config.ts'
+import { apiKey } from './support/keys.ts'
 import { type Answers, peoplesRoutes, routes, sampleOf } from './support/routes.ts'
 import { memoryStore } from './support/store.ts'
 
@@ -19,12 +21,18 @@ import { memoryStore } from './support/store.ts'
  */
 type Verdict = 'caller' | 'device' | 'nobody' | 'conflict' | 'mismatch' | 'shut'
 
+const key = newRandomKey((count) => crypto.getRandomValues(new Uint8Array(count)))
+const keyRow = apiKey({ digest: await digestOf(key), expiresAt: null })
+
 const credentials = {
   none: [],
   placeholder: [['Authorization', 'Bearer not-needed']],
   wrong: [['Authorization', `Basic ${btoa('alice:not-it')}`]],
   good: [['Authorization', `Basic ${btoa('alice:alice-password')}`]],
   'other header': [['X-Api-Key', 'alice:alice-password']],
+  key: [['Authorization', `Bearer ${key}`]],
+  'key in another header': [['Api-Key', key]],
+  'bad key': [['X-Api-Key', newRandomKey((count) => new Uint8Array(count))]],
   // Its token is made below.
   session: [],
   'forged identity': [
@@ -183,8 +191,10 @@ const verdict = (way: Way, credential: Credential, mode: Mode, sessionsCount: bo
   if (way.forged?.[credential] === 'caller') return byTailnetNamed[mode]
   if (bare === 'shut') return 'shut'
   if (credential === 'good' || credential === 'other header') return 'caller'
+  // A caller, but no person.
+  if (credential === 'key' || credential === 'key in another header') return 'device'
   if (credential === 'session' && sessionsCount && bare !== 'mismatch') return 'caller'
-  if (credential === 'wrong') return 'nobody'
+  if (credential === 'wrong' || credential === 'bad key') return 'nobody'
   return way.forged?.[credential] ?? bare
 }
 /** Whom Caddy names is owner here, who may use everything. */
@@ -249,6 +259,8 @@ const neverAsked = (): never => {
 
 /** An app whose Open WebUI always answers 200. */
 const open = (mode: Mode, sso = 'off'): Hono<Env> => {
+  const store = memoryStore()
+  store.changeKeys({ keys: [keyRow], signers: [] })
   const platform: Platform = {
     clock,
     newId: () => 'id',
@@ -263,7 +275,7 @@ const open = (mode: Mode, sso = 'off'): Hono<Env> => {
     passwords: { verify: (password, hash) => bcrypt.compare(password, hash) },
     fingerprint: (secret) => secret,
     sessionSecret,
-    store: memoryStore(),
+    store,
     log: () => {},
     tailscale: localApi,
     waitUntil: () => {},

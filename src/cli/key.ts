@@ -55,6 +55,11 @@ const createCommand = (): Command =>
     .option('--signed', 'a token (JWT) that shows its login and end, instead of random characters')
     .option('--json', 'print JSON')
     .action(async (flags: CreateFlags) => {
+      if (flags.models && flags.role === 'admin') {
+        throw new Error(
+          'a key for some models only cannot manage the gateway: leave --role admin out',
+        )
+      }
       const lifetime = flags.expires === 'never' ? undefined : flags.expires
       const wanted = { login: flags.login, name: flags.name, limits: limitsOf(flags), lifetime }
       const { key, row } = await mint(flags, wanted, flags.signed ?? false)

@@ -48,14 +48,13 @@ export const isTime = (value: unknown): value is number =>
 const readObject = (part: string): Claims | undefined => {
   try {
     const value: unknown = JSON.parse(decoder.decode(base64url.decode(part.replace(/=+$/, ''))))
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-    return isObject ? (value as Claims) : undefined
+    return typeof value === 'object' && value !== null ? (value as Claims) : undefined
   } catch {
     return undefined
   }
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true })
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** The last character of base64 has spare bits, which libraries do not look at (hazards 42). */
 const isCanonical = (part: string): boolean => {

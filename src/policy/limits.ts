@@ -7,10 +7,12 @@ import type { Place } from './sources.ts'
 /** What a limited key keeps of what its login may: never more than that. */
 export function narrow(own: Permissions, limits: KeyLimits, { door }: Place): Permissions {
   if (!own.role || (limits.via && !limits.via.includes(door))) return merge([])
+  // Who manages the gateway could grant a key the models that it was not made for.
+  const mayManage = limits.role !== 'user' && !limits.models
   const covers = limits.models ? compileGlobs(limits.models) : () => true
   return {
     ...own,
-    role: limits.role === 'user' ? 'user' : own.role,
+    role: mayManage ? own.role : 'user',
     allows: (provider, model) => own.allows(provider, model) && covers(`${provider}/${model}`),
   }
 }

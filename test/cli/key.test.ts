@@ -102,6 +102,13 @@ describe('postern key create', () => {
     expect(await listed(dir, '--all')).toEqual([])
   })
 
+  it('refuses a manager for some models only', async () => {
+    const dir = await ledger()
+    const flags = ['--login', 'a', '--models', '**', '--role', 'admin']
+    expect(await postern(dir, 'key', 'create', ...flags)).toMatchObject({ code: 1, out: '' })
+    expect(await listed(dir)).toEqual([])
+  })
+
   it('says where it looked when there is no ledger, and leaves nothing behind', async () => {
     const dir = dataDir()
     const made = await postern(dir, 'key', 'create', '--login', 'a', '--signed')

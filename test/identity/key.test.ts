@@ -133,6 +133,12 @@ describe('a signed key', () => {
     for (const exp of [(row.expiresAt ?? 0) / 1000 + 1, 1e300, '1', -1]) {
       expect(await check(await signedKey(row, { exp }))).not.toHaveProperty('caller')
     }
+    const never = signedRow({ id: 'k0000000000b', expiresAt: null })
+    const other = await gate([never])
+    const exp = now / 1000 + 60
+    expect(await other.check(await signedKey(never, { exp }))).toMatchObject({
+      failure: 'bad_token',
+    })
     const infinite = await signWithText(row, (text) => text.replace(/"exp":\d+/, '"exp":1e400'))
     expect(await check(infinite)).toMatchObject({ failure: 'bad_token' })
   })
@@ -150,6 +156,14 @@ describe('a signed key', () => {
       }
     },
   )
+
+  it('of the same algorithm by its other name is refused: one to a key (hazards 34)', async () => {
+    const row = signedRow()
+    const { check } = await gate([row])
+    const header = JSON.stringify({ ...ownTyp, alg: 'Ed25519', kid: signer.kid })
+    const token = await signRaw(header, JSON.stringify(claimsOf(row)))
+    expect(await check(token)).toMatchObject({ failure: 'bad_token' })
+  })
 
   it('signed with the public key as a secret is refused (hazards 34)', async () => {
     const row = signedRow()

@@ -35,6 +35,11 @@ describe('a limited key', () => {
     expect(policy.forCaller(key('nobody', { role: 'admin' }), place).role).toBeUndefined()
   })
 
+  it('manages nothing when it is for some models only, for it could widen itself', () => {
+    const limits: KeyLimits = { models: ['**'], role: 'admin' }
+    expect(policy.forCaller(key('owner', limits), place).role).toBe('user')
+  })
+
   it('is nothing at another door', () => {
     const limits: KeyLimits = { via: ['tailnet'] }
     expect(policy.forCaller(key('owner', limits), place)).toMatchObject({ readMetrics: false })

@@ -5,7 +5,8 @@ import type { Platform } from '../../platform.ts'
 import { createState } from '../../state.ts'
 import { createRegistry, type Registry } from '../../upstream/registry.ts'
 import { readConfig, type WorkerEnv } from './config.ts'
-import { createPlatform, type WorkersPlatform } from './platform.ts'
+import { createKeyRefresh } from './key-refresh.ts'
+import { createPlatform } from './platform.ts'
 
 export interface Gateway {
   fetch(request: Request, bindings: Bindings): Response | Promise<Response>
@@ -43,32 +44,6 @@ export const startGateway = async (env: WorkerEnv): Promise<Gateway> => {
 
 /** ms that a start waits for bans and keys: a database that is out of reach must not shut the gateway. */
 const patience = 1_000
-
-/** ms that keys are used without asking whether one was revoked; and how old they are before a request waits for it. */
-const keysFresh = 20_000
-const keysStale = 60_000
-
-/** Reads the keys again when requests come. A database that does not answer leaves those that are known in force. */
-const createKeyRefresh = ({ clock, store, waitUntil }: WorkersPlatform): (() => Promise<void>) => {
-  let readAt = clock.elapsed()
-  let flight: Promise<void> | undefined
-  const read = async (): Promise<void> => {
-    const began = clock.elapsed()
-    await store.readKeysAgain()
-    readAt = began
-  }
-  return async () => {
-    const age = clock.elapsed() - readAt
-    if (age < keysFresh) return
-    if (flight === undefined) {
-      flight = read().finally(() => {
-        flight = undefined
-      })
-      waitUntil(flight)
-    }
-    if (age >= keysStale) await Promise.race([flight.catch(() => {}), sleep(patience)])
-  }
-}
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 

@@ -153,7 +153,6 @@ const verify = async (
       algorithms: [signedKey.algorithm],
       typ: signedKey.typ,
       issuer: signedKey.issuer,
-      audience: signedKey.audience,
       requiredClaims: ['sub', 'jti', 'iat'],
       clockTolerance: leeway,
       currentDate: new Date(now),
@@ -164,7 +163,10 @@ const verify = async (
   }
 }
 
-/** Says the token what the ledger says? Only there can a key be made that does not expire (hazards 37). */
+/**
+ * Says the token what the ledger says? Only there can a key be made that does not expire (hazards 37). Its audience is
+ * one: in a list another service might be named too (hazards 40).
+ */
 const agrees = ({ sub, aud, iat, exp }: JWTPayload, row: ApiKey, now: number): boolean => {
   if (sub !== row.login || aud !== signedKey.audience) return false
   if (!isTime(iat) || iat > now / 1000 + leeway) return false
