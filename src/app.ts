@@ -134,7 +134,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
     limited,
     requireRole(policy),
   ]
-  for (const { method, path, handle } of management(platform, state)) {
+  for (const { method, path, handle } of management(config, platform, state)) {
     app.on(method, [path], ...own, handle)
   }
 

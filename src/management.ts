@@ -1,12 +1,17 @@
+import { canRoutes, type Explain } from './admin/can.ts'
 import { adminApi, type Mounted } from './admin/routes.ts'
+import type { Config } from './config/config.ts'
 import { digestOf, hintOf, newRandomKey } from './identity/key-format.ts'
 import type { Platform } from './platform.ts'
+import { explain } from './policy/explain.ts'
 import { compileGrants } from './policy/grants.ts'
+import { doorsOf, subjectOf } from './policy/who.ts'
 import { banAddress, bannableAddress } from './ratelimit/ban-address.ts'
 import type { State } from './state.ts'
+import { anyDialect } from './upstream/any-dialect.ts'
 
 /** Our own API, joined to the stages that it manages. */
-export const management = (platform: Platform, state: State): Mounted[] =>
+export const management = (config: Config, platform: Platform, state: State): Mounted[] =>
   adminApi({
     platform,
     document: state.document,
@@ -21,5 +26,22 @@ export const management = (platform: Platform, state: State): Mounted[] =>
     },
     address: banAddress,
     bannable: bannableAddress,
-    more: [],
+    more: canRoutes(explainer(config, state)),
   })
+
+const explainer =
+  (config: Config, { registry }: State): Explain =>
+  (who, model, asked) => {
+    const providers = registry.providers()
+    const subject = subjectOf(who, config)
+    const known = {
+      ...config,
+      route: anyDialect(providers, model),
+      models: providers.flatMap(({ id, models }) => models.map((name) => `${id}/${name}`)),
+    }
+    const doors = asked ? [asked] : doorsOf(who, subject)
+    return doors.map((door) => {
+      const place = { door, loopback: door === 'local' }
+      return { door, ...explain({ who: subject, place, model }, known) }
+    })
+  }

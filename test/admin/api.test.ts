@@ -265,3 +265,17 @@ it('knows who asks', async () => {
     door: 'local',
   })
 })
+
+it('says which grant lets somebody use a model, or what stands in the way', async () => {
+  const can = async (query: string) => (await ask(`/postern/api/can?${query}`)).json()
+  expect(await can('who=alice&model=local-llm&door=local')).toMatchObject({
+    allowed: true,
+    doors: [{ door: 'local', routes: [{ provider: 'local', pattern: 'local/**', grant: 1 }] }],
+  })
+  expect(await can('who=bob&model=local-llm')).toMatchObject({
+    allowed: false,
+    doors: [{ reasons: [{}] }, {}, {}],
+  })
+  expect((await ask('/postern/api/can?who=bob')).status).toBe(422)
+  expect((await ask('/postern/api/can?who=bob&model=m', { as: alice })).status).toBe(403)
+})

@@ -91,6 +91,7 @@ export const routes: Readonly<Record<string, Answers>> = {
   'GET /postern/api/bans': guarded(403),
   'POST /postern/api/bans': guarded(403),
   'DELETE /postern/api/bans/:address{.+}': guarded(403),
+  'GET /postern/api/can': guarded(403),
   'GET /postern/api/audit': guarded(403),
   'GET /postern/api/config': guarded(403),
   'PUT /postern/api/config': guarded(403),

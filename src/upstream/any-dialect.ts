@@ -1,5 +1,5 @@
-import { route } from '../../upstream/route.ts'
-import type { Candidate, Dialect, Provider, RouteResult } from '../../upstream/upstream.ts'
+import { route } from './route.ts'
+import type { Candidate, Dialect, Provider, RouteResult } from './upstream.ts'
 
 /** Where a model leads in one dialect or another: whoever may use it chooses the dialect. */
 export function anyDialect(providers: readonly Provider[], model: string): RouteResult {

@@ -1,6 +1,6 @@
-import type { Config } from '../../config/config.ts'
-import type { Door } from '../../identity/caller.ts'
-import { type Subject, unnamed } from '../../policy/sources.ts'
+import type { Config } from '../config/config.ts'
+import type { Door } from '../identity/caller.ts'
+import { type Subject, unnamed } from './sources.ts'
 
 /** Whom a word on the command line means: a user by name first, then as `src` would read it. */
 export function subjectOf(who: string, { users }: Config): Subject {
