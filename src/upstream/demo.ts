@@ -1,4 +1,5 @@
 import { countTokens, message } from './demo/anthropic.ts'
+import { countGeminiTokens, generate } from './demo/gemini.ts'
 import { completion, type DemoAnswer, embeddingRefusal, notFound } from './demo/openai.ts'
 import { response } from './demo/responses.ts'
 import {
@@ -22,7 +23,12 @@ export const demoProvider: Provider = {
   apikey: '',
   authorization: 'bearer',
   authMode: 'none',
-  dialects: new Set(['openai_chat', 'openai_responses', 'anthropic_messages']),
+  dialects: new Set([
+    'openai_chat',
+    'openai_responses',
+    'anthropic_messages',
+    'gemini_generate_content',
+  ]),
   addHeaders: [],
   preference: 0,
   disabled: false,
@@ -96,6 +102,9 @@ function answer(
 ): DemoAnswer {
   const operation = path.replace(/^\/v1\//, '').replace(/\?.*$/s, '')
   if (method === 'GET' && operation === 'models') return modelList
+  const gemini = /^\/v1beta\/models\/[^/]+:(\w+)$/.exec(operation)?.[1]
+  if (gemini === 'countTokens') return countGeminiTokens(body)
+  if (gemini) return generate(body, gemini.startsWith('stream'), path.endsWith('?alt=sse'))
   switch (operation) {
     case 'chat/completions':
       return completion(body, 'chat')

@@ -15,13 +15,18 @@ interface Played {
   text: string
 }
 
-const play = (operation: string, body: object | string | null, method = 'POST'): Promise<Played> =>
+const play = (
+  operation: string,
+  body: object | string | null,
+  method = 'POST',
+  version = 'v1',
+): Promise<Played> =>
   new Promise((resolve, reject) => {
     const decoder = new TextDecoder()
     const played: Played = { status: 0, type: '', frames: [], text: '' }
     send(
       {
-        ...joinBase(demoProvider.baseurl, operation),
+        ...joinBase(demoProvider.baseurl, operation, version),
         method,
         headers: [],
         body:
@@ -51,8 +56,41 @@ const question = { model: demoModel, messages: [{ role: 'user', content: 'two wo
 
 afterEach(() => void vi.useRealTimers())
 
+test('answers Gemini, whole, as events and as a list, with counts and the client’s limit', async () => {
+  const body = { contents: [{ role: 'user', parts: [{ text: 'two words' }] }] }
+  const at = (method: string, more: object = {}) =>
+    play(`models/postern%2Fdemo:${method}`, { ...body, ...more }, 'POST', 'v1beta')
+  const whole = JSON.parse((await at('generateContent')).text)
+  const text: string = whole.candidates[0].content.parts[0].text
+  expect(text).toMatch(/demo model/)
+  expect(whole.candidates[0].finishReason).toBe('STOP')
+  expect(whole.usageMetadata).toMatchObject({ promptTokenCount: 2 })
+
+  const said = (parts: readonly { candidates: { content: { parts: { text: string }[] } }[] }[]) =>
+    parts.map((part) => part.candidates[0]?.content.parts[0]?.text).join('')
+  const streamed = await at('streamGenerateContent?alt=sse')
+  expect(streamed.type).toBe('text/event-stream')
+  const parts = events(streamed) as never[]
+  expect(said(parts)).toBe(text)
+  expect(parts.at(-1)).toMatchObject({ usageMetadata: whole.usageMetadata })
+  expect(said(JSON.parse((await at('streamGenerateContent')).text))).toBe(text)
+
+  const cut = JSON.parse(
+    (await at('generateContent', { generationConfig: { maxOutputTokens: 2 } })).text,
+  )
+  expect(cut.candidates[0].finishReason).toBe('MAX_TOKENS')
+  expect(cut.usageMetadata.candidatesTokenCount).toBe(2)
+  expect(JSON.parse((await at('countTokens')).text)).toEqual({ totalTokens: 2 })
+})
+
 test('is found by its name in every dialect, and labels itself', () => {
-  for (const dialect of ['openai_chat', 'openai_responses', 'anthropic_messages'] as const) {
+  const spoken = [
+    'openai_chat',
+    'openai_responses',
+    'anthropic_messages',
+    'gemini_generate_content',
+  ] as const
+  for (const dialect of spoken) {
     expect(route([demoProvider], 'postern/demo', dialect).candidates).toHaveLength(1)
   }
   expect(demoProvider.name).toMatch(/demo/)

@@ -81,5 +81,5 @@ const refusal = (status: number, message: string): DemoAnswer =>
 export const embeddingRefusal = refusal(400, 'The demo model makes no embeddings.')
 export const notFound = refusal(
   404,
-  'The demo model answers chat, completions, responses and messages only.',
+  'The demo model answers chat, completions, responses, messages and Gemini only.',
 )

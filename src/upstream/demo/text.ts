@@ -34,6 +34,7 @@ export const countWords = (...inputs: readonly unknown[]): number =>
   inputs.reduce<number>((sum, input) => {
     if (typeof input === 'string') return sum + (input.match(/\S+/g)?.length ?? 0)
     if (typeof input !== 'object' || input === null) return sum
-    const { content, text: plain } = input as { content?: unknown; text?: unknown }
-    return sum + (Array.isArray(input) ? countWords(...input) : countWords(content, plain))
+    if (Array.isArray(input)) return sum + countWords(...input)
+    const { content, parts, text: plain } = input as Readonly<Record<string, unknown>>
+    return sum + countWords(content, parts, plain)
   }, 0)
