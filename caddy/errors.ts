@@ -1,5 +1,5 @@
 import type { MatcherSet, Route, StaticResponseHandler } from 'caddy-json-config-types'
-import { type Envelope, errorBody } from '../src/dialect/envelope.ts'
+import { type Envelope, errorBody, errorHeaders } from '../src/dialect/envelope.ts'
 import type { Failure } from '../src/http/errors.ts'
 import type { Site } from './options.ts'
 
@@ -11,7 +11,12 @@ const requestId = '{http.request.uuid}'
 /** Whose error shape a client expects, by path (src/dialect/envelope.ts). The last is for every other path. */
 const dialects: readonly (readonly [Envelope, MatcherSet])[] = [
   ['anthropic', { path: ['/v1/messages', '/v1/messages/*'] }],
-  ['gemini', { path: ['/v1beta', '/v1beta/*'] }],
+  [
+    'gemini',
+    { path: ['/v1beta', '/v1beta/*', '/v1beta1/*', '/v1/projects/*', '/v1/publishers/*'] },
+  ],
+  ['bedrock', { path: ['/bedrock', '/bedrock/*'] }],
+  ['problem', { path: ['/postern/api', '/postern/api/*', '/aperture', '/aperture/*'] }],
   ['openai', {}],
 ]
 
@@ -19,20 +24,35 @@ const dialects: readonly (readonly [Envelope, MatcherSet])[] = [
 export const refuse = (match: MatcherSet, error: Explained, close = false): readonly Route[] =>
   dialects.map(([envelope, paths]) => ({
     match: [{ ...match, ...paths }],
-    handle: [answer(error.status, bodyOf(envelope, error), close)],
+    handle: [answer(error.status, bodyOf(envelope, error), close, headersOf(envelope, error))],
     terminal: true,
   }))
 
 const bodyOf = (envelope: Envelope, error: Explained): object =>
   errorBody(envelope, { ...error, details: [] }, requestId)
 
-const answer = (status: number | string, body: object, close: boolean): StaticResponseHandler => ({
+/** What a dialect says in headers, in Caddy's spelling. */
+const headersOf = (envelope: Envelope, error: Explained): StaticResponseHandler['headers'] =>
+  Object.fromEntries(
+    Object.entries(errorHeaders(envelope, error)).map(([name, value]) => [
+      name.replace(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase()),
+      [value],
+    ]),
+  )
+
+const answer = (
+  status: number | string,
+  body: object,
+  close: boolean,
+  more: StaticResponseHandler['headers'] = {},
+): StaticResponseHandler => ({
   handler: 'static_response',
   status_code: status,
   headers: {
     'Content-Type': ['application/json'],
     'Cache-Control': ['no-store'],
     'X-Request-Id': [requestId],
+    ...more,
   },
   body: JSON.stringify(body),
   ...(close && { close }),

@@ -34,7 +34,7 @@ const forgeableAt = ({ tls }: Site): readonly string[] =>
   tls === 'serve' ? [...lookAlikes, ...forgeable] : ['*Tailscale*', ...forgeable]
 
 /** `/v1*` would also take `/v1foo`. */
-const apiPaths = ['/v1', '/v1/*', '/v1beta', '/v1beta/*']
+const apiPaths = ['/v1', '/v1/*', '/v1beta', '/v1beta/*', '/v1beta1/*', '/bedrock', '/bedrock/*']
 
 /** The stages of a request, in order. The last answers what none took. */
 export const routes = (options: CaddyOptions): readonly Route[] => [

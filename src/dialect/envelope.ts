@@ -61,7 +61,9 @@ const titles: Readonly<Record<number, string>> = {
   422: 'Unprocessable Content',
   429: 'Too Many Requests',
   500: 'Internal Server Error',
+  502: 'Bad Gateway',
   503: 'Service Unavailable',
+  504: 'Gateway Timeout',
 }
 
 type Told = Pick<Failure, 'status' | 'code' | 'message'> & Partial<Pick<Failure, 'details'>>
