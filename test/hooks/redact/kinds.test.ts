@@ -109,7 +109,7 @@ describe('what Postern knows by itself', () => {
       const started = performance.now()
       kinds[kind](text)
       // Quadratic time would be minutes.
-      expect(performance.now() - started, JSON.stringify(unit)).toBeLessThan(2500)
+      expect(performance.now() - started, JSON.stringify(unit)).toBeLessThan(10_000)
     }
   })
 })

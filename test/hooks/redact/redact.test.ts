@@ -22,7 +22,7 @@ const hookOf = (redact: Partial<RedactConfig> = {}, timeout = 0): HookConfig => 
 })
 
 const guardedOf = (json: Record<string, unknown> | undefined): Guarded => ({
-  target: { body: json && { json, replace: () => target } } as Target,
+  target: { body: json && { json, replace: () => target } } as unknown as Target,
   facts: {} as Guarded['facts'],
   requestId: 'rid',
   signal: new AbortController().signal,
