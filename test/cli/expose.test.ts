@@ -373,7 +373,7 @@ describe('without the right to write', () => {
     await start()
     await expose('both')
     Object.assign(fake, { writer: 'nobody' })
-    expect((await expose('serve')).failure).toContain('sudo tailscale')
+    expect((await expose('serve', '--port', '10000')).failure).toContain('sudo tailscale')
     expect(config().mode).toBe('serve')
   })
 })
