@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, expect, test } from 'vitest'
 import { modelsCommand } from '../../src/cli/models.ts'
+import { dialects } from '../support/fake-dialects.ts'
 import { type FakeUpstream, startUpstream } from '../support/fake-upstream.ts'
 import { answersOf, startServer } from '../upstream/model-servers.ts'
 import { runCommand } from './run.ts'
@@ -103,6 +104,30 @@ test('exits 0 when all answer, and tests one by either of its names', async () =
   const { out } = await run(providers, 'test', 'x/y', '--json')
   expect(JSON.parse(out)).toMatchObject([{ model: 'x/y', provider: 'a', ok: true }])
   expect((await run(providers, 'test', 'nobody')).failure).toBe('no provider lists nobody')
+})
+
+test('tries Gemini in its own dialect, and says of which it cannot', async () => {
+  const fake = await upstream(dialects)
+  const { code, out } = await run(
+    {
+      g: {
+        baseurl: fake.url,
+        models: ['gemini-3-pro'],
+        apikey: 'AIza-1',
+        authorization: 'x-goog-api-key',
+        compatibility: { gemini_generate_content: true },
+      },
+      b: { baseurl: fake.url, models: ['b'], compatibility: { bedrock_converse: true } },
+    },
+    'test',
+  )
+  expect(code).toBe(1)
+  expect(out).toMatch(/✔.* g\/gemini-3-pro/)
+  expect(out).toMatch(/✘.* b\/b {2}\d+ ms {2}its dialects cannot be tried from here/)
+  const asked = fake.requests.filter(({ method }) => method === 'POST')
+  expect(asked.map(({ path, headers }) => [path, headers['x-goog-api-key']])).toEqual([
+    ['/v1beta/models/gemini-3-pro:generateContent', 'AIza-1'],
+  ])
 })
 
 test('never prints a provider’s key, even when the provider does', async () => {

@@ -30,9 +30,11 @@ async function causeOfFailure(
   provider: Provider,
   model: string,
 ): Promise<string | undefined> {
-  const { operation, body, answered } = questionFor(provider, model)
+  const question = questionFor(provider, model)
+  if (!question) return 'its dialects cannot be tried from here'
+  const { operation, body, answered, version = 'v1' } = question
   const request = {
-    ...joinBase(provider.baseurl, operation),
+    ...joinBase(provider.baseurl, operation, version),
     method: 'POST',
     headers: headersFor(provider),
     body: new TextEncoder().encode(JSON.stringify(body)),
@@ -47,11 +49,14 @@ async function causeOfFailure(
 interface Question {
   readonly operation: string
   readonly body: object
+  /** What a base without one gets; default `v1`. */
+  readonly version?: string
   /** Field of the answer that holds what was asked for. */
   readonly answered: string
 }
 
-function questionFor({ dialects }: Provider, model: string): Question {
+/** Undefined for Vertex and Bedrock, which want tokens and paths that only the running gateway makes. */
+function questionFor({ dialects, geminiByVertex }: Provider, model: string): Question | undefined {
   const text = 'Answer with the word OK.'
   const messages = [{ role: 'user', content: text }]
   // No list says what a model is for; those that only embed say so in their name.
@@ -66,8 +71,16 @@ function questionFor({ dialects }: Provider, model: string): Question {
     const body = { model, messages, max_tokens: 16 }
     return { operation: 'messages', body, answered: 'content' }
   }
-  const body = { model, input: text, max_output_tokens: 16 }
-  return { operation: 'responses', body, answered: 'output' }
+  if (dialects.has('openai_responses')) {
+    const body = { model, input: text, max_output_tokens: 16 }
+    return { operation: 'responses', body, answered: 'output' }
+  }
+  if (dialects.has('gemini_generate_content') && !geminiByVertex) {
+    const body = { contents: [{ role: 'user', parts: [{ text }] }] }
+    const operation = `models/${encodeURIComponent(model)}:generateContent`
+    return { operation, version: 'v1beta', body, answered: 'candidates' }
+  }
+  return undefined
 }
 
 function headersFor(provider: Provider): UpstreamRequest['headers'] {
