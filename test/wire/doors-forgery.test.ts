@@ -322,6 +322,20 @@ describe('bytes at the port of loopback', () => {
   })
 })
 
+describe('an upgrade that is declined', () => {
+  const get = (path: string, ...more: readonly string[]) =>
+    lines(`GET ${path} HTTP/1.1`, 'Host: localhost', ...more)
+
+  it('ends the connection: who is led over it next is answered by a parser that hears (hazards 100)', async () => {
+    const declined = get('/healthz', 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c')
+    const broken = get('/healthz', ...Array.from({ length: 1000 }, () => 'X-A: 1'))
+    expect((await raw(doors.now.port, get('/healthz') + broken)).statuses).toEqual([200, 431])
+    const { text, statuses, closed } = await raw(doors.now.port, declined + broken)
+    expect({ statuses, closed }).toEqual({ statuses: [200], closed: true })
+    expect(text).toMatch(/^connection: close\r$/im)
+  })
+})
+
 describe('a listener that believes nothing', () => {
   const local = (headers: HeaderLines) =>
     fetch(`${doors.now.gateway.url}/v1/models`, { headers: headers.map(([n, v]) => [n, v]) })

@@ -41,6 +41,8 @@ export const createListener = ({ declared, fetch, headerTimeout }: ListenerOptio
   const tunnels = new Set<Socket>()
   const server = createServer(serverOptions(headerTimeout), (incoming, outgoing) => {
     canonicalize(incoming)
+    // Once it has declined an upgrade, Node 26 says nothing of what it cannot parse on that connection: no answer, no end.
+    if (incoming.headers.upgrade !== undefined) outgoing.shouldKeepAlive = false
     handle(incoming, outgoing).catch(() => outgoing.destroy())
   })
   server.on('upgrade', (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
