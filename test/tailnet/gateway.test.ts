@@ -1,4 +1,11 @@
+import { once } from 'node:events'
+import {
+  connect as connectHttp2,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+} from 'node:http2'
 import type { Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   type Behind,
@@ -185,6 +192,92 @@ describeWith(tailnetParts, 'the gateway on a real tailnet', () => {
     expect(statuses(answers)).toEqual(expected)
     const health = await internet(stranger, { ...list(), path: '/healthz' })
     expect(health.status).toBe(200)
+  })
+
+  /** Exact bytes from bob's phone to the port of serve, and what comes back until it is closed. */
+  const bytes = async (text: string): Promise<string> => {
+    const socket = await rig().nodes.phone.dial(gatewayName, 80)
+    socket.on('error', () => {})
+    socket.write(text, 'latin1')
+    let said = ''
+    socket.setTimeout(300, () => socket.destroy())
+    await new Promise((resolve) => {
+      socket.on('data', (chunk) => {
+        said += chunk.toString()
+      })
+      socket.once('close', resolve)
+    })
+    return said
+  }
+  const login = 'Tailscale-User-Login: alice@example.com'
+  const get = `GET /v1/models HTTP/1.1\r\nHost: ${gatewayName}\r\n`
+  const post = get.replace('GET', 'POST')
+  const smuggled = `${get}${login}\r\nX-Forwarded-For: 100.64.0.2\r\n\r\n`
+
+  test.each([
+    [
+      'a length and chunks',
+      `${post}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${smuggled}`,
+    ],
+    ['chunks misspelled', `${post}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${smuggled}`],
+    ['chunks after a space', `${post}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n${smuggled}`],
+    [
+      'chunks twice',
+      `${post}Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n${smuggled}`,
+    ],
+    ['two lengths', `${post}Content-Length: 0\r\nContent-Length: 9\r\n\r\n${smuggled}`],
+    ['a length with a sign', `${post}Content-Length: +0\r\n\r\n${smuggled}`],
+    ['a GET with a body', `${get}Content-Length: ${smuggled.length}\r\n\r\n${smuggled}`],
+    ['a bare LF', `${get}X-A: 1\n${login}\r\n\r\n`],
+    ['a bare CR', `${get}X-A: 1\r${login}\r\n\r\n`],
+    ['a folded line', `${get}X-A: 1\r\n ${login}\r\n\r\n`],
+    ['a space before the colon', `${get}Tailscale-User-Login : alice@example.com\r\n\r\n`],
+    ['a NUL in a value', `${get}X-A: 1\0${login}\r\n\r\n`],
+    ['two Host lines', `${get}Host: localhost\r\n${login}\r\n\r\n`],
+    [
+      'a trailer',
+      `${post}Trailer: Tailscale-User-Login\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n${login}\r\n\r\n`,
+    ],
+    [
+      'an absolute target',
+      `GET http://${gatewayName}/v1/models HTTP/1.1\r\nHost: evil\r\n${login}\r\n\r\n`,
+    ],
+    ['HTTP/1.0', `GET /v1/models HTTP/1.0\r\nHost: ${gatewayName}\r\n${login}\r\n\r\n`],
+    [
+      'an upgrade to h2c',
+      `${get}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n${login}\r\n\r\n`,
+    ],
+    ['a PROXY line', `PROXY TCP4 100.64.0.2 100.64.0.1 1 80\r\n${get}\r\n`],
+    ['1,000 headers', `${get}${'X-A: 1\r\n'.repeat(1000)}${login}\r\n\r\n`],
+  ])('bytes that two servers could read differently make nobody alice: %s', async (_what, text) => {
+    const { log } = behind.gateway
+    const before = log.length
+    const said = await bytes(text)
+    expect(said).toMatch(/^HTTP\/1\.[01] /)
+    const callers = log.slice(before).flatMap(({ evt, user }) => (evt === 'access' ? [user] : []))
+    expect(callers.filter((user) => user !== undefined && user !== 'bob@example.com')).toEqual([])
+  })
+
+  test('HTTP/2 in TLS is the same: bob stays bob', async () => {
+    const plain = await rig().nodes.phone.dial(gatewayName, 443)
+    const { certificate: ca } = rig().authority
+    const socket = connectTls({ socket: plain, servername: gatewayName, ca, ALPNProtocols: ['h2'] })
+    await once(socket, 'secureConnect')
+    expect(socket.alpnProtocol).toBe('h2')
+    const session = connectHttp2(`https://${gatewayName}`, { createConnection: () => socket })
+    const ask = async (headers: OutgoingHttpHeaders): Promise<unknown> => {
+      const stream = session.request({ ':path': '/v1/models', ...headers }).end()
+      const [answered] = (await once(stream, 'response')) as [IncomingHttpHeaders]
+      stream.resume()
+      return answered[':status']
+    }
+    const claims = { 'tailscale-user-login': 'alice@example.com', 'x-forwarded-for': '100.64.0.2' }
+    expect(await ask(claims)).toBe(200)
+    expect(await ask({ ...claims, ':authority': 'localhost' })).toBe(200)
+    const access = behind.gateway.log.filter(({ evt }) => evt === 'access').slice(-2)
+    expect(access.map(({ user }) => user)).toEqual(['bob@example.com', 'bob@example.com'])
+    expect(await ask({ tailscale_user_login: 'alice@example.com' })).toBe(400)
+    session.destroy()
   })
 
   const streaming = async (model: string): Promise<Socket> => {
