@@ -108,7 +108,7 @@ export const fromFallback = (headers: HeaderList): [string, string][] => {
  */
 export const isGatewayCredential = (authorization: string): boolean => {
   if (/^(?:basic(?:\s|$)|bearer\s.*:|bearer\s+pst_)/is.test(authorization)) return true
-  const claims = /^bearer\s+[\w-]+\.([\w-]+)\./i.exec(authorization)?.[1]
+  const claims = /^bearer\s+[\w=-]+\.([\w-]+)=*\./i.exec(authorization)?.[1]
   return claims !== undefined && isSignedHere(claims)
 }
 

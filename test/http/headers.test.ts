@@ -69,6 +69,10 @@ describe('what Open WebUI sees', () => {
   it('keeps its own Bearer token, and drops one that is user:password', () => {
     expect(sent({ authorization: 'Bearer eyJhbGciOi.J9.x' })).toHaveProperty('authorization')
     expect(sent({ authorization: 'bearer alice:secret' })).not.toHaveProperty('authorization')
+    expect(sent({ authorization: 'Bearer al ice:secret' })).not.toHaveProperty('authorization')
+    expect(sent({ authorization: 'Bearer pst_x' })).not.toHaveProperty('authorization')
+    const signedHere = `Bearer x.${btoa('{"iss":"postern"}')}.x`
+    expect(sent({ authorization: signedHere })).not.toHaveProperty('authorization')
   })
 })
 

@@ -320,7 +320,10 @@ describe('signing in', () => {
     { user: 'a\nb', password: 'x' },
     {},
   ])('needs both fields, and no control characters: %j', async (fields) => {
+    const before = gateway.store.failures.length
     expect((await login(fields as Record<string, string>)).status).toBe(401)
+    // Reported like any other refusal, and no guess.
+    expect(gateway.store.failures.slice(before).map(({ reason }) => reason)).toEqual(['malformed'])
   })
 
   it('is JSON for programs', async () => {
@@ -414,10 +417,34 @@ describe('signing in', () => {
     const own = { cookie, authorization: `Basic ${btoa('alice:alice-password')}` }
     expect((await login(alice, { from, headers: own })).status).toBe(429)
     expect((await ask('/v1/models', { from, headers: { cookie } })).status).toBe(429)
+    const guess = { cookie, 'x-api-key': 'no-key' }
+    expect((await ask('/', { from, headers: guess })).status).toBe(429)
     // Who shares the address and is signed in goes on; so does everybody elsewhere.
     expect((await ask('/', { from, headers: { cookie } })).status).toBe(200)
     expect((await ask('/', { from, headers: page })).status).toBe(429)
     expect((await login(alice, { from: stranger() })).status).toBe(303)
+  })
+})
+
+describe('a ban of an earlier life', () => {
+  it('is not lifted for guesses in a form by a password of one’s own', async () => {
+    const from = stranger()
+    const own = { authorization: `Basic ${btoa('alice:alice-password')}` }
+    expect((await ask('/', { from, headers: own })).status).toBe(200)
+    const now = Date.now()
+    gateway.store.changeBans([
+      {
+        address: from,
+        cause: 'auth_failures',
+        level: 1,
+        startedAt: now,
+        until: now + 60_000,
+        note: '',
+      },
+    ])
+    expect((await ask('/', { from, headers: own })).status).toBe(200)
+    expect((await login(alice, { from, headers: own })).status).toBe(429)
+    gateway.store.changeBans([])
   })
 })
 

@@ -20,6 +20,8 @@ beforeAll(async () => {
       speaks_for: { login: 'bob', secret },
     },
     providers: { local: { baseurl: upstream.url, models: ['fake-model'] } },
+    // A proxy on loopback, so that a ban would be felt.
+    listeners: [{ name: 'front', bind: '127.0.0.1:0', trusted_proxies: ['127.0.0.1'] }],
     grants: ['bob', 'group:family'].map((name) => ({
       src: [name],
       app: { 'tailscale.com/cap/aperture': user },
@@ -42,7 +44,11 @@ const token = (email: string, key = secret) =>
 const complete = (headers: Record<string, string>) =>
   fetch(`${gateway.url}/v1/chat/completions`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
+    headers: {
+      'content-type': 'application/json',
+      'x-forwarded-for': '203.0.113.8',
+      ...headers,
+    },
     body: JSON.stringify({ model: 'fake-model', messages: [{ role: 'user', content: 'Hello' }] }),
   })
 
