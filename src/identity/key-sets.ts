@@ -36,7 +36,7 @@ export interface KeySetsOptions extends Pick<Platform, 'clock' | 'log' | 'waitUn
 const freshFor = 10 * 60_000
 /** ms that a set is used while its issuer does not answer. */
 const staleFor = 24 * 60 * 60_000
-/** ms between two questions: whoever sends tokens with made-up keys does not make us ask (hazards 36). */
+/** ms between two questions, longer than one takes: whoever sends tokens with made-up keys does not make us ask (hazards 36). */
 const cooldown = 15_000
 
 type Found = ReturnType<typeof createLocalJWKSet>
@@ -75,7 +75,7 @@ const createKeySet = (
 
   /** Undefined: it is too early to ask again. Never rejects. */
   const ask = (): Promise<void> | undefined => {
-    if (flight !== undefined || clock.elapsed() - askedAt < cooldown) return flight
+    if (clock.elapsed() - askedAt < cooldown) return flight
     askedAt = clock.elapsed()
     flight = fetchKeys()
     // Others wait for it too: it must not end with the request that began it.

@@ -107,6 +107,7 @@ describe('a token of an issuer', () => {
     ['an address of a domain below', { email: 'alice@sub.example.com' }],
     ['an address of a domain that ends alike', { email: 'alice@notexample.com' }],
     ['two domains', { email: 'alice@evil.example@example.com' }],
+    ['two domains, ours first', { email: 'alice@example.com@evil.example' }],
     ['nobody at the domain', { email: '@example.com' }],
     ['blanks in the address', { email: 'alice smith@example.com' }],
     ['letters that look like others', { email: 'alice\u212A@example.com' }],

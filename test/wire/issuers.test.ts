@@ -132,6 +132,12 @@ describe('a token of an issuer, over the network', () => {
     expect(await show(token)).toBe(200)
   })
 
+  it('is not taken from the header of another issuer', async () => {
+    const token = await rsa.sign(claims({ iss: broken.url, sub: 'build' }))
+    expect(await show(token)).toBe(200)
+    expect((await ask({ 'cf-access-jwt-assertion': token })).status).toBe(401)
+  })
+
   it('needs no question after a reload', async () => {
     await gateway.reload({ log: { level: 'info' } })
     const asked = issuer.asked.length
