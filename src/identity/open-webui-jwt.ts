@@ -1,10 +1,10 @@
 import { type JWTPayload, jwtVerify } from 'jose'
-import type { UserConfig, WebuiConfig } from '../config/config.ts'
+import type { WebuiConfig } from '../config/config.ts'
 import { isLogin } from '../config/values/fields.ts'
 import type { Auth } from '../http/env.ts'
 import type { Platform } from '../platform.ts'
 import type { Caller } from './caller.ts'
-import { groupsOfUsers, loginOf } from './webui-identity.ts'
+import { loginOf } from './webui-identity.ts'
 
 /** For whom Open WebUI asks, when it is the caller and says so. */
 export type SpeaksFor = (caller: Caller, headers: Headers) => Auth | Promise<Auth>
@@ -12,7 +12,6 @@ export type SpeaksFor = (caller: Caller, headers: Headers) => Auth | Promise<Aut
 export interface SpeaksForOptions {
   readonly webui: Pick<WebuiConfig, 'sso'>
   readonly speaksFor: NonNullable<WebuiConfig['speaksFor']>
-  readonly users: ReadonlyMap<string, UserConfig>
   readonly clock: Platform['clock']
 }
 
@@ -27,7 +26,7 @@ const longestName = 128
  * it makes the person the caller, and Open WebUI the one they come through. From anybody else it says nothing.
  */
 export const createSpeaksFor = (options: SpeaksForOptions): SpeaksFor => {
-  const { speaksFor, users, clock } = options
+  const { speaksFor, clock } = options
   const secret = new TextEncoder().encode(speaksFor.secret)
 
   const personOf = async (token: string): Promise<Person | undefined> => {
@@ -45,8 +44,8 @@ export const createSpeaksFor = (options: SpeaksForOptions): SpeaksFor => {
     const person = await personOf(token).catch(() => undefined)
     if (person === undefined) return { failure: 'bad_user_token', user: caller.login }
     const { kind, credentialId } = caller
-    const groups = groupsOfUsers(users, person.login)
-    return { caller: { ...person, kind, credentialId, groups, through: caller } }
+    // `policy` finds the groups of a login.
+    return { caller: { ...person, kind, credentialId, groups: [], through: caller } }
   }
 
   return (caller, headers) => {

@@ -1,4 +1,4 @@
-import type { UserConfig, WebuiConfig } from '../config/config.ts'
+import type { WebuiConfig } from '../config/config.ts'
 import type { HeaderList } from '../http/headers.ts'
 import type { Caller } from './caller.ts'
 
@@ -66,13 +66,3 @@ const byLogin = (
   }
   return found
 }
-
-/** Groups that users of the configuration with this login have: what this person may be, whichever proof they gave. */
-export const groupsOfUsers = (
-  users: ReadonlyMap<string, UserConfig>,
-  login: string,
-): readonly string[] => [
-  ...new Set(
-    [...users.values()].filter((user) => user.login === login).flatMap(({ groups }) => groups),
-  ),
-]

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { LocalApi } from '../../src/platform.ts'
 import { type FakeWebui, startWebui } from '../support/fake-webui.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { raw } from '../support/raw.ts'
@@ -595,6 +596,57 @@ describe('a WebSocket', () => {
       expect(webui.upgrades.length).toBe(before)
     },
   )
+})
+
+describe('who is on the tailnet', () => {
+  const whois: LocalApi = async ({ path }) => {
+    const known = {
+      Node: { Name: 'laptop.tail.test.', ComputedName: 'laptop' },
+      UserProfile: { ID: 2, LoginName: 'alice@example.com', DisplayName: 'Jürgen Groß' },
+    }
+    const status = { Version: '1.102.3', BackendState: 'Running', TUN: true }
+    return {
+      status: 200,
+      etag: null,
+      body: JSON.stringify(path.includes('/status') ? status : known),
+    }
+  }
+  const serve = {
+    mode: 'both',
+    listeners: [{ name: 'tailnet', bind: '127.0.0.1:0', identity: 'serve' }],
+    grants: [
+      {
+        src: ['alice@example.com'],
+        app: { 'tailscale.com/cap/aperture': [{ role: 'user', models: '**' }] },
+      },
+    ],
+  }
+  const fromServe = {
+    'x-forwarded-for': '100.64.0.2',
+    'x-forwarded-host': 'machine.tail.test',
+    'x-forwarded-proto': 'https',
+    'tailscale-user-login': 'alice@example.com',
+    'tailscale-user-name': '=?utf-8?q?J=C3=BCrgen_Gro=C3=9F?=',
+  }
+
+  it('is signed in without a login page, by the name that tailscaled tells', async () => {
+    const options = { platform: { tailscale: whois } }
+    const door = await startTestGateway({ ...config(), ...serve }, options)
+    const get = (path: string, headers: Record<string, string>) =>
+      fetch(door.url + path, { headers: { ...page, ...headers }, redirect: 'manual' })
+    expect((await get('/', fromServe)).status).toBe(200)
+    expect(last()?.headers).toMatchObject({
+      'x-chat-email': 'alice@example.com',
+      'x-postern-user-name': 'J%C3%BCrgen%20Gro%C3%9F',
+      'chat-groups': 'board,family',
+    })
+    expect(Object.keys(last()?.headers ?? {}).join()).not.toContain('tailscale')
+    expect((await get('/postern/login?to=/c/1', fromServe)).headers.get('location')).toBe('/c/1')
+    const { 'tailscale-user-login': _, 'tailscale-user-name': __, ...rest } = fromServe
+    const funnel = { ...rest, 'x-forwarded-for': '203.0.113.1', 'tailscale-funnel-request': '?1' }
+    expect((await get('/', funnel)).headers.get('location')).toBe('/postern/login')
+    await door.stop()
+  })
 })
 
 describe('Open WebUI with a login of its own', () => {
