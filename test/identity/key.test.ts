@@ -95,7 +95,7 @@ describe('a random key', () => {
     const platform = { clock, store, log: () => {}, waitUntil: () => {}, fingerprint: String }
     const keys = createKeys(platform)
     await keys.loaded
-    const tokens = { knows: () => false, check: never, isProven: never, asserted: () => undefined }
+    const tokens = { knows: () => false, check: never, recall: never, asserted: () => undefined }
     const { check } = createKeyScheme({ ...platform, keys, tokens })
     expect(await check(random)).toMatchObject({ failure: 'unavailable' })
     store.changeKeys({ keys: [await rowOf({ expiresAt: null })], signers: [] })

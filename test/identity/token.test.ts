@@ -55,7 +55,7 @@ const gate = (config: IssuerConfig, documents?: Record<string, unknown>) => {
   return {
     ...scheme,
     check: (text: string) => scheme.check(read(text)),
-    isProven: (text: string) => scheme.isProven(read(text)),
+    isProven: async (text: string) => (await scheme.recall(read(text))).caller !== undefined,
     clock,
     asked,
     logged,

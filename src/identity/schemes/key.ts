@@ -48,63 +48,56 @@ export const createKeyScheme = ({
     return failure === undefined ? accept(row) : { failure, user: row.login }
   }
 
-  const ofRandom = async (text: string): Promise<Auth> => {
+  const ofRandom = async (text: string, print: string): Promise<Auth> => {
     if (!isWhole(text)) return { failure: 'malformed', user: '' }
     if (!keys.known) return unavailable
-    const print = await fingerprint(text)
-    const known = keys.byId(keys.proven.get(print) ?? '')
-    const row = known ?? keys.byDigest(await digestOf(text))
+    const row = keys.byDigest(await digestOf(text))
     if (row === undefined) return { failure: 'unknown_key', user: '' }
     keys.proven.set(print, row.id)
     return conclude(row)
   }
 
-  const ofSigned = async (token: Token): Promise<Auth> => {
+  const ofSigned = async (token: Token, print: string): Promise<Auth> => {
     if (!keys.known) return unavailable
     const row = named(token, keys)
     if (row === undefined) return badToken
     const verdict = conclude(row)
     // No signature is worth checking under the name of a key that is no good.
     if (verdict.caller === undefined) return verdict
-    const print = await fingerprint(token.text)
-    if (keys.proven.get(print) === row.id) return verdict
     const failure = await verify(token.text, row, keys, clock.now())
     if (failure !== undefined) return { failure, user: row.login }
     keys.proven.set(print, row.id)
     return verdict
   }
 
+  const examine = async (
+    text: string,
+    ofIssuer: (token: Token) => Promise<Auth>,
+  ): Promise<Auth | 'not_ours'> => {
+    const print = await fingerprint(text)
+    const known = keys.byId(keys.proven.get(print) ?? '')
+    if (known !== undefined) return conclude(known)
+    if (looksRandom(text)) return ofRandom(text, print)
+    const token = readToken(text)
+    if (token?.issuer === signedKey.issuer) return ofSigned(token, print)
+    return token && tokens.knows(token.issuer) ? ofIssuer(token) : 'not_ours'
+  }
+
   return {
     check: async (text) => {
-      const auth = await sort(text, ofRandom, ofSigned, tokens)
+      const auth = await examine(text, tokens.check)
       if (auth !== 'not_ours' && auth.caller?.kind === 'key') keys.used(auth.caller.credentialId)
       return auth
     },
     isProven: async (text) => {
-      if (looksRandom(text)) return (await ofRandom(text)).caller !== undefined
-      const token = readToken(text)
-      if (token === undefined) return false
-      if (token.issuer !== signedKey.issuer) return tokens.isProven(token)
-      return (await ofSigned(token)).caller !== undefined
+      const auth = await examine(text, tokens.recall)
+      return auth !== 'not_ours' && auth.caller !== undefined
     },
   }
 }
 
 const unavailable: Auth = { failure: 'unavailable', user: '', retryAfter }
 const badToken: Auth = { failure: 'bad_token', user: '' }
-
-const sort = async (
-  text: string,
-  ofRandom: (text: string) => Promise<Auth>,
-  ofSigned: (token: Token) => Promise<Auth>,
-  tokens: TokenScheme,
-): Promise<Auth | 'not_ours'> => {
-  if (looksRandom(text)) return ofRandom(text)
-  const token = readToken(text)
-  if (token === undefined) return 'not_ours'
-  if (token.issuer === signedKey.issuer) return ofSigned(token)
-  return tokens.knows(token.issuer) ? tokens.check(token) : 'not_ours'
-}
 
 /** The same object for the same key, so that what is made of it can be kept. */
 const acceptance = (): ((row: ApiKey) => Auth) => {

@@ -17,7 +17,7 @@ export interface TokenScheme {
   /** Who a proxy in front says is calling, in the header of an issuer. Undefined: it says nothing. */
   asserted(headers: Headers): Promise<Auth> | undefined
   /** The same as `check` without asking the issuer. */
-  isProven(token: Token): Promise<boolean>
+  recall(token: Token): Promise<Auth>
 }
 
 export interface TokenSchemeOptions {
@@ -78,7 +78,7 @@ export const createTokenScheme = (options: TokenSchemeOptions): TokenScheme => {
     },
     knows: (issuer) => issuers.has(issuer),
     check: (token) => examine(token, 'find'),
-    isProven: async (token) => (await examine(token, 'recall')).caller !== undefined,
+    recall: (token) => examine(token, 'recall'),
   }
 }
 
