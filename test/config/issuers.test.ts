@@ -69,6 +69,25 @@ describe('issuers', () => {
     expect(said(issuers(entry({ algorithms: [algorithm] })))).toHaveLength(1)
   })
 
+  it('let callers in without a user, by names and groups of their own', () => {
+    const grant = (src: string) => ({
+      src: [src],
+      app: { 'tailscale.com/cap/aperture': [{ role: 'admin', models: '**' }] },
+    })
+    const grants = [grant('carol@example.com'), grant('group:ops')]
+    const listeners = [{ name: 'a', bind: '0.0.0.0:8787' }]
+    const file = { listeners, grants }
+    const trusting = { ...file, issuers: [entry({ groups_claim: 'groups' })] }
+    expect(said(trusting)).toEqual([])
+    expect(said({ ...trusting, mode: 'both', front: 'tailscale', listeners: undefined })).toEqual(
+      [],
+    )
+    expect(said({ ...file, issuers: [entry()] })).toEqual([
+      'warning grants[1].src[0]: group "group:ops" is not defined and has no members',
+    ])
+    expect(said({ ...file, issuers: [] }).length).toBeGreaterThan(2)
+  })
+
   it('are there once each, and share no header', () => {
     const header = 'cf-access-jwt-assertion'
     const other = entry({ issuer: `${issuer}/other`, header })

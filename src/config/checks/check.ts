@@ -14,6 +14,8 @@ import { checkUsers } from './users.ts'
 export interface Declared {
   readonly providers: readonly string[]
   readonly users: readonly string[]
+  /** There are issuers, whose tokens let callers in without a user. */
+  readonly issuers: boolean
   /** Lower-cased. */
   readonly logins: ReadonlySet<string>
   readonly groups: readonly string[]
@@ -27,6 +29,7 @@ export function check(file: ConfigFile, root: Json): Finding[] {
   const declared: Declared = {
     providers: keysOf(root, 'providers'),
     users: keysOf(root, 'users'),
+    issuers: (sizeOf(valueAt(root, ['issuers'])) ?? 0) !== 0,
     logins: new Set(keysOf(root, 'users').map((name) => loginOf(root, name))),
     groups: keysOf(root, 'groups'),
     hooks: keysOf(root, 'hooks'),

@@ -81,7 +81,9 @@ function openBeside(listeners: readonly Listener[]): Finding[] {
 }
 
 function withoutCredentials({ mode }: ConfigFile, declared: Declared): Finding[] {
-  if ((mode !== 'funnel' && mode !== 'both') || declared.users.length > 0) return []
+  if ((mode !== 'funnel' && mode !== 'both') || declared.users.length > 0 || declared.issuers) {
+    return []
+  }
   const message = `mode ${quote(mode)} opens the door to the internet, and no user is defined`
   return [error(['mode'], message, 'Run `postern user add NAME`, or set "mode": "serve"')]
 }

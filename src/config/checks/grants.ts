@@ -8,7 +8,13 @@ type Grant = NonNullable<ConfigFile['grants']>[number]
 
 export function checkGrants(file: ConfigFile, declared: Declared): Finding[] {
   const groups = new Set([...declared.groups, ...groupsOfUsers(file)])
-  const known = { logins: declared.logins, groups, tailnet: knowsTailnet(file) }
+  const known = {
+    logins: declared.logins,
+    groups,
+    tailnet: knowsTailnet(file),
+    issuers: declared.issuers,
+    groupsOfIssuers: file.issuers.some(({ groups_claim }) => groups_claim !== undefined),
+  }
   return [
     ...checkWhole(file, declared),
     ...LISTS.flatMap((list) =>
@@ -96,6 +102,7 @@ function checkWhole(file: ConfigFile, declared: Declared): Finding[] {
 
 const nobodyCanCome = (file: ConfigFile, declared: Declared): boolean =>
   declared.users.length === 0 &&
+  !declared.issuers &&
   !knowsTailnet(file) &&
   !allGrants(file)?.some(({ src }) => src.includes('(loopback)'))
 
@@ -103,6 +110,9 @@ interface Known {
   readonly logins: ReadonlySet<string>
   readonly groups: ReadonlySet<string>
   readonly tailnet: boolean
+  /** Somebody else's tokens name logins, and groups. */
+  readonly issuers: boolean
+  readonly groupsOfIssuers: boolean
 }
 
 const checkSources = ({ src }: Grant, path: Path, known: Known): Finding[] =>
@@ -114,11 +124,11 @@ function checkSource(source: string, place: Path, known: Known): Finding[] {
     return known.tailnet ? checkTags(source, place) : [matchesNobody(source, place)]
   }
   if (source.startsWith('group:')) {
-    if (known.groups.has(source)) return []
+    if (known.groups.has(source) || known.groupsOfIssuers) return []
     const message = `group ${quote(source)} is not defined and has no members`
     return [warning(place, message, 'Add it to "groups", or to a user’s "groups"')]
   }
-  if (known.tailnet || known.logins.has(source)) return []
+  if (known.tailnet || known.issuers || known.logins.has(source)) return []
   const message = `no user has the login ${quote(source)}`
   return [warning(place, message, `Run \`postern user add\`, or correct the login`)]
 }

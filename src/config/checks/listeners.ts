@@ -32,8 +32,8 @@ function twice(listener: Listener, earlier: readonly Listener[], index: number):
 }
 
 function open(listener: Listener, index: number, declared: Declared): Finding[] {
-  if (isLocalBind(listener.bind) || listener.identity !== 'none' || declared.users.length > 0)
-    return []
+  if (isLocalBind(listener.bind) || listener.identity !== 'none') return []
+  if (declared.users.length > 0 || declared.issuers) return []
   const message = 'other machines can connect here, and no user is defined'
   const remedy = 'Run `postern user add NAME`, or bind 127.0.0.1'
   return [error(['listeners', index, 'bind'], message, remedy)]
