@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import {
   basic,
@@ -5,6 +6,7 @@ import {
   completion,
   doorsForFile,
   evil,
+  grant,
   knock,
   laptop,
   list,
@@ -14,7 +16,7 @@ import {
   stranger,
 } from '../support/doors.ts'
 import { raw, until } from '../support/raw.ts'
-import type { Answer, HeaderLines } from '../support/tailnet/http.ts'
+import { type Answer, askOver, type HeaderLines } from '../support/tailnet/http.ts'
 import { forged } from '../support/tailnet/table.ts'
 
 const alice = 'alice@example.com'
@@ -185,6 +187,15 @@ describe('whoever speaks to the socket itself', () => {
         expect([answer.status, codeOf(answer)]).toEqual([400, 'identity_conflict'])
         const bare = await socket([...without('Tailscale-User-Login'), [header, mark]])
         expect(bare.status).toBe(401)
+        // A tagged node has no login that could be missing.
+        expect(
+          (
+            await socket([
+              ['X-Forwarded-For', runner],
+              [header, mark],
+            ])
+          ).status,
+        ).toBe(401)
       }
     },
   )
@@ -322,20 +333,6 @@ describe('bytes at the port of loopback', () => {
   })
 })
 
-describe('an upgrade that is declined', () => {
-  const get = (path: string, ...more: readonly string[]) =>
-    lines(`GET ${path} HTTP/1.1`, 'Host: localhost', ...more)
-
-  it('ends the connection: who is led over it next is answered by a parser that hears (hazards 100)', async () => {
-    const declined = get('/healthz', 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c')
-    const broken = get('/healthz', ...Array.from({ length: 1000 }, () => 'X-A: 1'))
-    expect((await raw(doors.now.port, get('/healthz') + broken)).statuses).toEqual([200, 431])
-    const { text, statuses, closed } = await raw(doors.now.port, declined + broken)
-    expect({ statuses, closed }).toEqual({ statuses: [200], closed: true })
-    expect(text).toMatch(/^connection: close\r$/im)
-  })
-})
-
 describe('a listener that believes nothing', () => {
   const local = (headers: HeaderLines) =>
     fetch(`${doors.now.gateway.url}/v1/models`, { headers: headers.map(([n, v]) => [n, v]) })
@@ -362,5 +359,22 @@ describe('a listener that believes nothing', () => {
     const answer = await local([['X-Forwarded-For', '127.0.0.1'], basic('alice')])
     expect(answer.status).toBe(200)
     expect(doors.now.gateway.store.usage.at(-1)).toMatchObject({ door: 'public' })
+  })
+})
+
+/** What a browser on this machine sends when a page's name was re-pointed at it: the page may choose these headers. */
+describe('a page whose name was re-pointed at 127.0.0.1 (A6, hazards 87)', () => {
+  const rebound = (port: number, headers: HeaderLines) =>
+    askOver(connect(port, '127.0.0.1'), completion([['Host', `evil.example:${port}`], ...headers]))
+
+  it.fails('is nobody at the port that serve leads to', async () => {
+    expect((await rebound(doors.now.port, genuine)).status).toBe(401)
+  })
+
+  it.fails('is not this machine for a grant to (loopback)', async () => {
+    await doors.now.gateway.reload({ grants: [grant(['(loopback)'])] })
+    const answer = await rebound(doors.now.gateway.port, [])
+    await doors.now.gateway.reload({})
+    expect(answer.status).toBe(401)
   })
 })
