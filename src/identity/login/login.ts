@@ -11,6 +11,7 @@ import { refusalOf } from '../require-caller.ts'
 import type { PasswordScheme } from '../schemes/password.ts'
 import { type SessionScheme, sessionLifetime } from '../schemes/session.ts'
 import { loginPage } from './pages.ts'
+import { isPerson } from './require-person.ts'
 import { loginPath, returnPath } from './return-path.ts'
 
 export interface LoginOptions {
@@ -24,7 +25,7 @@ export const showLogin = (): Handler<Env> =>
   async function showLogin(c) {
     const to = returnPath(c.req.query('to'))
     const { caller } = c.var.auth
-    if (caller !== undefined && caller.kind !== 'node') return goOn(c, to)
+    if (isPerson(caller)) return goOn(c, to)
     return showPage(c, loginPage({ host: hostName(c.var.client.host), user: '', to }))
   }
 

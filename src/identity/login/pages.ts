@@ -3,6 +3,7 @@ import { html } from 'hono/html'
 import type { Env } from '../../http/env.ts'
 import type { Failure } from '../../http/errors.ts'
 import { type Html, mark, type Page } from '../../http/page.ts'
+import { isPerson } from './require-person.ts'
 import { loginPath, loginTo, logoutPath } from './return-path.ts'
 
 export interface LoginForm {
@@ -78,7 +79,7 @@ ${offer === 'signOut' ? signOut() : ''}
 
 const refusal = (c: Context<Env>, { code, message, headers }: Failure): Refusal => {
   const caller = c.var.auth?.caller
-  if (code === 'no_role' && (caller?.kind === 'node' || caller?.kind === 'key')) {
+  if (code === 'no_role' && caller !== undefined && !isPerson(caller)) {
     return { title: 'For people only', message, offer: 'signIn' }
   }
   if (code === 'no_role' && caller !== undefined) {

@@ -5,6 +5,7 @@ import { hostCheck } from '../../http/host-check.ts'
 import { wantsPage } from '../../http/page.ts'
 import { sessionCookie } from '../../http/session-cookie.ts'
 import { sessionOf } from '../authenticate.ts'
+import type { Caller } from '../caller.ts'
 import { type SessionScheme, sessionLifetime } from '../schemes/session.ts'
 import { loginTo } from './return-path.ts'
 
@@ -27,6 +28,10 @@ export const inviteToLogin = (): MiddlewareHandler<Env> =>
     })
   }
 
+/** A tagged device is nobody in person, and what was made for one program must not open a person's chats. */
+export const isPerson = (caller: Caller | undefined): boolean =>
+  caller !== undefined && caller.kind !== 'node' && caller.kind !== 'key'
+
 /**
  * Lets only people on. A person known by their device is one for every page that their browser loads, under whatever
  * name, so the name has to be ours (DNS rebinding); a password or a session is given to one name only.
@@ -34,14 +39,12 @@ export const inviteToLogin = (): MiddlewareHandler<Env> =>
 export const requirePerson = (allowedHosts: readonly string[]): MiddlewareHandler<Env> => {
   const ownName = hostCheck(allowedHosts)
   return async function requirePerson(c, next) {
-    const kind = c.var.auth.caller?.kind
-    if (kind === 'node') {
-      throw new Failure('no_role', 'A tagged device is nobody in person, and this is for people.')
+    const { caller } = c.var.auth
+    if (!isPerson(caller)) {
+      const who = caller?.kind === 'key' ? 'A key is for programs' : 'A tagged device is nobody'
+      throw new Failure('no_role', `${who}, and this is for people.`)
     }
-    // What was made for one program must not open a person's chats.
-    if (kind === 'key')
-      throw new Failure('no_role', 'A key is for programs, and this is for people.')
-    return kind === 'user' ? ownName(c, next) : next()
+    return caller?.kind === 'user' ? ownName(c, next) : next()
   }
 }
 
