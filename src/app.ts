@@ -18,6 +18,8 @@ import { authenticate, hasCachedCredential } from './identity/authenticate.ts'
 import { requireCaller } from './identity/require-caller.ts'
 import { createWebuiIdentity } from './identity/webui-identity.ts'
 import { management } from './management.ts'
+import { counting, observe } from './metrics/observe.ts'
+import { localOr, requireMetrics, showMetrics } from './metrics/scrape.ts'
 import { createPeople } from './people.ts'
 import type { Platform } from './platform.ts'
 import { cors, letsOriginIn } from './policy/cors.ts'
@@ -40,6 +42,7 @@ import { joinBase } from './upstream/join.ts'
 import { listGeminiModels, listModels, showGeminiModel, showModel } from './upstream/models.ts'
 import { requireSpoken } from './upstream/spoken.ts'
 import { meter } from './usage/meter.ts'
+import { vitals } from './vitals.ts'
 
 /**
  * The product's table of contents: every route, and the stages that a request passes on its way.
@@ -48,17 +51,18 @@ import { meter } from './usage/meter.ts'
 export const createApp = (config: Config, platform: Platform, state: State): Hono<Env> => {
   const { limits, webui, allowedHosts } = config
   const { clock, log, send } = platform
-  const { failures, bans, limiter, registry, open, admit } = state
+  const { failures, bans, limiter, registry, open, admit, metrics } = state
   const credential = createCredential(createTokens(platform))
   const policy = compileGrants({ ...config, log })
   const proofs = createProofs(config, platform, state)
   const app = new Hono<Env>()
+  const tried = metrics.attempt
   const isClientGone = (error: Error) => error instanceof ClientGone || isClientLeft(error)
   app.onError(onError({ log, isClientGone }))
 
   // Every request: an id, a log line, sound framing, an address.
   app.use(requestId(platform), accessLog({ log, clock, enabled: config.log.access }))
-  app.use(requireSoundRequest(), findClient())
+  app.use(observe(metrics), requireSoundRequest(), findClient())
   app.get('/healthz', health())
   app.get('/readyz', readiness({ store: platform.store, draining: () => state.draining }))
 
@@ -82,13 +86,13 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   app.use(rateLimit({ ...rules, stage: 'before-authentication' }))
 
   // Who is calling, before everything that is for somebody.
-  const known = [
+  const recognised = [
     refuseUpgrade(),
     refuseBanned(banned),
     counted,
     authenticate({ ...proofs, loopback: grantsLoopback(config.grants) }),
-    requireCaller(),
   ] as const
+  const known = [...recognised, requireCaller()] as const
   const limited = rateLimit({ ...rules, stage: 'after-authentication' })
 
   // The API of models: a proven caller with a role, within their limits, on the ledger.
@@ -96,7 +100,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
     cors(policy),
     ...known,
     refuseForeignPages(allowedHosts, letsOriginIn(policy)),
-    meter(platform),
+    meter({ ...platform, store: counting(platform.store, metrics) }),
     limited,
     requireRole(policy),
   ] as const
@@ -110,7 +114,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
         requireSpoken(registry, operation.named !== undefined),
         authorizeTarget(findRoute(registry, operation.named !== undefined)),
         hooks,
-        reverseProxy({ send, clock, log, limits, open, join: joinBase, credential, admit }),
+        reverseProxy({ send, clock, log, limits, open, join: joinBase, credential, admit, tried }),
       )
       if (path.startsWith('/v1/')) app.all(path, ...api, () => fail(methodNotAllowed(['POST'])))
     }
@@ -137,6 +141,15 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   for (const { method, path, handle } of management(config, platform, state)) {
     app.on(method, [path], ...own, handle)
   }
+
+  // For Prometheus.
+  const readers = localOr(hostCheck(allowedHosts), [
+    requireCaller(),
+    limited,
+    requireRole(policy),
+    requireMetrics(),
+  ])
+  app.get('/metrics', ...recognised, ...readers, showMetrics(vitals(platform, state)))
 
   // Ours, and not yet there: never passed on to what stands behind.
   for (const path of ['/postern/*', '/aperture/*', '/metrics', ...managementPaths]) {

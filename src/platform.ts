@@ -1,6 +1,7 @@
 import type { Act } from './admin/act.ts'
 import type { Ask } from './admin/questions.ts'
 import type { KeyRing, KeyUse } from './identity/api-key.ts'
+import type { Family } from './metrics/family.ts'
 import type { Ban } from './ratelimit/ban.ts'
 import type { Send } from './upstream/upstream.ts'
 import type { AuthFailureRow, UsageRow } from './usage/row.ts'
@@ -28,6 +29,8 @@ export interface Platform {
   readonly tailscale?: LocalApi
   /** 32 bytes or more, known to this gateway only and the same after a restart: signs browser sessions. */
   readonly sessionSecret: Uint8Array
+  /** What only the host can count, for `/metrics`: its process, and what waits for the database. */
+  readonly vitals?: () => readonly Family[]
   /** Keeps work alive that outlasts the response. Failures are logged, never thrown. */
   readonly waitUntil: (work: Promise<unknown>) => void
 }

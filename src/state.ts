@@ -3,6 +3,7 @@ import { createHooksState, type HooksState } from './hooks/state.ts'
 import { type CredentialCache, createCredentialCache } from './identity/credential-cache.ts'
 import { createKeySets, type KeySets } from './identity/key-sets.ts'
 import { createKeys, type Keys } from './identity/keys.ts'
+import { createMetrics, type Metrics } from './metrics/metrics.ts'
 import type { Platform } from './platform.ts'
 import type { Stoppable } from './proxy/exchange.ts'
 import { type Bans, createBans } from './ratelimit/bans.ts'
@@ -30,6 +31,7 @@ export interface State {
   readonly admit: Admit
   /** What hooks are still to be told. */
   readonly hooks: HooksState
+  readonly metrics: Metrics
   /** Answers under way. */
   readonly open: Set<Stoppable>
   /** The host is shutting down: no new work. */
@@ -52,6 +54,7 @@ export const createState = (
   document,
   admit: createAdmission(),
   hooks: createHooksState(platform, (key) => keyHeader({ ...key, authMode: 'override' })),
+  metrics: createMetrics(() => registry.providers()),
   open: new Set(),
   draining: false,
 })

@@ -16,6 +16,7 @@ const values = new Set([
   'upstream/upstream.ts', // what the proxy sends and the registry knows
   'usage/row.ts', // what the meter writes and the store keeps
   'ratelimit/ban.ts', // what the limiter writes and the store keeps
+  'metrics/family.ts', // what a host counts, and the page of metrics shows
 ])
 
 /** Folder → rank, with the reason for it. A folder imports from lower ranks, and from itself. */
@@ -34,6 +35,7 @@ const ranks: Readonly<Record<string, number>> = {
   quota: 2, // stage 10
   hooks: 2, // between stages 10 and 11, and after the answer
   admin: 2, // JSON API over the stores
+  metrics: 2, // counts beside stages 2, 12 and 13
   dashboard: 2, // pages over the admin queries
   '': 3, // app.ts and state.ts join the stages
   adapter: 4, // the only code that knows a runtime

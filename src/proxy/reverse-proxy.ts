@@ -39,9 +39,14 @@ export interface ReverseProxyOptions {
   ) => { origin: string; path: string }
   /** Our own credential for a provider, as headers. */
   readonly credential: (provider: Provider) => HeaderList | Promise<HeaderList>
+  /** Told what became of asking a provider, for each that was asked. */
+  readonly tried: (provider: string, result: Tried) => void
   /** A place at a provider; what it resolves with gives the place up again. */
   readonly admit: (provider: Provider, signal: AbortSignal) => (() => void) | Promise<() => void>
 }
+
+/** `refused`: an answer that no client may see. */
+export type Tried = 'answered' | 'connect' | 'broken' | 'timeout' | 'refused'
 
 const encoder = new TextEncoder()
 
@@ -78,11 +83,22 @@ const attempt = async (
     return { failure, sent: false }
   }
   try {
-    return { response: await ask(c, candidate, ready, options) }
+    const response = await ask(c, candidate, ready, options)
+    options.tried(candidate.provider.id, 'answered')
+    return { response }
   } catch (error) {
     ready.release()
+    const why = reasonOf(error)
+    if (why) options.tried(candidate.provider.id, why)
     return failed(c, candidate.provider, error, options.log)
   }
+}
+
+/** A client that left says nothing of the provider. */
+const reasonOf = (error: unknown): Tried | undefined => {
+  if (error instanceof UpstreamError) return error.kind
+  if (!(error instanceof Failure)) return undefined
+  return error.code === 'upstream_timeout' ? 'timeout' : 'refused'
 }
 
 const failed = (c: Context<Env>, { id }: Provider, error: unknown, log: Log): Outcome => {

@@ -11,11 +11,19 @@ export interface Bans {
   readonly loaded: Promise<void>
   /** The ban in force on this client. Never one for a client behind whom everybody stands. */
   find(client: Client): ActiveBan | undefined
+  counts(): BanCounts
   /**
    * Shuts a client out after wrong guesses: twice as long as the time before, until it was quiet for `maxBan`.
    * In force at once; settles when the ban would survive `kill -9`, or after 250 ms.
    */
   impose(client: Client, config: AuthFailuresConfig): Promise<void>
+}
+
+/** Addresses shut out now, by whom; and how often one was, by itself, since the start. */
+export interface BanCounts {
+  readonly automatic: number
+  readonly byHand: number
+  readonly imposed: number
 }
 
 export interface ActiveBan {
@@ -46,6 +54,7 @@ export const createBans = (platform: Needs): Bans => {
   let byHand: readonly (Entry & { readonly addresses: AddressSet })[] = []
   /** Not yet in the store, so a list read from there lacks them. */
   const saving = new Set<Entry>()
+  let imposed = 0
 
   const entryOf = (ban: Ban): Entry => {
     const known = automatic.peek(ban.address)
@@ -95,7 +104,15 @@ export const createBans = (platform: Needs): Bans => {
       return { cause: entry.ban.cause, left: entry.endsAt - now }
     },
 
+    counts: () => {
+      const now = clock.elapsed()
+      const inForce = (entries: Iterable<Entry>): number =>
+        [...entries].filter(({ endsAt }) => endsAt > now).length
+      return { automatic: inForce(automatic.values()), byHand: inForce(byHand), imposed }
+    },
+
     impose: (client, config) => {
+      imposed += 1
       const now = clock.elapsed()
       const last = automatic.peek(client.key)
       const level = last && now - last.endsAt < config.maxBan ? last.ban.level + 1 : 1

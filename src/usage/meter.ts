@@ -6,7 +6,9 @@ import type { Candidate } from '../upstream/upstream.ts'
 import { bodyUsage, eventUsage, frameUsage, type UsageReader } from './reader.ts'
 import type { Outcome, TokensSource, UsageRow } from './row.ts'
 
-export type MeterOptions = Pick<Platform, 'clock' | 'newId' | 'store' | 'waitUntil' | 'log'>
+export type MeterOptions = Pick<Platform, 'clock' | 'newId' | 'waitUntil' | 'log'> & {
+  readonly store: Pick<Platform['store'], 'recordUsage'>
+}
 
 /**
  * Opens a ledger row for a request that has a caller and writes it when the request ends, whatever its end: refused,

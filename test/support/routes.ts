@@ -9,6 +9,8 @@ export interface Answers {
   readonly device?: number
   /** Also by a door that is shut. */
   readonly always?: boolean
+  /** For a program on this very machine that shows no credential, or a good one. */
+  readonly here?: number
 }
 
 const open = (status: number): Answers => ({ caller: status, nobody: status })
@@ -99,6 +101,7 @@ export const routes: Readonly<Record<string, Answers>> = {
   'GET /aperture/config': guarded(403),
   'PUT /aperture/config': guarded(403),
   'POST /aperture/config:validate': guarded(403),
+  'GET /metrics': { ...guarded(403), here: 200 },
   'ALL /postern/*': open(404),
   'ALL /aperture/*': open(404),
   'ALL /metrics': open(404),

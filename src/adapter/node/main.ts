@@ -20,6 +20,7 @@ import { readSessionSecret } from './session-secret.ts'
 import { openStore } from './store.ts'
 import { createTailnetChecks } from './tailnet-checks.ts'
 import { createTransport } from './transport.ts'
+import { createVitals } from './vitals.ts'
 
 export interface RunOptions {
   readonly configPath: string
@@ -54,7 +55,8 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   const passwords = createPasswordPool()
   const send = withDemo(transport.send)
   const tailscale = createLocalApi({ socket: () => config.tailscale.socket })
-  const platform = createPlatform({ store, passwords, send, log, tailscale, sessionSecret })
+  const vitals = createVitals(store)
+  const platform = createPlatform({ store, passwords, send, log, tailscale, sessionSecret, vitals })
   const registry = createRegistry(platform, config)
   const document = createDocument({ path: configPath, reload: () => reload.now() })
   const state = createState(platform, registry, document)

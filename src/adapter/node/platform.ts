@@ -11,6 +11,8 @@ export interface NodeParts {
   readonly log: Log
   /** Where tailscaled is asked; absent: nobody is known by the tailnet. */
   readonly tailscale?: LocalApi
+  /** What this host counts, for `/metrics`. */
+  readonly vitals?: Platform['vitals']
   /** Default: a new one, so that sessions end with the process. */
   readonly sessionSecret?: Uint8Array
 }
@@ -19,7 +21,7 @@ const clock: Clock = { now: () => Date.now(), elapsed: () => performance.now() }
 
 /** Node's side of the port. The pepper lives in this process only: digests of credentials mean nothing outside it. */
 export const createPlatform = (parts: NodeParts): Platform => {
-  const { store, passwords, send, log, tailscale } = parts
+  const { store, passwords, send, log, tailscale, vitals } = parts
   const pepper = randomBytes(32)
   return {
     clock,
@@ -32,6 +34,7 @@ export const createPlatform = (parts: NodeParts): Platform => {
     store,
     log,
     ...(tailscale && { tailscale }),
+    ...(vitals && { vitals }),
     waitUntil: (work) => {
       work.catch((error: unknown) => log('error', 'background', { reason: String(error) }))
     },

@@ -1,0 +1,173 @@
+import type { ErrorCode } from '../http/errors.ts'
+import type { IdentityFailure } from '../identity/failure.ts'
+import type { Provider } from '../upstream/upstream.ts'
+import type { UsageRow } from '../usage/row.ts'
+import type { Family } from './family.ts'
+import { createCounter, createHistogram } from './instruments.ts'
+import { createModelLabels } from './models.ts'
+
+/**
+ * What became of asking one provider: an answer to pass on, no connection, one that broke, none in time, or an answer
+ * that no client may see (a refusal of our own credential, a redirect).
+ */
+export type Attempt = 'answered' | 'connect' | 'broken' | 'timeout' | 'refused'
+
+/** What is counted while the gateway runs. Kept across configurations; nobody's name is in it. */
+export interface Metrics {
+  /** Each row of the ledger, once, so that sums of rows and counters are the same. */
+  row(row: UsageRow): void
+  attempt(provider: string, result: Attempt): void
+  /** Every answer, Open WebUI's among them. */
+  answered(status: number): void
+  refused(code: ErrorCode): void
+  authFailure(reason: IdentityFailure): void
+  collect(): readonly Family[]
+}
+
+/** Seconds: a token of a small model comes in tens of milliseconds, the first one of a cold one in minutes. */
+const firstByte = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]
+const duration = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800]
+const overhead = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5]
+
+const byModel = ['provider', 'model'] as const
+
+/** @param providers whose models may be named. */
+export const createMetrics = (
+  providers: () => readonly Pick<Provider, 'id' | 'models'>[],
+): Metrics => {
+  const modelLabels = createModelLabels(providers)
+  const of = createInstruments()
+  const { requests, tokens, cost, unpriced, bytes, timings, attempts, answers } = of
+  const up = new Map<string, boolean>()
+  const countTokens = (row: UsageRow, labels: ReturnType<typeof modelLabels>): void => {
+    const counts = {
+      input: row.inputTokens,
+      output: row.outputTokens,
+      cached: row.cachedTokens,
+      reasoning: row.reasoningTokens,
+    }
+    for (const [type, count] of Object.entries(counts)) {
+      if (count > 0) tokens.add({ ...labels, type, source: row.tokensSource }, count)
+    }
+  }
+  return {
+    row: (row) => {
+      const { door, dialect, outcome } = row
+      const labels = modelLabels(row)
+      requests.add({ ...labels, door, dialect, outcome, status: statusClass(row.status) })
+      countTokens(row, labels)
+      if (row.costNanousd === null) unpriced.add(labels)
+      else cost.add(labels, row.costNanousd)
+      bytes.add({ direction: 'in' }, row.bytesIn)
+      bytes.add({ direction: 'out' }, row.bytesOut)
+      if (row.firstByteMs !== null) timings.firstByte.observe(labels, row.firstByteMs)
+      timings.duration.observe(labels, row.durationMs)
+      timings.overhead.observe({ door }, row.overheadUs)
+    },
+    attempt: (provider, result) => {
+      attempts.add({ provider, result })
+      up.set(provider, result === 'answered')
+    },
+    answered: (status) => answers.http.add({ status: statusClass(status) }),
+    refused: (code) => answers.refused.add({ code }),
+    authFailure: (reason) => answers.authFailures.add({ reason }),
+    collect: () => [
+      ...[requests, tokens, cost, unpriced, bytes].map((each) => each.collect()),
+      ...Object.values(timings).map((each) => each.collect()),
+      attempts.collect(),
+      providerUp(up, providers()),
+      ...Object.values(answers).map((each) => each.collect()),
+    ],
+  }
+}
+
+/** 499, which is never sent, counts with the 4xx. */
+const statusClass = (status: number): string => `${Math.floor(status / 100)}xx`
+
+/** Only of those in the configuration: what was taken out of it is no alarm. */
+const providerUp = (
+  up: ReadonlyMap<string, boolean>,
+  providers: readonly Pick<Provider, 'id'>[],
+): Family => ({
+  name: 'postern_provider_up',
+  help: '1 when the last request to the provider was answered, 0 when not; absent before the first.',
+  type: 'gauge',
+  samples: providers.flatMap(({ id }) => {
+    const last = up.get(id)
+    return last === undefined ? [] : [{ labels: { provider: id }, value: last ? 1 : 0 }]
+  }),
+})
+
+const createInstruments = () => ({
+  requests: createCounter({
+    name: 'postern_requests_total',
+    help: 'Requests on the ledger: every one that passed authentication.',
+    labels: [...byModel, 'door', 'dialect', 'outcome', 'status'],
+  }),
+  tokens: createCounter({
+    name: 'postern_tokens_total',
+    help: 'Tokens; cached ones are among input, reasoning ones among output.',
+    labels: [...byModel, 'type', 'source'],
+  }),
+  cost: createCounter({
+    name: 'postern_cost_usd_total',
+    help: 'Dollars, of the requests whose price is known.',
+    labels: byModel,
+    per: 1e9,
+  }),
+  unpriced: createCounter({
+    name: 'postern_unpriced_requests_total',
+    help: 'Requests whose price is not known, which is not the same as free.',
+    labels: byModel,
+  }),
+  bytes: createCounter({
+    name: 'postern_body_bytes_total',
+    help: 'Bytes of bodies, in from clients and out to them.',
+    labels: ['direction'],
+  }),
+  timings: {
+    firstByte: createHistogram({
+      name: 'postern_first_byte_seconds',
+      help: 'From the arrival of a request to the first byte of the answer from upstream.',
+      labels: byModel,
+      bounds: firstByte,
+      per: 1000,
+    }),
+    duration: createHistogram({
+      name: 'postern_request_duration_seconds',
+      help: 'From the arrival of a request to the end of its answer.',
+      labels: byModel,
+      bounds: duration,
+      per: 1000,
+    }),
+    overhead: createHistogram({
+      name: 'postern_overhead_seconds',
+      help: 'Spent in the gateway itself before a request went out.',
+      labels: ['door'],
+      bounds: overhead,
+      per: 1e6,
+    }),
+  },
+  attempts: createCounter({
+    name: 'postern_upstream_attempts_total',
+    help: 'Times a provider was asked; several for one request where providers stand in for each other.',
+    labels: ['provider', 'result'],
+  }),
+  answers: {
+    http: createCounter({
+      name: 'postern_http_responses_total',
+      help: 'Answers of any kind, Open WebUI and health checks included.',
+      labels: ['status'],
+    }),
+    refused: createCounter({
+      name: 'postern_refusals_total',
+      help: 'Answers that are the refusal or failure of this code.',
+      labels: ['code'],
+    }),
+    authFailures: createCounter({
+      name: 'postern_auth_failures_total',
+      help: 'Requests refused for want of a caller, by the cause that clients are not told.',
+      labels: ['reason'],
+    }),
+  },
+})
