@@ -21,8 +21,8 @@ export const counting = (
   store: Pick<Store, 'recordUsage'>,
   metrics: Metrics,
 ): Pick<Store, 'recordUsage'> => ({
-  recordUsage: (row) => {
+  recordUsage: (row, ...more) => {
     metrics.row(row)
-    return store.recordUsage(row)
+    return store.recordUsage(row, ...more)
   },
 })
