@@ -60,9 +60,9 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   const isClientGone = (error: Error) => error instanceof ClientGone || isClientLeft(error)
   app.onError(onError({ log, isClientGone }))
 
-  // Every request: an id, a log line, sound framing, an address.
+  // Every request: an id, a log line, an address, sound framing.
   app.use(requestId(platform), accessLog({ log, clock, enabled: config.log.access }))
-  app.use(observe(metrics), requireSoundRequest(), findClient())
+  app.use(observe(metrics), findClient(), requireSoundRequest())
   app.get('/healthz', health())
   app.get('/readyz', readiness({ store: platform.store, draining: () => state.draining }))
 

@@ -78,7 +78,7 @@ export const createPeople = (options: PeopleOptions): People => {
       identify,
       inviteToLogin(),
       requireCaller(),
-      requirePerson(config.allowedHosts),
+      requirePerson(),
     ],
   }
 }

@@ -1,5 +1,6 @@
 import type { Config } from './config/config.ts'
 import { believesTailnet } from './http/doors.ts'
+import { ownNameAsked } from './http/host-check.ts'
 import type { AuthenticateOptions } from './identity/authenticate.ts'
 import { createSpeaksFor } from './identity/open-webui-jwt.ts'
 import { createKeyScheme } from './identity/schemes/key.ts'
@@ -13,7 +14,7 @@ import type { State } from './state.ts'
 /** By what callers may prove who they are, under a configuration. */
 export type Proofs = Pick<
   AuthenticateOptions,
-  'passwords' | 'keys' | 'tokens' | 'tailnet' | 'speaksFor'
+  'passwords' | 'keys' | 'tokens' | 'tailnet' | 'ownName' | 'speaksFor'
 >
 
 export const createProofs = (config: Config, platform: Platform, state: State): Proofs => {
@@ -31,6 +32,7 @@ export const createProofs = (config: Config, platform: Platform, state: State): 
     tailnet: believesTailnet(config.mode)
       ? createTailnetScheme({ ...platform, ...config.tailscale, directory: state.directory })
       : undefined,
+    ownName: ownNameAsked(config.allowedHosts, state.directory.suffix),
     speaksFor:
       webui?.speaksFor &&
       createSpeaksFor({ ...config, ...platform, webui, speaksFor: webui.speaksFor }),

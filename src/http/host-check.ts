@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import type { Env } from './env.ts'
 import { Failure } from './errors.ts'
 
@@ -23,6 +23,28 @@ export const hostCheck = (allowedHosts: readonly string[]): MiddlewareHandler<En
 
 const isOwnHost = (host: string, allowed: ReadonlySet<string>): boolean =>
   allowed.has(host) || host.startsWith('[') || /^\d{1,3}(?:\.\d{1,3}){3}$/.test(host)
+
+/**
+ * For callers who are known by where they come from, so that no credential ties them to a name: was a name of ours asked
+ * for? Any page could else be loaded under a name of its own that leads here, and act as its visitor. A name without a
+ * dot is nobody's to re-point; tailscaled answers for its own names before a socket file.
+ * @param tailnet suffix of our tailnet's names, if it is known
+ */
+export const ownNameAsked = (
+  allowedHosts: readonly string[],
+  tailnet: () => string | undefined,
+): ((c: Context<Env>) => boolean) => {
+  const allowed = new Set(['localhost', ...allowedHosts.map((host) => host.toLowerCase())])
+  return (c) => {
+    const { identity, bind } = c.env.listener
+    if (identity === 'serve' && bind.kind === 'unix') return true
+    // Not X-Forwarded-Host: a page could send that itself.
+    const name = hostName(c.req.raw.headers.get('host') ?? undefined)
+    if (isOwnHost(name, allowed) || !name.includes('.')) return true
+    const suffix = tailnet()
+    return suffix !== undefined && name.endsWith(`.${suffix}`)
+  }
+}
 
 /** Lower-cased host without port; empty when there is none. */
 export const hostName = (host: string | undefined): string =>

@@ -1,6 +1,6 @@
 import type { Context, ErrorHandler } from 'hono'
 import { envelopeOf, errorBody, errorHeaders } from '../dialect/envelope.ts'
-import type { Log } from '../platform.ts'
+import type { Log, LogLevel } from '../platform.ts'
 import type { Env } from './env.ts'
 import { Failure } from './errors.ts'
 
@@ -24,8 +24,8 @@ export const onError = ({ log, isClientGone }: OnErrorOptions): ErrorHandler<Env
 
 /** Refusals of the wire and of upstreams are logged with their private reason; the others are logged where they arise. */
 const note = (log: Log, c: Context<Env>, failure: Failure): void => {
-  const evt = failure.status >= 500 ? 'http.fail' : 'http.reject'
-  log(failure.status >= 500 ? 'warn' : 'debug', evt, {
+  const [level, evt] = eventOf(failure)
+  log(level, evt, {
     ip: c.get('client')?.ip ?? c.env.peer,
     rid: c.get('requestId'),
     route: c.req.path,
@@ -33,6 +33,12 @@ const note = (log: Log, c: Context<Env>, failure: Failure): void => {
     code: failure.code,
     reason: failure.reason,
   })
+}
+
+/** Identity that contradicts itself is nobody's mistake: nothing genuine sends it (R-ID 3). */
+const eventOf = ({ code, status }: Failure): readonly [LogLevel, string] => {
+  if (code === 'identity_conflict') return ['warn', 'ident.reject']
+  return status >= 500 ? ['warn', 'http.fail'] : ['debug', 'http.reject']
 }
 
 const answer = (c: Context<Env>, failure: Failure): Response => {

@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import type { Auth, Client, Env } from '../http/env.ts'
+import type { Auth, Env } from '../http/env.ts'
 import { isGatewayCredential } from '../http/headers.ts'
 import { readSessionCookie } from '../http/session-cookie.ts'
 import type { Caller } from './caller.ts'
@@ -19,6 +19,8 @@ export interface AuthenticateOptions {
   readonly tokens?: TokenScheme
   /** Absent: nobody is believed for where they come from. */
   readonly tailnet?: TailnetScheme | undefined
+  /** Did the request ask for a name of ours? Absent: it does not matter. Only for who is known by where they come from. */
+  readonly ownName?: (c: Context<Env>) => boolean
   /** A grant names `(loopback)`: a request without any credential from this very machine has a caller. */
   readonly loopback: boolean
   /** Absent: the cookie of a browser session proves nothing here. */
@@ -104,7 +106,7 @@ const withKey = async (
 /** Undefined: nobody whom the tailnet knows. */
 const atTailnet = async (
   c: Context<Env>,
-  { tailnet }: AuthenticateOptions,
+  { tailnet, ownName }: AuthenticateOptions,
 ): Promise<Auth | undefined> => {
   const { listener, peer, peerPort } = c.env
   const { client } = c.var
@@ -116,8 +118,11 @@ const atTailnet = async (
     headers: c.req.raw.headers,
   })
   if (found === 'mismatch') return { failure: 'identity_mismatch', user: '' }
-  return found && { caller: found }
+  if (found === undefined) return undefined
+  return ownName?.(c) === false ? foreign : { caller: found }
 }
+
+const foreign: Auth = { failure: 'foreign_name', user: '' }
 
 /** A person on the tailnet is known by their device; who signed in on a tagged one, by that. */
 const withoutCredential = async (c: Context<Env>, options: AuthenticateOptions): Promise<Auth> => {
@@ -125,11 +130,13 @@ const withoutCredential = async (c: Context<Env>, options: AuthenticateOptions):
   if (there !== undefined && there.caller?.kind !== 'node') return there
   const session = options.sessions && (await sessionOf(c, options.sessions))
   if (session) return { caller: session.caller }
-  return there ?? fromHere(c.var.client, options)
+  return there ?? fromHere(c, options)
 }
 
-const fromHere = (client: Client, { loopback }: AuthenticateOptions): Auth =>
-  loopback && client.loopback ? atThisMachine : { failure: 'missing', user: '' }
+const fromHere = (c: Context<Env>, { loopback, ownName }: AuthenticateOptions): Auth => {
+  if (!loopback || !c.var.client.loopback) return { failure: 'missing', user: '' }
+  return ownName?.(c) === false ? foreign : atThisMachine
+}
 
 const credentialOf = (c: Context<Env>, besideWebui = false): Credential => {
   const query = isGemini(c.req.path) ? queryOf(c.req.url) : undefined

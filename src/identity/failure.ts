@@ -13,6 +13,7 @@ export type IdentityFailure =
   | 'busy'
   | 'throttled'
   | 'identity_mismatch'
+  | 'foreign_name'
   | 'bad_user_token'
   | 'expired_key'
   | 'revoked_key'

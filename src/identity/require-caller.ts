@@ -36,6 +36,12 @@ export const refusalOf = ({ failure, retryAfter: wait = 1000 }: Unproven): Failu
         'The request carries two different credentials. Send one.',
         { reason: failure },
       )
+    case 'foreign_name':
+      return new Failure(
+        'misdirected_request',
+        'Nobody is known by this name for where they come from. Add it to allowed_hosts, or send a credential.',
+        { reason: failure },
+      )
     case 'identity_mismatch':
       return new Failure(
         'identity_conflict',

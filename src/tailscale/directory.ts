@@ -31,6 +31,8 @@ export interface Directory {
    * second: then there is no identity, and nobody is to blame. Never rejects.
    */
   lookup(ip: string, port?: number): Peer | undefined | Promise<Peer | undefined>
+  /** What the names of our tailnet end with, `tail1234.ts.net`; undefined until tailscaled was asked about somebody. */
+  suffix(): string | undefined
 }
 
 export interface DirectoryOptions {
@@ -105,6 +107,7 @@ export const createDirectory = ({ localApi, clock, log }: DirectoryOptions): Dir
       flights.set(address, flight)
       return flight
     },
+    suffix: () => self?.own.suffix,
   }
 }
 
@@ -120,12 +123,18 @@ interface Own {
   /** The user who owns it; nobody does when it is tagged. */
   readonly owner: number | undefined
   readonly hasDevice: boolean
+  readonly suffix: string | undefined
 }
 
 const toOwn = ({ Self, TUN }: Status): Own => ({
   owner: Self === undefined || Self.Tags?.length ? undefined : Self.UserID,
   hasDevice: TUN,
+  suffix: suffixOf(Self?.DNSName ?? ''),
 })
+
+/** Of `gateway.tail1234.ts.net.` what comes after the first dot. */
+const suffixOf = (name: string): string | undefined =>
+  /^[^.]+\.(.+?)\.?$/.exec(name.toLowerCase())?.[1]
 
 const toPeer = ({ Node, UserProfile, CapMap }: Whois, { owner, hasDevice }: Own): Peer => {
   const tags = [...(Node.Tags ?? [])].sort()

@@ -43,6 +43,7 @@ const scheme = (asked: string[] = []) =>
         asked.push(port === undefined ? ip : `${ip} ${port}`)
         return nodes[ip]
       },
+      suffix: () => undefined,
     },
   })
 

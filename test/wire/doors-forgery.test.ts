@@ -368,14 +368,23 @@ describe('a page whose name was re-pointed at 127.0.0.1 (A6, hazards 87)', () =>
   const rebound = (port: number, headers: HeaderLines) =>
     askOver(connect(port, '127.0.0.1'), completion([['Host', `evil.example:${port}`], ...headers]))
 
-  it.fails('is nobody at the port that serve leads to', async () => {
-    expect((await rebound(doors.now.port, genuine)).status).toBe(401)
+  it('is nobody at the port that serve leads to', async () => {
+    expect((await rebound(doors.now.port, genuine)).status).toBe(421)
   })
 
-  it.fails('is not this machine for a grant to (loopback)', async () => {
+  it('is not this machine for a grant to (loopback)', async () => {
     await doors.now.gateway.reload({ grants: [grant(['(loopback)'])] })
     const answer = await rebound(doors.now.gateway.port, [])
     await doors.now.gateway.reload({})
-    expect(answer.status).toBe(401)
+    expect(answer.status).toBe(421)
   })
+})
+
+it('a forgery is on the log as what it is, with the address it came from (R-ID 3)', async () => {
+  const { log } = doors.now.gateway
+  const before = log.length
+  await doors.now.front.ask(phone, completion([['Tailscale_User_Login', alice]]))
+  expect(log.slice(before)).toContainEqual(
+    expect.objectContaining({ level: 'warn', evt: 'ident.reject', ip: phone }),
+  )
 })

@@ -1,7 +1,6 @@
 import type { MiddlewareHandler } from 'hono'
 import type { Env } from '../../http/env.ts'
 import { Failure } from '../../http/errors.ts'
-import { hostCheck } from '../../http/host-check.ts'
 import { wantsPage } from '../../http/page.ts'
 import { sessionCookie } from '../../http/session-cookie.ts'
 import { sessionOf } from '../authenticate.ts'
@@ -32,21 +31,16 @@ export const inviteToLogin = (): MiddlewareHandler<Env> =>
 export const isPerson = (caller: Caller | undefined): boolean =>
   caller !== undefined && caller.kind !== 'node' && caller.kind !== 'key'
 
-/**
- * Lets only people on. A person known by their device is one for every page that their browser loads, under whatever
- * name, so the name has to be ours (DNS rebinding); a password or a session is given to one name only.
- */
-export const requirePerson = (allowedHosts: readonly string[]): MiddlewareHandler<Env> => {
-  const ownName = hostCheck(allowedHosts)
-  return async function requirePerson(c, next) {
+/** Lets only people on. */
+export const requirePerson = (): MiddlewareHandler<Env> =>
+  async function requirePerson(c, next) {
     const { caller } = c.var.auth
     if (!isPerson(caller)) {
       const who = caller?.kind === 'key' ? 'A key is for programs' : 'A tagged device is nobody'
       throw new Failure('no_role', `${who}, and this is for people.`)
     }
-    return caller?.kind === 'user' ? ownName(c, next) : next()
+    await next()
   }
-}
 
 /** Keeps a browser signed in that comes back within 30 days: with a page goes a new session, once a day. */
 export const renewSession = (sessions: SessionScheme): MiddlewareHandler<Env> =>

@@ -51,7 +51,7 @@ export const createTailnetScheme = (options: TailnetSchemeOptions): TailnetSchem
       // A tagged node has no user: tailscaled says nothing of one, and neither may anybody else (R-ID 6).
       if (peer.tags.length > 0)
         return login === null ? withHeader(callerOf(peer), headers) : undefined
-      if (login === null) return undefined
+      if (login === null || peer.login === '') return undefined
       return agrees(login, peer.login) ? withHeader(callerOf(peer), headers) : 'mismatch'
     }
     return after(options.directory.lookup(client.ip), conclude)
