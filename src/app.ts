@@ -31,6 +31,8 @@ import { statusPage } from './proxy/pages.ts'
 import { reverseProxy } from './proxy/reverse-proxy.ts'
 import { readTarget } from './proxy/target.ts'
 import { requireShown, webuiProxy } from './proxy/webui.ts'
+import { enforceQuotas, settling } from './quota/enforce.ts'
+import { shownToHooks } from './quota/show.ts'
 import { authFailures } from './ratelimit/auth-failures.ts'
 import { rateLimit } from './ratelimit/rate-limit.ts'
 import { refuseBanned } from './ratelimit/refuse-banned.ts'
@@ -51,7 +53,7 @@ import { vitals } from './vitals.ts'
 export const createApp = (config: Config, platform: Platform, state: State): Hono<Env> => {
   const { limits, webui, allowedHosts } = config
   const { clock, log, send } = platform
-  const { failures, bans, limiter, registry, open, admit, metrics } = state
+  const { failures, bans, limiter, registry, open, admit, quotas, metrics } = state
   const credential = createCredential(createTokens(platform))
   const policy = compileGrants({ ...config, log })
   const proofs = createProofs(config, platform, state)
@@ -100,11 +102,13 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
     cors(policy),
     ...known,
     refuseForeignPages(allowedHosts, letsOriginIn(policy)),
-    meter({ ...platform, store: counting(platform.store, metrics) }),
+    meter({ ...platform, store: counting(settling(platform.store, quotas), metrics) }),
     limited,
     requireRole(policy),
   ] as const
-  const hooks = runHooks({ ...platform, config, state: state.hooks })
+  const budgets = enforceQuotas({ ...config, ledger: quotas, platform })
+  const shown = shownToHooks(quotas, config.quotas)
+  const hooks = runHooks({ ...platform, config, state: state.hooks, quotas: shown })
   for (const operation of operations) {
     for (const path of operation.paths) {
       app.post(
@@ -113,6 +117,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
         readTarget({ operation, limits }),
         requireSpoken(registry, operation.named !== undefined),
         authorizeTarget(findRoute(registry, operation.named !== undefined)),
+        budgets,
         hooks,
         reverseProxy({ send, clock, log, limits, open, join: joinBase, credential, admit, tried }),
       )

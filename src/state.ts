@@ -6,6 +6,7 @@ import { createKeys, type Keys } from './identity/keys.ts'
 import { createMetrics, type Metrics } from './metrics/metrics.ts'
 import type { Platform } from './platform.ts'
 import type { Stoppable } from './proxy/exchange.ts'
+import { QuotaLedger } from './quota/ledger.ts'
 import { type Bans, createBans } from './ratelimit/bans.ts'
 import { createFailures, type Failures } from './ratelimit/failures.ts'
 import { createLimiter, type Limiter } from './ratelimit/limits.ts'
@@ -31,6 +32,8 @@ export interface State {
   readonly admit: Admit
   /** What hooks are still to be told. */
   readonly hooks: HooksState
+  /** Budgets. */
+  readonly quotas: QuotaLedger
   readonly metrics: Metrics
   /** Answers under way. */
   readonly open: Set<Stoppable>
@@ -55,6 +58,7 @@ export const createState = (
   admit: createAdmission(),
   hooks: createHooksState(platform, (key) => keyHeader({ ...key, authMode: 'override' })),
   metrics: createMetrics(() => registry.providers()),
+  quotas: new QuotaLedger(platform),
   open: new Set(),
   draining: false,
 })

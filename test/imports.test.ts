@@ -15,6 +15,7 @@ const values = new Set([
   'identity/failure.ts', // why there is no caller, counted by the limiter
   'upstream/upstream.ts', // what the proxy sends and the registry knows
   'usage/row.ts', // what the meter writes and the store keeps
+  'quota/balance.ts', // what the ledger of quotas writes and the store keeps
   'ratelimit/ban.ts', // what the limiter writes and the store keeps
   'metrics/family.ts', // what a host counts, and the page of metrics shows
 ])
@@ -26,6 +27,7 @@ const ranks: Readonly<Record<string, number>> = {
   store: 1, // queries: take the database, know no request
   config: 1, // the file: knows no stage
   tailscale: 1, // shapes of the LocalAPI
+  prices: 1.5, // what models cost: asked by the ledger, quotas, hooks and the API
   identity: 2, // stage 5
   ratelimit: 2, // stages 4, 6, 7
   policy: 2, // stage 9

@@ -1,4 +1,5 @@
 import type { CallerKind, Door, KeyLimits } from '../identity/caller.ts'
+import type { Refill } from '../quota/balance.ts'
 import type { Ban } from '../ratelimit/ban.ts'
 
 /** One line of the audit: an act on the gateway, allowed or not. Times are wall-clock ms since the epoch. */
@@ -41,6 +42,7 @@ export type Change =
   | { readonly kind: 'key.revoke'; readonly id: string; readonly at: number }
   | { readonly kind: 'ban.set'; readonly ban: Ban }
   | { readonly kind: 'ban.lift'; readonly address: string }
+  | { readonly kind: 'quota.refill'; readonly refill: Refill }
 
 /** Both are written in one transaction, or neither is. */
 export interface Act {

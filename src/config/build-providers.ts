@@ -1,5 +1,6 @@
 import type { Dialect, Price, ProviderLimits } from '../upstream/upstream.ts'
 import type { ProviderConfig } from './config.ts'
+import { inferCostBasis } from './cost-basis.ts'
 import type { ConfigFile } from './schema.ts'
 
 const DIALECTS: readonly Dialect[] = [
@@ -18,11 +19,15 @@ type ProviderFile = ConfigFile['providers'][string]
 /** Providers by id, in the order of the file. */
 export const buildProviders = (
   file: ConfigFile['providers'],
+  autoCostBasis: boolean,
 ): ReadonlyMap<string, ProviderConfig> =>
-  new Map(Object.entries(file).map(([id, provider]) => [id, toProvider(id, provider)]))
+  new Map(
+    Object.entries(file).map(([id, provider]) => [id, toProvider(id, provider, autoCostBasis)]),
+  )
 
-function toProvider(id: string, file: ProviderFile): ProviderConfig {
+function toProvider(id: string, file: ProviderFile, autoCostBasis: boolean): ProviderConfig {
   const { apikey } = file
+  const dialects = dialectsOf(file.compatibility)
   return {
     baseurl: file.baseurl,
     models: file.models.filter((model) => model !== '*'),
@@ -32,12 +37,13 @@ function toProvider(id: string, file: ProviderFile): ProviderConfig {
     authMode: file.auth_mode || 'override',
     name: file.name || id,
     description: file.description,
-    dialects: dialectsOf(file.compatibility),
+    dialects,
     geminiByVertex: file.compatibility.experimental_gemini_cli_vertex_compat ?? false,
     preference: file.preference,
     disabled: file.disabled,
     addHeaders: file.add_headers,
-    costBasis: file.cost_basis || undefined,
+    costBasis:
+      file.cost_basis || (autoCostBasis ? inferCostBasis(file.baseurl, dialects) : undefined),
     modelCostMap: file.model_cost_map,
     prices: new Map(Object.entries(file.prices).map(([model, price]) => [model, toPrice(price)])),
     contextLength: file.context_length,
@@ -48,17 +54,30 @@ function toProvider(id: string, file: ProviderFile): ProviderConfig {
 }
 
 const toPrice = (file: ProviderFile['prices'][string]): Price => {
-  const price = {
+  const { watts, kwh, input_above_200k: inputAbove, output_above_200k: outputAbove } = file
+  const power = watts !== undefined && kwh !== undefined ? (watts * kwh) / 3_600_000 : undefined
+  const above = defined({ input: inputAbove, output: outputAbove })
+  return defined({
     input: file.input,
     output: file.output,
     inputCacheRead: file.input_cache_read,
     inputCacheWrite: file.input_cache_write,
     inputCacheWrite1h: file.input_cache_write_1h,
     internalReasoning: file.internal_reasoning,
+    image: file.image,
     webSearch: file.web_search,
-  }
-  return Object.fromEntries(Object.entries(price).filter(([, usd]) => usd !== undefined))
+    request: file.request,
+    second: power === undefined ? file.second : power + (file.second ?? 0),
+    tiers: Object.keys(above).length > 0 ? [{ above: 200_000, ...above }] : undefined,
+  })
 }
+
+const defined = <Given extends object>(given: Given): Defined<Given> =>
+  Object.fromEntries(
+    Object.entries(given).filter(([, value]) => value !== undefined),
+  ) as Defined<Given>
+
+type Defined<Given> = { readonly [Key in keyof Given]?: Exclude<Given[Key], undefined> }
 
 const toProviderLimits = ({
   concurrency,

@@ -1,6 +1,7 @@
 import { buildGrants, buildGroups } from './build-grants.ts'
 import { buildHooks } from './build-hooks.ts'
 import { buildProviders } from './build-providers.ts'
+import { buildQuotas } from './build-quotas.ts'
 import type { Config, IssuerConfig, ListenerConfig, UserConfig, WebuiConfig } from './config.ts'
 import type { ConfigFile } from './schema.ts'
 
@@ -16,8 +17,9 @@ export function buildConfig(file: ConfigFile): Config {
     tailscale: { socket: file.tailscale.socket, capabilities: file.tailscale.capabilities },
     allowedHosts: file.allowed_hosts,
     webui: file.webui && toWebui(file.webui),
-    providers: buildProviders(file.providers),
+    providers: buildProviders(file.providers, file.auto_cost_basis),
     grants: buildGrants(file, users),
+    quotas: buildQuotas(file.quotas),
     hooks: buildHooks(file.hooks),
     groups: buildGroups(file, users),
     users,

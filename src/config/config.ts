@@ -2,6 +2,8 @@ import type { Door } from '../identity/caller.ts'
 import type {
   AuthMode,
   Authorization,
+  CostBasis,
+  CostMapping,
   Dialect,
   Price,
   ProviderLimits,
@@ -20,6 +22,8 @@ export interface Config {
   /** By id, in the order of the file. Empty: look for model servers on loopback. */
   readonly providers: ReadonlyMap<string, ProviderConfig>
   readonly grants: readonly GrantConfig[]
+  /** By name, template included. */
+  readonly quotas: ReadonlyMap<string, QuotaConfig>
   /** By name. */
   readonly hooks: ReadonlyMap<string, HookConfig>
   /** `group:name` → logins, lower-cased, of its own list and of the users that name it. */
@@ -90,8 +94,8 @@ export interface ProviderConfig {
   readonly preference: number
   readonly disabled: boolean
   readonly addHeaders: readonly (readonly [name: string, value: string])[]
-  /** Absent: what the dialects suggest. */
-  readonly costBasis: string | undefined
+  /** Undefined: its prices are on no list. */
+  readonly costBasis: CostBasis | undefined
   readonly modelCostMap: readonly CostMapping[]
   /** These three by model; `*` is for every other one. */
   readonly prices: ReadonlyMap<string, Price>
@@ -99,14 +103,6 @@ export interface ProviderConfig {
   readonly maxOutputTokens: ReadonlyMap<string, number>
   readonly limits: ProviderLimits
   readonly upstream: string
-}
-
-/** A model that no price list knows, and the known one that it costs like. */
-export interface CostMapping {
-  /** `*` is any run of characters but a slash, `?` one character. */
-  readonly match: string
-  readonly as: string
-  readonly adjustment: number
 }
 
 export interface GrantConfig {
@@ -129,8 +125,32 @@ export interface GrantEntry {
   readonly addHeaders?: readonly (readonly [name: string, value: string])[]
   readonly cors?: CorsConfig
   readonly sendHooks?: readonly SendHook[]
+  /** Names of quotas, templates included, that requests are charged to. */
+  readonly quotas?: readonly string[]
   readonly readMetrics?: boolean
   readonly readPricing?: boolean
+}
+
+/** A budget. */
+export interface QuotaConfig {
+  /** As written, template included. */
+  readonly name: string
+  /** What stands before the colon, if there is one. */
+  readonly stem: string
+  /** Who has a bucket of their own. */
+  readonly per: 'everybody' | 'user' | 'node'
+  /** Undefined: it could not be read, and what it is about is refused. */
+  readonly limit: QuotaLimit | undefined
+}
+
+/** Billionths of a dollar, tokens, requests, ms that providers spent, or requests at once. */
+export type QuotaUnit = 'dollars' | 'tokens' | 'requests' | 'compute' | 'concurrent'
+
+export interface QuotaLimit {
+  readonly unit: QuotaUnit
+  readonly capacity: number
+  /** `amount` in `per` ms. Absent: it does not fill by itself. */
+  readonly rate?: { readonly amount: number; readonly per: number; readonly text: string }
 }
 
 /** What a hook is told of a request. */

@@ -6,6 +6,7 @@ import { issuers } from './schema/issuers.ts'
 import { authFailures, database, limits, log, rateLimits } from './schema/limits.ts'
 import { defaultListeners, listeners } from './schema/listeners.ts'
 import { provider } from './schema/providers.ts'
+import { quotas } from './schema/quotas.ts'
 import { tailscale } from './schema/tailscale.ts'
 import { user } from './schema/users.ts'
 import { webui } from './schema/webui.ts'
@@ -48,6 +49,7 @@ export const fileSchema = z.strictObject({
     ),
   grants,
   temp_grants: temporaryGrants,
+  quotas,
   hooks,
   groups: z
     .record(z.string(), z.array(field.login()))
@@ -65,6 +67,13 @@ export const fileSchema = z.strictObject({
   limits,
   database,
   log,
+  auto_cost_basis: z
+    .boolean()
+    .prefault(true)
+    .describe(
+      'Whose list prices hold follows from a provider’s address and `compatibility`, where it has no `cost_basis` and ' +
+        'is not in a private network.',
+    ),
   ...withoutEffect,
 })
 

@@ -77,6 +77,11 @@ export const errorBody = (
   if (code === 'guardrail_blocked') return blockedBody(envelope, status, message)
   switch (envelope) {
     case 'openai':
+      // OpenAI's own words, which its SDKs and agents know.
+      if (code === 'quota_exceeded') {
+        const spent = 'insufficient_quota'
+        return { error: { message, type: spent, code: spent, param: null }, request_id: requestId }
+      }
       return {
         error: { message, type: openaiType(status), code, param: null },
         request_id: requestId,

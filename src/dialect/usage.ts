@@ -1,77 +1,248 @@
-/** Tokens of one request, as the upstream counted them. */
+import { type Json, number, object, whole } from './json.ts'
+
+/** What one request used, as the upstream counted it. Kinds that few tell are there only when they are not zero. */
 export interface TokenCounts {
+  /** All of the prompt: also what was read from a cache or written to it. */
   readonly input: number
+  /** All of the answer: also what was thought. */
   readonly output: number
+  /** Of the input: read from the provider's cache. */
   readonly cached: number
+  /** Of the output. */
   readonly reasoning: number
+  /** Of the input: written to the provider's cache, for however long. */
+  readonly cacheWrite?: number
+  /** Of these: for an hour. */
+  readonly cacheWrite1h?: number
+  /** Of the input. */
+  readonly audioInput?: number
+  /** Of the input. */
+  readonly imageInput?: number
+  /** Of the output. */
+  readonly audioOutput?: number
+  /** Web searches. */
+  readonly searches?: number
+  /** Pictures that were made. */
+  readonly images?: number
+  /** ms of sound that was listened to. */
+  readonly audioMs?: number
 }
 
-type Json = Readonly<Record<string, unknown>>
-
-const object = (value: unknown): Json | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined
-
-/** A count an upstream told us: a whole number in a believable range, or nothing (hazards 227). */
-const count = (value: unknown): number | undefined =>
-  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= 1_000_000_000
-    ? value
-    : undefined
+type Kind = keyof TokenCounts
+type Told = { readonly [kind in Kind]?: number | undefined }
 
 /**
- * Reads the usage out of one parsed event or body, whatever its dialect: OpenAI chat and completions (`prompt_tokens`),
- * responses and Anthropic (`input_tokens`), Bedrock's Converse (`inputTokens`), Gemini (`usageMetadata`). Partial counts are merged over `before`, since Anthropic tells the input in
- * `message_start` and the output in `message_delta`, and some servers repeat a growing total in every frame.
+ * Reads the usage out of one parsed event or body, whatever its dialect, and joins it to what was read `before`:
+ * Anthropic tells the input in `message_start` and the output in `message_delta`, and some servers repeat a growing
+ * total in every event. Of each kind the largest number counts, so that an upstream cannot take back what it told.
+ * What is no believable number was not told (hazards 227).
  */
 export const readUsage = (event: unknown, before?: TokenCounts): TokenCounts | undefined => {
-  const metadata = object(object(event)?.usageMetadata)
-  if (metadata) return readMetadata(metadata) ?? before
-  const usage = findUsage(object(event))
-  if (!usage) return before ?? readMetrics(object(event))
-  const input = count(usage.prompt_tokens) ?? count(usage.input_tokens) ?? count(usage.inputTokens)
-  const output =
-    count(usage.completion_tokens) ?? count(usage.output_tokens) ?? count(usage.outputTokens)
-  if (input === undefined && output === undefined) return before
-  const inputDetails = object(usage.prompt_tokens_details) ?? object(usage.input_tokens_details)
-  const outputDetails =
-    object(usage.completion_tokens_details) ?? object(usage.output_tokens_details)
-  const cacheRead = count(usage.cache_read_input_tokens) ?? count(usage.cacheReadInputTokens)
-  const cacheWrite =
-    count(usage.cache_creation_input_tokens) ?? count(usage.cacheWriteInputTokens) ?? 0
+  const told = toldBy(object(event), before !== undefined)
+  return told === undefined ? before : joined(told, before)
+}
+
+const toldBy = (event: Json | undefined, knowsTokens: boolean): Told | undefined => {
+  if (event === undefined) return undefined
+  const metadata = object(event.usageMetadata) ?? object(object(event.response)?.usageMetadata)
+  const usage = findUsage(event)
+  const told =
+    (metadata && geminiTold(metadata, event)) ??
+    (usage && usageTold(usage)) ??
+    (knowsTokens ? undefined : (metricsTold(event) ?? localTold(event)))
+  const things = thingsTold(event)
+  return things ? { ...things, ...told } : told
+}
+
+const findUsage = (event: Json): Json | undefined =>
+  object(event.usage) ??
+  object(object(event.response)?.usage) ??
+  object(object(event.message)?.usage)
+
+/**
+ * OpenAI chat, completions and embeddings (`prompt_tokens`), responses, audio and images (`input_tokens`), Anthropic,
+ * Bedrock's Converse (`inputTokens`), rerankers (`total_tokens` alone).
+ */
+const usageTold = (usage: Json): Told | undefined => {
+  const output = whole(usage.completion_tokens ?? usage.output_tokens ?? usage.outputTokens)
+  const input =
+    whole(usage.prompt_tokens ?? usage.input_tokens ?? usage.inputTokens) ??
+    (output === undefined ? whole(usage.total_tokens) : undefined)
+  const seconds = usage.type === 'duration' ? number(usage.seconds) : undefined
+  if (seconds !== undefined) return { audioMs: Math.round(seconds * 1000) }
+  if (input === undefined && output === undefined) return undefined
+  const cache = cacheTold(usage)
   return {
     // Anthropic and Amazon count cached tokens beside the input, the others within it: one meaning in the ledger.
-    input: input === undefined ? (before?.input ?? 0) : input + (cacheRead ?? 0) + cacheWrite,
-    output: output ?? before?.output ?? 0,
-    cached: cacheRead ?? count(inputDetails?.cached_tokens) ?? before?.cached ?? 0,
-    reasoning: count(outputDetails?.reasoning_tokens) ?? before?.reasoning ?? 0,
+    input: input === undefined ? undefined : input + cache.beside,
+    cached: cache.read,
+    cacheWrite: cache.written,
+    cacheWrite1h: cache.written1h,
+    ...outputTold(usage, input ?? 0, output),
+    ...modalitiesTold(usage),
+    searches: whole(object(usage.server_tool_use)?.web_search_requests),
+  }
+}
+
+const cacheTold = (usage: Json) => {
+  const details = object(usage.prompt_tokens_details) ?? object(usage.input_tokens_details)
+  const beside = whole(usage.cache_read_input_tokens) ?? whole(usage.cacheReadInputTokens)
+  const within =
+    whole(details?.cached_tokens) ??
+    whole(usage.prompt_cache_hit_tokens) ?? // DeepSeek
+    whole(usage.cached_tokens) // Moonshot
+  const split = object(usage.cache_creation)
+  const written =
+    whole(usage.cache_creation_input_tokens) ?? whole(usage.cacheWriteInputTokens) ?? 0
+  return {
+    beside: (beside ?? 0) + written,
+    read: beside ?? within,
+    written,
+    written1h: whole(split?.ephemeral_1h_input_tokens),
+  }
+}
+
+/** xAI counts what was thought beside the answer; only its total gives that away. */
+const outputTold = (usage: Json, input: number, output: number | undefined): Told => {
+  const details = object(usage.completion_tokens_details) ?? object(usage.output_tokens_details)
+  const reasoning = whole(details?.reasoning_tokens)
+  const beside =
+    reasoning !== undefined &&
+    output !== undefined &&
+    reasoning > 0 &&
+    whole(usage.total_tokens) === input + output + reasoning
+  return { output: beside ? output + reasoning : output, reasoning }
+}
+
+/** OpenAI's audio and images; transcriptions write `input_token_details`. */
+const modalitiesTold = (usage: Json): Told => {
+  const input =
+    object(usage.prompt_tokens_details) ??
+    object(usage.input_tokens_details) ??
+    object(usage.input_token_details)
+  const output = object(usage.completion_tokens_details) ?? object(usage.output_tokens_details)
+  return {
+    audioInput: whole(input?.audio_tokens),
+    imageInput: whole(input?.image_tokens),
+    audioOutput: whole(output?.audio_tokens),
   }
 }
 
 /** Gemini counts what it thought beside its answer, the others within it; both are paid as output. */
-const readMetadata = (told: Json): TokenCounts | undefined => {
-  const prompt = count(told.promptTokenCount)
+const geminiTold = (told: Json, event: Json): Told | undefined => {
+  const prompt = whole(told.promptTokenCount)
   if (prompt === undefined) return undefined
-  const reasoning = count(told.thoughtsTokenCount) ?? 0
+  const reasoning = whole(told.thoughtsTokenCount) ?? 0
   return {
-    input: prompt + (count(told.toolUsePromptTokenCount) ?? 0),
-    output: (count(told.candidatesTokenCount) ?? 0) + reasoning,
-    cached: count(told.cachedContentTokenCount) ?? 0,
+    input: prompt + (whole(told.toolUsePromptTokenCount) ?? 0),
+    output: (whole(told.candidatesTokenCount) ?? 0) + reasoning,
+    cached: whole(told.cachedContentTokenCount),
     reasoning,
+    audioInput: ofModality(told.promptTokensDetails, 'AUDIO'),
+    imageInput: ofModality(told.promptTokensDetails, 'IMAGE'),
+    audioOutput: ofModality(told.candidatesTokensDetails, 'AUDIO'),
+    searches: geminiSearches(event),
   }
 }
 
-/** Amazon's own count at the end of a stream, for models that tell none. */
-const readMetrics = (event: Json | undefined): TokenCounts | undefined => {
-  const metrics = object(event?.['amazon-bedrock-invocationMetrics'])
-  const input = count(metrics?.inputTokenCount)
-  const output = count(metrics?.outputTokenCount)
-  if (input === undefined || output === undefined) return undefined
-  return { input, output, cached: count(metrics?.cacheReadInputTokenCount) ?? 0, reasoning: 0 }
+const ofModality = (details: unknown, modality: string): number | undefined =>
+  list(details).reduce<number | undefined>((sum, each) => {
+    const detail = object(each)
+    return detail?.modality === modality ? (sum ?? 0) + (whole(detail.tokenCount) ?? 0) : sum
+  }, undefined)
+
+const geminiSearches = (event: Json): number | undefined => {
+  const asked = list(event.candidates).flatMap((each) =>
+    list(object(object(each)?.groundingMetadata)?.webSearchQueries),
+  )
+  return asked.length || undefined
 }
 
-const findUsage = (event: Json | undefined): Json | undefined =>
-  object(event?.usage) ??
-  object(object(event?.response)?.usage) ??
-  object(object(event?.message)?.usage)
+/** Amazon's own count at the end of a stream, for models that tell none. */
+const metricsTold = (event: Json): Told | undefined => {
+  const metrics = object(event['amazon-bedrock-invocationMetrics'])
+  const input = whole(metrics?.inputTokenCount)
+  const output = whole(metrics?.outputTokenCount)
+  if (input === undefined || output === undefined) return undefined
+  return { input, output, cached: whole(metrics?.cacheReadInputTokenCount) }
+}
+
+/** What local servers count where they tell no usage: Ollama's counts, llama.cpp's timings. */
+const localTold = (event: Json): Told | undefined => {
+  const timings = object(event.timings)
+  const cached = whole(timings?.cache_n)
+  const evaluated = whole(timings?.prompt_n)
+  const input =
+    whole(event.prompt_eval_count) ??
+    whole(event.tokens_evaluated) ??
+    (evaluated === undefined ? undefined : evaluated + (cached ?? 0))
+  const output =
+    whole(event.eval_count) ?? whole(event.tokens_predicted) ?? whole(timings?.predicted_n)
+  return input === undefined && output === undefined ? undefined : { input, output, cached }
+}
+
+/** What Amazon tells of an answer in one piece (`InvokeModel`), whatever the model's own body tells. */
+export const headerUsage = (
+  headers: readonly (readonly [name: string, value: string])[],
+): TokenCounts | undefined => {
+  const told = (kind: string): number | undefined => {
+    const value = headers.find(([name]) => name === `x-amzn-bedrock-${kind}-token-count`)?.[1]
+    return value === undefined || !/^\d{1,10}$/.test(value) ? undefined : whole(Number(value))
+  }
+  const input = told('input')
+  const output = told('output')
+  if (input === undefined || output === undefined) return undefined
+  const cached = told('cache-read-input') ?? 0
+  const cacheWrite = told('cache-write-input') ?? 0
+  return joined({ input: input + cached + cacheWrite, output, cached, cacheWrite }, undefined)
+}
+
+/** What is no token: pictures, and how long a recording is (`verbose_json`). */
+const thingsTold = (event: Json): Told | undefined => {
+  const made = list(event.data).filter((each) => {
+    const picture = object(each)
+    return picture !== undefined && ('b64_json' in picture || 'url' in picture)
+  })
+  if (made.length > 0) return { images: made.length }
+  const seconds = typeof event.text === 'string' ? number(event.duration) : undefined
+  return seconds === undefined ? undefined : { audioMs: Math.round(seconds * 1000) }
+}
+
+const rare: readonly Kind[] = [
+  'cacheWrite',
+  'cacheWrite1h',
+  'audioInput',
+  'imageInput',
+  'audioOutput',
+  'searches',
+  'images',
+  'audioMs',
+]
+
+/** A part is never more than the whole, whatever an upstream says. */
+const joined = (told: Told, before: TokenCounts | undefined): TokenCounts => {
+  const most = (kind: Kind): number => Math.max(told[kind] ?? 0, before?.[kind] ?? 0)
+  const input = most('input')
+  const output = most('output')
+  const cached = Math.min(most('cached'), input)
+  const limits: Told = {
+    cacheWrite: input - cached,
+    cacheWrite1h: Math.min(most('cacheWrite'), input - cached),
+    audioInput: input,
+    imageInput: input,
+    audioOutput: output,
+  }
+  const others = rare.map((kind) => [kind, Math.min(most(kind), limits[kind] ?? Infinity)] as const)
+  return {
+    input,
+    output,
+    cached,
+    reasoning: Math.min(most('reasoning'), output),
+    ...Object.fromEntries(others.filter(([, count]) => count > 0)),
+  }
+}
+
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
 
 /**
  * The extra frame an OpenAI-compatible server sends when asked for usage: no choices, nothing but counts.

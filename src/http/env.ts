@@ -46,7 +46,7 @@ export interface Variables {
   permissions: Permissions
   /** proxy/target */
   target: Target
-  /** policy/guards: where this caller may have it served, best first; never empty */
+  /** policy/guards: where this caller may have it served, best first; never empty. quota/enforce leaves out who has no budget left. */
   candidates: readonly Candidate[]
   /** hooks: what goes out in place of `target`, where a guard was asked */
   guarded?: Target
@@ -141,10 +141,14 @@ export type Tap = (
 /** Collects what the ledger row will need; each stage tells what it alone knows. */
 export interface Meter {
   asked(target: Target): void
-  /** The request goes out to an upstream now. */
-  sending(): void
+  /** The request goes out to this upstream now. */
+  sending(candidate: Candidate): void
   /** An answer begins: whoever passes the body on tells us of each piece. */
-  answered(candidate: Candidate, status: number, contentType: string): BodyWatch
+  answered(
+    candidate: Candidate,
+    status: number,
+    headers: readonly (readonly [name: string, value: string])[],
+  ): BodyWatch
 }
 
 /** Sees an answer's body pass. `push` and `flush` return what goes on to the client, usually the very same bytes. */

@@ -144,7 +144,7 @@ const ask = async (
   const envelope = envelopeOf(c.req.path)
   const sentAt = clock.elapsed()
   let events = false
-  c.get('meter').sending()
+  c.get('meter').sending(candidate)
   const answer = await exchange({
     send,
     clock,
@@ -191,7 +191,7 @@ const accept = (
 ): BodyWatch => {
   const contentType = typeOf(headers)
   judgeHead(status, contentType, clientsOwn)
-  const metered = c.get('meter').answered(candidate, status, contentType)
+  const metered = c.get('meter').answered(candidate, status, headers)
   const watch: BodyWatch = {
     ...metered,
     done: (outcome) => {

@@ -3,6 +3,7 @@ import type { Act, Change, NewKey } from '../admin/act.ts'
 import { insertAudit } from './audit.ts'
 import { deleteBan, upsertBan } from './bans.ts'
 import { insertKey, type KeyRow, revokeKeys } from './keys.ts'
+import { insertRefill } from './quotas.ts'
 import type { Database } from './schema.ts'
 
 /** The statements of an act, for one transaction. Harmless when they are run again. */
@@ -21,6 +22,8 @@ const changeStatement = (db: Database, change: Change): BatchItem<'sqlite'> => {
       return upsertBan(db, change.ban)
     case 'ban.lift':
       return deleteBan(db, change.address)
+    case 'quota.refill':
+      return insertRefill(db, change.refill)
   }
 }
 

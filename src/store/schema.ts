@@ -1,5 +1,13 @@
 import type { LibSQLDatabase } from 'drizzle-orm/libsql'
-import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import {
+  index,
+  integer,
+  primaryKey,
+  real,
+  sqliteTable,
+  text,
+  uniqueIndex,
+} from 'drizzle-orm/sqlite-core'
 import type { JWK } from 'jose'
 import type { AuditRow } from '../admin/act.ts'
 import type { CallerKind, Door, KeyLimits } from '../identity/caller.ts'
@@ -46,6 +54,12 @@ export const usage = sqliteTable(
     overheadUs: integer('overhead_us').notNull(),
     sessionId: text('session_id'),
     requestId: text('request_id').notNull(),
+    cacheWriteTokens: integer('cache_write_tokens').notNull().default(0),
+    toolCalls: integer('tool_calls').notNull().default(0),
+    webSearches: integer('web_searches').notNull().default(0),
+    images: integer('images').notNull().default(0),
+    audioMs: integer('audio_ms').notNull().default(0),
+    costBasis: text('cost_basis'),
   },
   (table) => [
     index('usage_started_at').on(table.startedAt),
@@ -126,4 +140,28 @@ export const audit = sqliteTable('audit', {
   outcome: text('outcome').$type<AuditRow['outcome']>().notNull(),
   detail: text('detail').notNull(),
   requestId: text('request_id').notNull(),
+})
+
+/** One bucket as a gateway last left it; `at` is wall-clock ms since the epoch. */
+export const quotas = sqliteTable(
+  'quotas',
+  {
+    quota: text('quota').notNull(),
+    holder: text('holder').notNull(),
+    unit: text('unit').notNull(),
+    balance: real('balance').notNull(),
+    spent: integer('spent').notNull(),
+    at: integer('at').notNull(),
+    seq: integer('seq').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.quota, table.holder] })],
+)
+
+/** What somebody puts back, until a gateway has done it. */
+export const quotaRefills = sqliteTable('quota_refills', {
+  id: text('id').notNull().primaryKey(),
+  quota: text('quota').notNull(),
+  holder: text('holder').notNull(),
+  amount: integer('amount').notNull(),
+  at: integer('at').notNull(),
 })

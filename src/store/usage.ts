@@ -40,7 +40,7 @@ export interface UsageSummary {
   readonly durationMs: number
 }
 
-/** Writes rows, at most 1,000 at a time (SQLite binds 32,766 values); a row that is already there stays as it is. */
+/** Writes rows, at most 900 at a time (SQLite binds 32,766 values); a row that is already there stays as it is. */
 export const insertUsage = (db: Database, rows: readonly UsageRow[]) =>
   db.insert(usage).values(rows.map(inWholeUnits)).onConflictDoNothing({ target: usage.id })
 

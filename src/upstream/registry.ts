@@ -211,6 +211,8 @@ function configured(id: string, config: ProviderConfig, asked: AskedModels | und
     geminiByVertex: config.geminiByVertex,
     limits: config.limits,
     prices: config.prices,
+    modelCostMap: config.modelCostMap,
+    ...(config.costBasis !== undefined && { costBasis: config.costBasis }),
     ...(config.upstream !== '' && { upstream: config.upstream }),
     details: detailsOf(config, models, asked),
     ...(asked?.server !== undefined && { server: asked.server }),

@@ -31,15 +31,55 @@ export interface ServiceAccount {
   readonly tokenUri: string
 }
 
-/** What a model costs: USD per million tokens, but for `webSearch`, which is USD each. */
-export interface Price {
+/** USD per million tokens, by kind. A kind without a rate of its own has that of the whole it is part of. */
+export interface Rates {
   readonly input?: number
   readonly output?: number
   readonly inputCacheRead?: number
   readonly inputCacheWrite?: number
   readonly inputCacheWrite1h?: number
   readonly internalReasoning?: number
+  /** Pictures that are shown to the model. */
+  readonly image?: number
+  readonly inputAudio?: number
+  readonly outputAudio?: number
+}
+
+/** What a model costs. */
+export interface Price extends Rates {
+  /** USD for each. */
   readonly webSearch?: number
+  /** USD for each. */
+  readonly request?: number
+  /** USD per second that the provider works. */
+  readonly second?: number
+  /** USD per hour of sound that is listened to. */
+  readonly audioHour?: number
+  /** Other rates for the whole request, once its input has more tokens than that. Rising. */
+  readonly tiers?: readonly (Rates & { readonly above: number })[]
+}
+
+/** Whose list a price is taken from. */
+export type CostBasis =
+  | 'anthropic'
+  | 'openai'
+  | 'google'
+  | 'vertex'
+  | 'bedrock'
+  | 'bedrock-us'
+  | 'bedrock-eu'
+  | 'bedrock-ap'
+  | 'azure'
+  | 'azure-eu'
+  | 'openrouter'
+  | 'vercel'
+
+/** A model that no price list knows, and the known one that it costs like. */
+export interface CostMapping {
+  /** As Go's `path.Match` reads it: `*` is any run of characters but a slash, `?` one character. */
+  readonly match: string
+  readonly as: string
+  readonly adjustment: number
 }
 
 /** How much a provider is given to do at a time. */
@@ -80,6 +120,10 @@ export interface Provider {
   readonly limits?: ProviderLimits
   /** By model; `*` is for every other one. */
   readonly prices?: ReadonlyMap<string, Price>
+  /** Whose list prices hold for models without a price of their own. */
+  readonly costBasis?: CostBasis
+  /** First match wins. */
+  readonly modelCostMap?: readonly CostMapping[]
   /** Facts per model for `/v1/models`, where the server or the configuration told them. */
   readonly details: ReadonlyMap<string, ModelDetails>
 }

@@ -1,10 +1,15 @@
 import type { Context, MiddlewareHandler } from 'hono'
+import { sessionOf } from '../dialect/session.ts'
+import { headerUsage, type TokenCounts } from '../dialect/usage.ts'
 import type { BodyWatch, Env, Meter, Target } from '../http/env.ts'
+import type { HeaderList } from '../http/headers.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Platform } from '../platform.ts'
 import type { Candidate } from '../upstream/upstream.ts'
+import { type Charge, chargeFor, unknownCharge } from './charge.ts'
 import { bodyUsage, eventUsage, frameUsage, type UsageReader } from './reader.ts'
-import type { Outcome, TokensSource, UsageRow } from './row.ts'
+import type { Outcome, UsageRow } from './row.ts'
+import { usedBy } from './used.ts'
 
 export type MeterOptions = Pick<Platform, 'clock' | 'newId' | 'waitUntil' | 'log'> & {
   readonly store: Pick<Platform['store'], 'recordUsage'>
@@ -27,25 +32,6 @@ export const meter = (options: MeterOptions): MiddlewareHandler<Env> =>
     record.responded(c.res.status)
   }
 
-/** Characters per token, for the estimate when an upstream is silent: the usual rule of thumb for English. */
-const bytesPerToken = 4
-
-const generatesText = new Set([
-  'chat/completions',
-  'completions',
-  'responses',
-  'codex/responses',
-  'messages',
-  'generateContent',
-  'streamGenerateContent',
-  'rawPredict',
-  'streamRawPredict',
-  'invoke',
-  'invoke-with-response-stream',
-  'converse',
-  'converse-stream',
-])
-
 const readerFor = (contentType: string, target: Target | undefined): UsageReader => {
   if (contentType.startsWith('application/vnd.amazon.eventstream')) return frameUsage()
   if (!contentType.startsWith('text/event-stream')) return bodyUsage()
@@ -56,23 +42,28 @@ const readerFor = (contentType: string, target: Target | undefined): UsageReader
 class RequestMeter implements Meter {
   readonly #options: MeterOptions
   readonly #caller: Caller
+  readonly #headers: Headers
   readonly #base: Pick<
     UsageRow,
     'startedAt' | 'door' | 'clientIp' | 'userAgent' | 'label' | 'route' | 'requestId'
   >
   readonly #started: number
   #target: Target | undefined
+  #sessionId: string | null = null
   #candidate: Candidate | undefined
   #reader: UsageReader | undefined
   #status = 0
   #sentAt: number | null = null
   #firstByteAt: number | null = null
+  /** What the answer's head told. */
+  #counted: TokenCounts | undefined
   #bytesOut = 0
   #written = false
 
   constructor(c: Context<Env>, caller: Caller, options: MeterOptions) {
     this.#options = options
     this.#caller = caller
+    this.#headers = c.req.raw.headers
     this.#started = c.get('startedAt')
     this.#base = {
       startedAt: Math.round(options.clock.now() - (options.clock.elapsed() - this.#started)),
@@ -87,18 +78,26 @@ class RequestMeter implements Meter {
 
   asked(target: Target): void {
     this.#target = target
+    this.#sessionId =
+      sessionOf({
+        header: (name) => this.#headers.get(name),
+        body: target.body?.json,
+        login: this.#caller.login,
+      }) ?? null
   }
 
-  sending(): void {
+  sending(candidate: Candidate): void {
+    this.#candidate = candidate
     this.#sentAt = this.#options.clock.elapsed()
   }
 
-  answered(candidate: Candidate, status: number, contentType: string): BodyWatch {
+  answered(candidate: Candidate, status: number, headers: HeaderList): BodyWatch {
     this.#candidate = candidate
     this.#status = status
+    this.#counted = headerUsage(headers)
     this.#firstByteAt = this.#options.clock.elapsed()
-    const target = this.#target
-    const reader = readerFor(contentType, target)
+    const contentType = headers.find(([name]) => name === 'content-type')?.[1] ?? ''
+    const reader = readerFor(contentType, this.#target)
     this.#reader = reader
     return {
       push: (chunk) => this.#passed(reader.push(chunk)),
@@ -123,19 +122,35 @@ class RequestMeter implements Meter {
     if (this.#written) return
     this.#written = true
     const { store, waitUntil, log } = this.#options
+    const lost = (error: unknown) =>
+      log('error', 'ledger.lost', { rid: this.#base.requestId, reason: String(error) })
     const row = this.#row(outcome)
     waitUntil(
-      store.recordUsage(row).catch((error: unknown) => {
-        log('error', 'ledger.lost', { rid: row.requestId, reason: String(error) })
-      }),
+      row instanceof Promise
+        ? row.then((priced) => store.recordUsage(priced)).catch(lost)
+        : store.recordUsage(row).catch(lost),
     )
   }
 
-  #row(outcome: Outcome): UsageRow {
-    const { clock, newId } = this.#options
+  /** A promise only where a price list has to be read first. */
+  #row(outcome: Outcome): UsageRow | Promise<UsageRow> {
+    const { clock, newId, log } = this.#options
     const now = clock.elapsed()
-    return {
-      id: newId(),
+    const answer = this.#reader?.tally
+    const used = usedBy({
+      operation: this.#target?.operation.operation,
+      counts: answer?.counts ?? this.#counted,
+      pieces: answer?.pieces ?? 0,
+      bytesIn: this.#target?.size ?? 0,
+      bytesOut: this.#bytesOut,
+      outcome,
+      sent: this.#sentAt !== null,
+      answered: this.#reader !== undefined,
+      status: this.#status,
+    })
+    const id = newId()
+    const row = {
+      id,
       ...this.#base,
       login: this.#caller.login,
       kind: this.#caller.kind,
@@ -147,47 +162,29 @@ class RequestMeter implements Meter {
       upstreamModel: this.#candidate?.model ?? null,
       status: this.#status,
       outcome,
-      ...this.#tokens(outcome),
-      costNanousd: null,
+      ...used.row,
+      toolCalls: answer?.toolCalls ?? 0,
       bytesIn: this.#target?.size ?? 0,
       bytesOut: this.#bytesOut,
       firstByteMs:
         this.#firstByteAt === null ? null : Math.round(this.#firstByteAt - this.#started),
       durationMs: Math.round(now - this.#started),
       overheadUs: Math.round(((this.#sentAt ?? now) - this.#started) * 1000),
-      sessionId: null,
+      // What belongs to no conversation is one of its own.
+      sessionId: this.#target ? (this.#sessionId ?? id) : null,
     }
-  }
-
-  /** What the upstream counted; else, when it worked for the client, an estimate marked as one; else nothing. */
-  #tokens(outcome: Outcome): Tokens {
-    const counts = this.#reader?.counts
-    if (counts) {
-      const output = Math.max(counts.output, outcome === 'ok' ? 0 : (this.#reader?.pieces ?? 0))
-      return tokens('reported', counts.input, output, counts.cached, counts.reasoning)
+    const charged = chargeFor(this.#candidate, used, {
+      at: row.startedAt,
+      ms: now - (this.#sentAt ?? now),
+    })
+    const unread = (error: unknown): Charge => {
+      log('error', 'prices.unread', { reason: String(error) })
+      return unknownCharge
     }
-    const worked = this.#sentAt !== null && outcome !== 'rejected' && this.#status < 500
-    if (!worked || !this.#target || (this.#reader && this.#status >= 400)) return tokens('none')
-    // The size of a picture, a recording or a vector says nothing about tokens.
-    if (!generatesText.has(this.#target.operation.operation)) return tokens('none')
-    const pieces = this.#reader?.pieces ?? 0
-    const output = pieces > 0 ? pieces : Math.ceil(this.#bytesOut / bytesPerToken)
-    return tokens('estimated', Math.ceil(this.#target.size / bytesPerToken), output)
+    const withCharge = (charge: Charge): UsageRow => ({ ...row, ...charge })
+    return charged instanceof Promise ? charged.catch(unread).then(withCharge) : withCharge(charged)
   }
 }
-
-type Tokens = Pick<
-  UsageRow,
-  'inputTokens' | 'outputTokens' | 'cachedTokens' | 'reasoningTokens' | 'tokensSource'
->
-
-const tokens = (
-  tokensSource: TokensSource,
-  inputTokens = 0,
-  outputTokens = 0,
-  cachedTokens = 0,
-  reasoningTokens = 0,
-): Tokens => ({ tokensSource, inputTokens, outputTokens, cachedTokens, reasoningTokens })
 
 /** 499: the client left before an answer; 5xx from here on: an upstream's fault, or no room at one. */
 const outcomeOf = (status: number): Outcome => {

@@ -1,23 +1,18 @@
-import { isUsageOnlyFrame, readUsage, type TokenCounts } from '../dialect/usage.ts'
+import { isUsageOnlyFrame } from '../dialect/usage.ts'
 import { concat } from '../http/body.ts'
 import { EventSplitter, eventData } from './events.ts'
 import { FrameSplitter } from './frames.ts'
+import { AnswerTally, parse, type Tally } from './tally.ts'
 
-/** Reads the token counts out of an answer while it passes. */
+/** Reads the usage out of an answer while it passes. */
 export interface UsageReader {
   /** Returns what goes on to the client: the same bytes, but for a usage frame nobody asked for. */
   push(chunk: Uint8Array): Uint8Array | null
   flush(): Uint8Array | null
-  readonly counts: TokenCounts | undefined
-  /** Pieces of text seen so far: about one token each, when the upstream told no count. */
-  readonly pieces: number
+  readonly tally: Tally
 }
 
 const text = new TextDecoder()
-
-/** Frames that carry text in one of the dialects; comments, pings and role frames are none. */
-const carriesText =
-  /"(?:content|text|delta|reasoning_content|arguments|partial_json|thinking)":\s*"[^"]/
 
 /**
  * For a stream of server-sent events. Bytes pass first and are read after, unless the usage frame must be taken out:
@@ -25,17 +20,12 @@ const carriesText =
  */
 export const eventUsage = (dropUsageFrame: boolean): UsageReader => {
   const events = new EventSplitter()
-  let counts: TokenCounts | undefined
-  let pieces = 0
+  const tally = new AnswerTally()
 
   /** False when the event is the extra frame. */
   const read = (event: Uint8Array): boolean => {
-    const raw = text.decode(event)
-    if (carriesText.test(raw)) pieces++
-    if (!raw.includes('"usage')) return true
-    const frame = parse(eventData(raw))
-    counts = readUsage(frame, counts)
-    return !(dropUsageFrame && isUsageOnlyFrame(frame))
+    const parsed = tally.event(text.decode(event), eventData)
+    return !(dropUsageFrame && isUsageOnlyFrame(parsed))
   }
 
   const push = (chunk: Uint8Array): Uint8Array | null => {
@@ -53,60 +43,48 @@ export const eventUsage = (dropUsageFrame: boolean): UsageReader => {
     return dropUsageFrame && kept ? rest : null
   }
 
-  return {
-    push,
-    flush,
-    get counts() {
-      return counts
-    },
-    get pieces() {
-      return pieces
-    },
-  }
+  return { push, flush, tally }
 }
 
 /** For Amazon's event stream. What a model of its own dialect said is wrapped in base64 (InvokeModel). */
 export const frameUsage = (): UsageReader => {
   const frames = new FrameSplitter()
-  let counts: TokenCounts | undefined
-  let pieces = 0
-  const read = (payload: Uint8Array): void => {
-    const raw = unwrapped(text.decode(payload))
-    if (carriesText.test(raw)) pieces++
-    if (/"usage"|Metrics"/.test(raw)) counts = readUsage(parse(raw), counts)
-  }
+  const tally = new AnswerTally()
   return {
     push: (chunk) => {
-      for (const payload of frames.push(chunk)) read(payload)
+      for (const payload of frames.push(chunk)) {
+        tally.event(unwrapped(text.decode(payload)), (raw) => raw)
+      }
       return chunk
     },
     flush: () => null,
-    get counts() {
-      return counts
-    },
-    get pieces() {
-      return pieces
-    },
+    tally,
   }
 }
 
 const unwrapped = (raw: string): string => {
   const wrapped = /"bytes"\s*:\s*"([A-Za-z0-9+/]+=*)"/.exec(raw)?.[1]
-  return wrapped === undefined
-    ? raw
-    : text.decode(Uint8Array.from(atob(wrapped), (char) => char.charCodeAt(0)))
+  if (wrapped === undefined) return raw
+  try {
+    return text.decode(Uint8Array.from(atob(wrapped), (char) => char.charCodeAt(0)))
+  } catch {
+    return raw
+  }
 }
 
-/** How much of a plain body is kept to look for its usage: the counts stand at its end. */
+/** How much of a plain body is kept to look for its usage: the counts stand at its end, or before what is long. */
 const maxTail = 256 * 1024
+const maxHead = 4 * 1024
 
-/** For an answer in one piece. Only its tail is kept, so that a long one costs no memory. */
+/** For an answer in one piece. Only its ends are kept, so that a long one costs no memory. */
 export const bodyUsage = (): UsageReader => {
+  const tally = new AnswerTally()
+  let head: Uint8Array = new Uint8Array(0)
   let tail: Uint8Array[] = []
   let size = 0
   let whole = true
-  let counts: TokenCounts | undefined
   const push = (chunk: Uint8Array): Uint8Array => {
+    if (head.length < maxHead) head = joined([head, chunk.subarray(0, maxHead - head.length)])
     tail.push(chunk)
     size += chunk.length
     while (size > maxTail && tail.length > 1) {
@@ -118,20 +96,18 @@ export const bodyUsage = (): UsageReader => {
   const flush = (): null => {
     const body = text.decode(joined(tail))
     tail = []
-    const parsed = whole ? parse(body) : lastUsage(body)
+    const parsed = whole
+      ? (parse(body) ?? lastLine(body))
+      : (lastUsage(body) ?? lastUsage(text.decode(head)))
     // Gemini's stream without `alt=sse` is one list of what the events would have been.
-    for (const event of Array.isArray(parsed) ? parsed : [parsed]) counts = readUsage(event, counts)
+    for (const event of Array.isArray(parsed) ? parsed : [parsed]) tally.add(event)
     return null
   }
-  return {
-    push,
-    flush,
-    get counts() {
-      return counts
-    },
-    pieces: 0,
-  }
+  return { push, flush, tally }
 }
+
+/** Ollama streams lines, each an object of its own, the last with the counts. */
+const lastLine = (body: string): unknown => parse(body.slice(body.trimEnd().lastIndexOf('\n') + 1))
 
 /** An event of the last `"usage": {…}` or `"usageMetadata": {…}` of a text that is no whole JSON document. */
 const lastUsage = (body: string): unknown => {
@@ -153,14 +129,6 @@ const span = (pieces: readonly Uint8Array[]): Uint8Array | null => {
   if (!first || !last) return null
   const size = last.byteOffset + last.byteLength - first.byteOffset
   return new Uint8Array(first.buffer, first.byteOffset, size)
-}
-
-const parse = (json: string): unknown => {
-  try {
-    return JSON.parse(json)
-  } catch {
-    return undefined
-  }
 }
 
 const joined = (pieces: readonly Uint8Array[]): Uint8Array =>

@@ -29,8 +29,19 @@ export interface UsageRow {
   readonly cachedTokens: number
   readonly reasoningTokens: number
   readonly tokensSource: TokensSource
+  /** Of the input: written to the provider's cache. */
+  readonly cacheWriteTokens: number
+  /** How often the model called for a tool of the client's. */
+  readonly toolCalls: number
+  readonly webSearches: number
+  /** Pictures that were made. */
+  readonly images: number
+  /** Length of what was listened to. */
+  readonly audioMs: number
   /** Billionths of a dollar; null when the price is unknown, which is not the same as free. */
   readonly costNanousd: number | null
+  /** Whose price it is, `own/llama3` or `anthropic/claude-sonnet-4-6`; null when it is unknown, or nothing was done. */
+  readonly costBasis: string | null
   readonly bytesIn: number
   readonly bytesOut: number
   /** From our start to the upstream's first byte; null when there was none. */

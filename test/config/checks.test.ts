@@ -365,7 +365,6 @@ describe('grants', () => {
     const place = 'grants[0].app["tailscale.com/cap/aperture"][0]'
     const entry = {
       ...ADMIN,
-      quotas: [{ bucket: 'team' }],
       connectors: ['github/tools/*'],
       mcp_tools: '**',
       mcp_resources: '**',
@@ -437,13 +436,11 @@ describe('grants', () => {
 describe('sections of Aperture’s', () => {
   it('that have no effect yet are named, and the rest holds', () => {
     const sections = {
-      quotas: { 'day:<user>': { capacity: '$10.00' } },
       exporters: { s3: { bucket_name: 'b' } },
       connectors: { servers: {} },
       mcp: { servers: {} },
       flags: { chat_ui: { value: true } },
       chat_models: ['m'],
-      auto_cost_basis: false,
     }
     expect(said(valid(sections))).toEqual(
       Object.keys(sections).map((key) => `warning ${key}: ${key} has no effect in this version`),

@@ -25,6 +25,7 @@ describe('defaults', () => {
       allowedHosts: [],
       webui: undefined,
       providers: new Map(),
+      quotas: new Map(),
       grants: [{ src: ['(owner)'], entries: [{ role: 'admin', models: ['**'] }] }],
       hooks: new Map(),
       groups: new Map(),

@@ -36,7 +36,7 @@ describe('a database that another process locks', () => {
     let rows = 1
     while (performance.now() - from < LOCKED_MS) {
       const sent = performance.now()
-      await Promise.all(usageRows(20).map(ledger.recordUsage))
+      await Promise.all(usageRows(20).map((row) => ledger.recordUsage(row)))
       acks.push(performance.now() - sent)
       rows += 20
     }
@@ -67,7 +67,7 @@ describe('a database that another process locks', () => {
     const first = await store({ dataDir: dir })
     const holder = child('./lock-holder.ts', dir)
     await holder.line()
-    await Promise.all(usageRows(30).map(first.recordUsage))
+    await Promise.all(usageRows(30).map((row) => first.recordUsage(row)))
     await first.close()
     expect(await countUsage(dir)).toBe(0)
     await holder.kill()
@@ -137,7 +137,7 @@ describe('rows that come wrong or twice', () => {
     const dir = dataDir()
     const ledger = await store({ dataDir: dir })
     const row = usageRow({ inputTokens: 1 })
-    await Promise.all([row, row, { ...row, inputTokens: 2 }].map(ledger.recordUsage))
+    await Promise.all([row, row, { ...row, inputTokens: 2 }].map((row) => ledger.recordUsage(row)))
     expect(await query(dir, 'SELECT count(*), sum(input_tokens) FROM usage')).toEqual([[1, 1]])
   })
 
@@ -146,7 +146,7 @@ describe('rows that come wrong or twice', () => {
     const ledger = await store({ dataDir: dir })
     const broken = usageRow({ durationMs: Number.NaN, login: null as unknown as string })
     const outcomes = await Promise.allSettled(
-      [usageRow(), broken, usageRow()].map(ledger.recordUsage),
+      [usageRow(), broken, usageRow()].map((row) => ledger.recordUsage(row)),
     )
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
     expect(await countUsage(dir)).toBe(2)
@@ -252,9 +252,9 @@ describe('the thread', () => {
     await ledger.recordUsage(usageRow())
     const [thread] = post.mock.contexts as Worker[]
     const died = thread?.terminate()
-    const written = usageRows(300).map(ledger.recordUsage)
+    const written = usageRows(300).map((row) => ledger.recordUsage(row))
     await died
-    await Promise.all([...written, ...usageRows(10).map(ledger.recordUsage)])
+    await Promise.all([...written, ...usageRows(10).map((row) => ledger.recordUsage(row))])
     expect(await countUsage(dir)).toBe(311)
     expect(ledger.counters().waiting).toBe(0)
     await vi.waitFor(() => expect(ledger.healthy()).toBe(true), soon)
@@ -265,7 +265,7 @@ describe('closing', () => {
   it('writes what was recorded just before, and takes nothing after', async () => {
     const dir = dataDir()
     const ledger = await store({ dataDir: dir })
-    const written = Promise.all(usageRows(450).map(ledger.recordUsage))
+    const written = Promise.all(usageRows(450).map((row) => ledger.recordUsage(row)))
     await ledger.close()
     await written
     await expect(ledger.recordUsage(usageRow())).rejects.toThrow(/closed/)

@@ -13,10 +13,12 @@ import { insertUsage, listUsage, summarize } from '../../src/store/usage.ts'
 import { startLibsqlServer } from '../support/libsql-server.ts'
 import { ban, dataDir, failureRow, usageRow } from './fixtures.ts'
 
-const ledger = {
-  name: '0001-ledger.sql',
-  sql: readFileSync(new URL('../../src/store/migrations/0001-ledger.sql', import.meta.url), 'utf8'),
-}
+const migration = (name: string): Migration => ({
+  name,
+  sql: readFileSync(new URL(`../../src/store/migrations/${name}`, import.meta.url), 'utf8'),
+})
+const ledger = migration('0001-ledger.sql')
+const whole = [ledger, migration('0005-cost.sql')]
 
 const open = (url: string): Database => {
   const client = createClient({ url, concurrency: 1 })
@@ -24,9 +26,9 @@ const open = (url: string): Database => {
   return drizzle({ client })
 }
 
-const onFile = async (): Promise<Database> => {
+const onFile = async (migrations = whole): Promise<Database> => {
   const db = open(`file:${dataDir()}/postern.db`)
-  await migrate(db, [ledger])
+  await migrate(db, migrations)
   return db
 }
 
@@ -34,7 +36,7 @@ const onServer = async (): Promise<Database> => {
   const server = await startLibsqlServer({})
   onTestFinished(() => server.close())
   const db = open(server.url)
-  await migrate(db, [ledger])
+  await migrate(db, whole)
   return db
 }
 
@@ -57,17 +59,17 @@ describe('migrations', () => {
     },
   )
 
-  it('name the columns as product.md section 7 does', () => {
+  it('name the columns as product.md section 7 does, and what a cost is made of', () => {
     const names = `id, started_at, login, kind, credential_id, node, door, client_ip, user_agent, label, dialect,
       route, model, provider, upstream_model, status, outcome, input_tokens, output_tokens, cached_tokens,
       reasoning_tokens, tokens_source, cost_nanousd, bytes_in, bytes_out, first_byte_ms, duration_ms, overhead_us,
-      session_id, request_id`
+      session_id, request_id, cache_write_tokens, tool_calls, web_searches, images, audio_ms, cost_basis`
     const columns = getTableConfig(usage).columns.map(({ name }) => name)
     expect(columns).toEqual(names.split(/,\s+/))
   })
 
   it('are applied once, in the order of their numbers', async () => {
-    const db = await onFile()
+    const db = await onFile([ledger])
     const later: Migration[] = [
       { name: '0003-c.sql', sql: 'INSERT INTO notes VALUES (1);' },
       {
@@ -81,7 +83,7 @@ describe('migrations', () => {
   })
 
   it('leave the old version whole when one of them fails half-way', async () => {
-    const db = await onFile()
+    const db = await onFile([ledger])
     const broken = {
       name: '0002-b.sql',
       sql: 'CREATE TABLE notes (n INTEGER);\nCREATE TABLE usage (x);',
@@ -92,7 +94,7 @@ describe('migrations', () => {
   })
 
   it('refuse a database that a newer version wrote', async () => {
-    const db = await onFile()
+    const db = await onFile([ledger])
     await migrate(db, [ledger, { name: '0002-later.sql', sql: 'CREATE TABLE later (n INTEGER);' }])
     await expect(migrate(db, [ledger])).rejects.toThrow(SchemaTooNew)
   })

@@ -1,6 +1,7 @@
 import type { Act } from '../../src/admin/act.ts'
 import type { KeyRing, KeyUse } from '../../src/identity/api-key.ts'
 import type { Store } from '../../src/platform.ts'
+import type { Balance, BalanceChange, KeptQuotas } from '../../src/quota/balance.ts'
 import type { Ban } from '../../src/ratelimit/ban.ts'
 import type { AuthFailureRow, UsageRow } from '../../src/usage/row.ts'
 
@@ -9,6 +10,11 @@ export interface MemoryStore extends Store {
   readonly failures: AuthFailureRow[]
   readonly bans: Ban[]
   readonly acts: Act[]
+  /** States of buckets, newest last, and the other changes to them. */
+  readonly balances: Balance[]
+  readonly balanceChanges: BalanceChange[]
+  /** What the gateway sees when the database tells of buckets and refills. */
+  tellQuotas(kept: KeptQuotas): void
   /** What the gateway sees when the CLI changed the bans of a running one. */
   changeBans(bans: readonly Ban[]): void
   readonly keyUses: KeyUse[]
@@ -24,6 +30,9 @@ export const memoryStore = (): MemoryStore => {
   const bans: Ban[] = []
   const listeners: ((bans: readonly Ban[]) => void)[] = []
   const acts: Act[] = []
+  const balances: Balance[] = []
+  const balanceChanges: BalanceChange[] = []
+  const quotaListeners: ((kept: KeptQuotas) => void)[] = []
   const keyUses: KeyUse[] = []
   const keyListeners: ((ring: KeyRing) => void)[] = []
   let keys: KeyRing | undefined = { keys: [], signers: [] }
@@ -33,8 +42,11 @@ export const memoryStore = (): MemoryStore => {
     failures,
     bans,
     acts,
+    balances,
+    balanceChanges,
     keyUses,
-    recordUsage: async (row) => {
+    recordUsage: async (row, charged = []) => {
+      balances.push(...charged)
       if (!usage.some(({ id }) => id === row.id)) usage.push(row)
     },
     recordAuthFailure: async (row) => {
@@ -56,6 +68,11 @@ export const memoryStore = (): MemoryStore => {
     onKeysChanged: (listener) => {
       keyListeners.push(listener)
     },
+    onQuotas: (listener) => {
+      quotaListeners.push(listener)
+      listener({ balances: [], refills: [] })
+    },
+    saveBalances: async (change) => void balanceChanges.push(change),
     recordKeyUse: async (use) => void keyUses.push(use),
     record: async (act) => void acts.push(act),
     ask: async (name) => {
@@ -75,6 +92,9 @@ export const memoryStore = (): MemoryStore => {
     changeKeys: (ring) => {
       keys = ring
       if (ring !== undefined) for (const listener of keyListeners) listener(ring)
+    },
+    tellQuotas: (kept) => {
+      for (const listener of quotaListeners) listener(kept)
     },
     setHealthy: (healthy) => {
       answering = healthy

@@ -53,7 +53,7 @@ describe('eventUsage', () => {
               cuts.map((cut) => cut % bytes(text).length),
             ),
           ).toBe(text)
-          expect(reader.counts).toEqual({ input: 7, output: 3, cached: 0, reasoning: 0 })
+          expect(reader.tally.counts).toEqual({ input: 7, output: 3, cached: 0, reasoning: 0 })
         },
       ),
     )
@@ -74,7 +74,7 @@ describe('eventUsage', () => {
           )
           expect(out).toBe(withoutUsage(text))
           expect(out).not.toContain('usage')
-          expect(reader.counts?.output).toBe(3)
+          expect(reader.tally.counts?.output).toBe(3)
         },
       ),
     )
@@ -103,7 +103,13 @@ describe('eventUsage', () => {
       'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":10,"cache_read_input_tokens":5,"cache_creation_input_tokens":2,"output_tokens":1}}}\n\n' +
         'event: message_delta\ndata: {"type":"message_delta","usage":{"output_tokens":42}}\n\n',
     )
-    expect(reader.counts).toEqual({ input: 17, output: 42, cached: 5, reasoning: 0 })
+    expect(reader.tally.counts).toEqual({
+      input: 17,
+      output: 42,
+      cached: 5,
+      reasoning: 0,
+      cacheWrite: 2,
+    })
   })
 
   it('takes the last of Gemini’s growing counts, what it thought among the output', () => {
@@ -122,8 +128,8 @@ describe('eventUsage', () => {
       })}\r\n\r\n`
     const text = event(1) + event(5)
     expect(pass(reader, text, [30, 200])).toBe(text)
-    expect(reader.counts).toEqual({ input: 15, output: 25, cached: 5, reasoning: 20 })
-    expect(reader.pieces).toBe(2)
+    expect(reader.tally.counts).toEqual({ input: 15, output: 25, cached: 5, reasoning: 20 })
+    expect(reader.tally.pieces).toBe(2)
   })
 
   it('reads the end of a response of the responses API', () => {
@@ -132,7 +138,7 @@ describe('eventUsage', () => {
       reader,
       'data: {"type":"response.completed","response":{"usage":{"input_tokens":4,"output_tokens":9,"output_tokens_details":{"reasoning_tokens":6}}}}\n\n',
     )
-    expect(reader.counts).toEqual({ input: 4, output: 9, cached: 0, reasoning: 6 })
+    expect(reader.tally.counts).toEqual({ input: 4, output: 9, cached: 0, reasoning: 6 })
   })
 
   it.each([
@@ -144,19 +150,19 @@ describe('eventUsage', () => {
   ])('does not believe the counts %j', (usage) => {
     const reader = eventUsage(false)
     pass(reader, openai('\n', usage))
-    expect(reader.counts).toBeUndefined()
+    expect(reader.tally.counts).toBeUndefined()
   })
 
   it('takes the last of growing counts', () => {
     const reader = eventUsage(false)
     pass(reader, openai('\n', { prompt_tokens: 7, completion_tokens: 1 }) + openai('\n'))
-    expect(reader.counts?.output).toBe(3)
+    expect(reader.tally.counts?.output).toBe(3)
   })
 
   it('counts pieces of text for the estimate', () => {
     const reader = eventUsage(false)
     pass(reader, openai('\n'))
-    expect(reader.pieces).toBe(3)
+    expect(reader.tally.pieces).toBe(3)
   })
 
   it('stops looking into an event without an end, and passes it on', () => {
@@ -174,7 +180,7 @@ describe('bodyUsage', () => {
     reader.push(bytes('{"choices":[],"usage":{"prompt_tokens":2,'))
     reader.push(bytes('"completion_tokens":4}}'))
     reader.flush()
-    expect(reader.counts).toMatchObject({ input: 2, output: 4 })
+    expect(reader.tally.counts).toMatchObject({ input: 2, output: 4 })
   })
 
   it('finds it at the end of a body too long to keep', () => {
@@ -182,7 +188,7 @@ describe('bodyUsage', () => {
     for (let i = 0; i < 50; i++) reader.push(bytes('x'.repeat(20_000)))
     reader.push(bytes('"usage":{"prompt_tokens":2,"completion_tokens":4,"details":{"a":1}}}'))
     reader.flush()
-    expect(reader.counts).toMatchObject({ input: 2, output: 4 })
+    expect(reader.tally.counts).toMatchObject({ input: 2, output: 4 })
   })
 
   it.each([
@@ -206,19 +212,19 @@ describe('bodyUsage', () => {
     const whole = bodyUsage()
     whole.push(bytes(JSON.stringify(body)))
     whole.flush()
-    expect(whole.counts).toEqual(counts)
+    expect(whole.tally.counts).toEqual(counts)
     const long = bodyUsage()
     for (let i = 0; i < 50; i++) long.push(bytes(' '.repeat(20_000)))
     long.push(bytes(`[{}, ${JSON.stringify(body)}]`))
     long.flush()
-    expect(long.counts).toEqual(counts)
+    expect(long.tally.counts).toEqual(counts)
   })
 
   it('knows nothing of a body that is no JSON', () => {
     const reader = bodyUsage()
     reader.push(bytes('<html>'))
     reader.flush()
-    expect(reader.counts).toBeUndefined()
+    expect(reader.tally.counts).toBeUndefined()
   })
 })
 
@@ -259,8 +265,8 @@ describe('frameUsage', () => {
           from = cut
         }
         expect(reader.flush()).toBeNull()
-        expect(reader.counts).toEqual({ input: 7, output: 3, cached: 0, reasoning: 0 })
-        expect(reader.pieces).toBe(2)
+        expect(reader.tally.counts).toEqual({ input: 7, output: 3, cached: 0, reasoning: 0 })
+        expect(reader.tally.pieces).toBe(2)
       }),
     )
   })
@@ -281,15 +287,15 @@ describe('frameUsage', () => {
         }),
       ),
     )
-    expect(reader.counts).toEqual({ input: 9, output: 4, cached: 0, reasoning: 0 })
-    expect(reader.pieces).toBe(1)
+    expect(reader.tally.counts).toEqual({ input: 9, output: 4, cached: 0, reasoning: 0 })
+    expect(reader.tally.pieces).toBe(1)
   })
 
   it('takes Amazon’s own count where the model tells none', () => {
     const reader = frameUsage()
     const metrics = { inputTokenCount: 5, outputTokenCount: 6 }
     reader.push(wrapped({ generation: 'x', 'amazon-bedrock-invocationMetrics': metrics }))
-    expect(reader.counts).toEqual({ input: 5, output: 6, cached: 0, reasoning: 0 })
+    expect(reader.tally.counts).toEqual({ input: 5, output: 6, cached: 0, reasoning: 0 })
   })
 
   it('skips a frame too long to keep, and reads the next', () => {
@@ -297,7 +303,7 @@ describe('frameUsage', () => {
     const long = frame('x'.repeat(1_200_000))
     for (let i = 0; i < long.length; i += 50_000) reader.push(long.slice(i, i + 50_000))
     reader.push(converse)
-    expect(reader.counts?.output).toBe(3)
+    expect(reader.tally.counts?.output).toBe(3)
   })
 
   it('passes on what is no frame, and knows nothing of it', () => {
@@ -305,6 +311,6 @@ describe('frameUsage', () => {
     const noise = joined(Uint8Array.from({ length: 12 }), converse)
     expect(reader.push(noise)).toBe(noise)
     expect(reader.push(converse)).toBe(converse)
-    expect(reader.counts).toBeUndefined()
+    expect(reader.tally.counts).toBeUndefined()
   })
 })

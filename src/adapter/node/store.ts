@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { KeyRing } from '../../identity/api-key.ts'
 import type { Log, Store } from '../../platform.ts'
+import type { KeptQuotas } from '../../quota/balance.ts'
 import type { Ban } from '../../ratelimit/ban.ts'
 import type { Entry, FromWorker, ToWorker, WorkerOptions } from './ledger/protocol.ts'
 import { LedgerReader } from './ledger/reader.ts'
@@ -89,6 +90,8 @@ class WorkerStore implements NodeStore {
   readonly #listeners: ((bans: readonly Ban[]) => void)[] = []
   #keys: KeyRing | undefined
   readonly #keyListeners: ((ring: KeyRing) => void)[] = []
+  #quotas: KeptQuotas | undefined
+  readonly #quotaListeners: ((kept: KeptQuotas) => void)[] = []
   #downSince: number | undefined
   #progressAt = performance.now()
   #journaled = 0
@@ -107,7 +110,8 @@ class WorkerStore implements NodeStore {
     this.#reader = new LedgerReader({ ...options, authToken: options.authToken })
   }
 
-  recordUsage: Store['recordUsage'] = (row) => this.#write({ usage: row }, 1)
+  recordUsage: Store['recordUsage'] = (row, charged = []) =>
+    this.#write({ usage: row, ...(charged.length > 0 && { charged }) }, 1)
 
   /** May fill half the room: a flood of wrong guesses must not push out the ledger. */
   recordAuthFailure: Store['recordAuthFailure'] = (row) => this.#write({ failure: row }, 0.5)
@@ -135,6 +139,13 @@ class WorkerStore implements NodeStore {
 
   /** Of less worth than a row of the ledger. */
   recordKeyUse: Store['recordKeyUse'] = (use) => this.#write({ used: use }, 0.5)
+
+  onQuotas: Store['onQuotas'] = (listener) => {
+    this.#quotaListeners.push(listener)
+    if (this.#quotas) listener(this.#quotas)
+  }
+
+  saveBalances: Store['saveBalances'] = (change) => this.#write({ balances: change }, 1)
 
   record: Store['record'] = (act) => {
     const recorded = this.#write({ act }, 1)
@@ -257,6 +268,9 @@ class WorkerStore implements NodeStore {
       case 'keys':
         this.#onKeys(message.keys)
         break
+      case 'quotas':
+        this.#onQuotas(message.kept)
+        break
       case 'log':
         this.#options.log(message.level, message.evt, message.fields)
         break
@@ -304,6 +318,11 @@ class WorkerStore implements NodeStore {
   #onKeys(ring: KeyRing): void {
     this.#keys = ring
     for (const listener of this.#keyListeners) listener(ring)
+  }
+
+  #onQuotas(kept: KeptQuotas): void {
+    this.#quotas = { ...this.#quotas, ...kept }
+    for (const listener of this.#quotaListeners) listener(kept)
   }
 
   /** A thread that died of a fault is started again with the rows it had not acknowledged; their ids keep them single. */

@@ -13,6 +13,9 @@ import { type Migration, migrate } from '../../store/migrate.ts'
 import ledger from '../../store/migrations/0001-ledger.sql'
 import keys from '../../store/migrations/0002-keys.sql'
 import audit from '../../store/migrations/0003-audit.sql'
+import quotas from '../../store/migrations/0004-quotas.sql'
+import cost from '../../store/migrations/0005-cost.sql'
+import { deleteRefills } from '../../store/quotas.ts'
 import type { Database } from '../../store/schema.ts'
 import { insertUsage } from '../../store/usage.ts'
 
@@ -21,6 +24,8 @@ const migrations: readonly Migration[] = [
   { name: '0001-ledger.sql', sql: ledger },
   { name: '0002-keys.sql', sql: keys },
   { name: '0003-audit.sql', sql: audit },
+  { name: '0004-quotas.sql', sql: quotas },
+  { name: '0005-cost.sql', sql: cost },
 ]
 
 export interface StoreOptions {
@@ -69,6 +74,11 @@ export const createStore = (config: DatabaseConfig, options: StoreOptions): Work
       listeners.push(listener)
     },
     recordKeyUse: async (use) => void (await attempt((db) => touchKey(db, use))),
+    // Each isolate counts for itself, and forgets with its end: docs/quotas.md.
+    onQuotas: (listener) => listener({ balances: [], refills: [] }),
+    saveBalances: async ({ refilled = [] }) => {
+      if (refilled.length > 0) await attempt((db) => deleteRefills(db, refilled))
+    },
     record: async (act) => {
       await attempt((db) => {
         const [first, ...rest] = actStatements(db, act)

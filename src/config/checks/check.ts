@@ -8,6 +8,7 @@ import { checkHooks } from './hooks.ts'
 import { checkIssuers } from './issuers.ts'
 import { checkListeners } from './listeners.ts'
 import { checkProviders } from './providers.ts'
+import { checkQuotas } from './quotas.ts'
 import { checkUsers } from './users.ts'
 
 /** What is declared, even where its own part is wrong: a mistake in a provider must not make its grants wrong too. */
@@ -20,6 +21,7 @@ export interface Declared {
   readonly logins: ReadonlySet<string>
   readonly groups: readonly string[]
   readonly hooks: readonly string[]
+  readonly quotas: readonly string[]
   /** All of them are well-formed, or there are none. */
   readonly grantsWhole: boolean
 }
@@ -33,6 +35,7 @@ export function check(file: ConfigFile, root: Json): Finding[] {
     logins: new Set(keysOf(root, 'users').map((name) => loginOf(root, name))),
     groups: keysOf(root, 'groups'),
     hooks: keysOf(root, 'hooks'),
+    quotas: keysOf(root, 'quotas'),
     grantsWhole: sizeOf(valueAt(root, ['grants'])) === file.grants?.length,
   }
   return [
@@ -42,6 +45,7 @@ export function check(file: ConfigFile, root: Json): Finding[] {
     ...checkDoors(file, declared),
     ...checkProviders(file, declared),
     ...checkGrants(file, declared),
+    ...checkQuotas(file, declared),
     ...checkHooks(file, declared, root),
     ...checkAperture(file),
     ...checkLimits(file),

@@ -8,13 +8,11 @@ const later = (text: string) =>
 
 /** Sections of Aperture's files that this version has no use for. Each stands here until it works. */
 export const withoutEffect = {
-  quotas: later('Budgets by bucket.'),
   exporters: later('Where records are copied to.'),
   connectors: later('Tool servers and HTTP services.'),
   mcp: later('Deprecated name of `connectors`.'),
   flags: later('Switches of Aperture’s.'),
   chat_models: later('Models of the chat.'),
-  auto_cost_basis: later('Whether prices follow from `compatibility`.'),
 }
 
 export const WITHOUT_EFFECT: readonly string[] = Object.keys(withoutEffect)

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import * as field from '../values/fields.ts'
 import { grantHeader, headerNames, methods, origins } from '../values/grant-fields.ts'
 import { sendHooks } from './hooks.ts'
+import { quotaRefs } from './quotas.ts'
 
 export const CAPABILITY = 'tailscale.com/cap/aperture'
 
@@ -13,7 +14,6 @@ const later = (text: string) =>
 
 /** Keys that only keep Aperture's files readable. */
 const withoutEffect = {
-  quotas: later('Buckets that requests for these models are charged to.'),
   connectors: later('Connectors that may be used.'),
   mcp_tools: later('Deprecated: tools that may be called.'),
   mcp_resources: later('Deprecated: resources that may be read.'),
@@ -54,6 +54,7 @@ export const grantEntry = z.strictObject({
       'Hooks that these requests are sent to. The same hook in several entries is called once, with all their events ' +
         'and everything they send.',
     ),
+  quotas: quotaRefs.optional(),
   read_metrics: z.boolean().optional().describe('May read `/metrics`.'),
   read_pricing: z
     .boolean()

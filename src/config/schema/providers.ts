@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import * as field from '../values/fields.ts'
+import { pathPattern } from '../values/path-pattern.ts'
 import { providerKey } from '../values/provider-key.ts'
 
 const flag = (path: string) => z.boolean().optional().describe(`\`POST ${path}\`.`)
-const WITHOUT_EFFECT = 'Accepted, without effect in this version.'
 
 const compatibility = z
   .strictObject({
@@ -37,20 +37,30 @@ const usd = (text: string) => z.number().min(0).optional().describe(text)
 const price = z.strictObject({
   input: usd('USD per million tokens of the prompt.'),
   output: usd('USD per million tokens of the answer.'),
+  input_above_200k: usd('Instead of `input`, when the prompt has more than 200,000 tokens.'),
+  output_above_200k: usd('Instead of `output`, when the prompt has more than 200,000 tokens.'),
   input_cache_read: usd('USD per million tokens read from the provider’s cache.'),
   input_cache_write: usd('USD per million tokens written to it.'),
   input_cache_write_1h: usd('USD per million tokens written to it for an hour.'),
   internal_reasoning: usd(
     'USD per million tokens of reasoning, where they have a price of their own.',
   ),
+  image: usd('USD per million tokens of pictures in the prompt.'),
   web_search: usd('USD for each web search.'),
+  request: usd('USD for each request.'),
+  second: usd('USD per second that the provider works for a request.'),
+  watts: usd('What the machine draws while it works: with `kwh`, another price per second.'),
+  kwh: usd('USD per kilowatt-hour.'),
 })
 
 const costMapping = z.strictObject({
   match: z
     .string()
     .min(1)
-    .describe('Which of the models: `*` stands for anything but a slash, `?` for one character.'),
+    .refine((pattern) => pathPattern(pattern) !== undefined, 'is not a pattern')
+    .describe(
+      'Which of the models: `*` stands for anything but a slash, `?` for one character, `[a-z]` for one of these.',
+    ),
   as: z.string().min(1).describe('The known model whose prices hold.'),
   adjustment: z.number().min(0).prefault(1).describe('By which they are multiplied.'),
 })
@@ -139,15 +149,19 @@ export const provider = z.strictObject({
       'vercel',
     ])
     .prefault('')
-    .describe(`Whose list prices hold. ${WITHOUT_EFFECT}`),
+    .describe(
+      'Whose list prices hold for models that `prices` does not name. Absent: what `auto_cost_basis` makes of it.',
+    ),
   model_cost_map: z
     .array(costMapping)
     .prefault([])
-    .describe(`Prices of models that no list has, first match wins. ${WITHOUT_EFFECT}`),
+    .describe('Prices of models that no list has, first match wins.'),
   prices: z
     .record(z.string(), price)
     .prefault({})
-    .describe('What its models cost, by model, `"*"` for the others. Shown by `/v1/models`.'),
+    .describe(
+      'What its models cost, by model, `"*"` for the others. Shown by `/v1/models`. What is not named costs nothing.',
+    ),
   context_length: perModel('Tokens that fit into the context, instead of what the server tells'),
   max_output_tokens: perModel('Tokens that an answer may have, instead of what the server tells'),
   preference: z

@@ -63,13 +63,18 @@ function row({ provider, model, details }: Offer): ModelRow {
 }
 
 /** Aperture's names, and what they count: the configuration has USD per million tokens. */
-const priced: readonly (readonly [name: string, of: keyof Price, unit: number])[] = [
+const priced: readonly (readonly [
+  name: string,
+  of: Exclude<keyof Price, 'tiers'>,
+  unit: number,
+])[] = [
   ['input', 'input', 1e6],
   ['output', 'output', 1e6],
   ['input_cache_read', 'inputCacheRead', 1e6],
   ['input_cache_write', 'inputCacheWrite', 1e6],
   ['input_cache_write_1h', 'inputCacheWrite1h', 1e6],
   ['internal_reasoning', 'internalReasoning', 1e6],
+  ['image', 'image', 1e6],
   ['web_search', 'webSearch', 1],
 ]
 

@@ -1,9 +1,11 @@
 import type { BatchItem } from 'drizzle-orm/batch'
+import type { BalanceChange } from '../../../quota/balance.ts'
 import type { Ban } from '../../../ratelimit/ban.ts'
 import { insertAuthFailures } from '../../../store/auth-failures.ts'
 import { upsertBan } from '../../../store/bans.ts'
 import { actStatements } from '../../../store/changes.ts'
 import { touchKey } from '../../../store/keys.ts'
+import { balanceStatements } from '../../../store/quotas.ts'
 import type { Database } from '../../../store/schema.ts'
 import { insertUsage } from '../../../store/usage.ts'
 import { errorCode, unwrapped } from './database.ts'
@@ -19,14 +21,21 @@ const apply = async (db: Database, lines: readonly string[]): Promise<void> => {
   const failures = entries.flatMap((entry) => ('failure' in entry ? [entry.failure] : []))
   const bans = entries.flatMap((entry) => ('ban' in entry ? [entry.ban] : []))
   const used = entries.flatMap((entry) => ('used' in entry ? [entry.used] : []))
+  const changes = entries.flatMap((entry) => changeOf(entry))
   const [first, ...rest]: BatchItem<'sqlite'>[] = [
     ...(usage.length > 0 ? [insertUsage(db, usage)] : []),
     ...(failures.length > 0 ? [insertAuthFailures(db, failures)] : []),
     ...bans.map((ban: Ban) => upsertBan(db, ban)),
     ...used.map((use) => touchKey(db, use)),
+    ...balanceStatements(db, changes),
     ...entries.flatMap((entry) => ('act' in entry ? actStatements(db, entry.act) : [])),
   ]
   if (first !== undefined) await db.batch([first, ...rest])
+}
+
+const changeOf = (entry: Entry): BalanceChange[] => {
+  if ('balances' in entry) return [entry.balances]
+  return 'usage' in entry && entry.charged ? [{ balances: entry.charged }] : []
 }
 
 /**

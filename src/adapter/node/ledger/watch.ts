@@ -4,6 +4,7 @@ import type { Ban } from '../../../ratelimit/ban.ts'
 import { deleteAuthFailures } from '../../../store/auth-failures.ts'
 import { deleteLapsed, selectBans } from '../../../store/bans.ts'
 import { selectKeyRing } from '../../../store/keys.ts'
+import { selectBalances, selectRefills } from '../../../store/quotas.ts'
 import { filePath, type OpenDatabase } from './database.ts'
 import type { FromWorker, WorkerOptions } from './protocol.ts'
 
@@ -27,6 +28,7 @@ export class LedgerWatch {
   readonly #send: (message: FromWorker) => void
   #bans: readonly Ban[] = []
   #keys: KeyRing | undefined
+  #toldBalances = false
   #last: { database: OpenDatabase; version: unknown; inode: number } | undefined
   #sweptAt = 0
   #timer: NodeJS.Timeout | undefined
@@ -75,10 +77,20 @@ export class LedgerWatch {
       this.#bans = bans
       this.#send({ kind: 'bans', bans })
     }
+    await this.#lookAtQuotas(database)
     const keys = await selectKeyRing(database.db)
     if (same(keys, this.#keys)) return
     this.#keys = keys
     this.#send({ kind: 'keys', keys })
+  }
+
+  /** Balances once: from then on the gateway knows them, and this would be what it knew a moment ago. */
+  async #lookAtQuotas({ db }: OpenDatabase): Promise<void> {
+    const balances = this.#toldBalances ? undefined : await selectBalances(db)
+    const refills = await selectRefills(db)
+    if (!balances && refills.length === 0) return
+    this.#toldBalances = true
+    this.#send({ kind: 'quotas', kept: { ...(balances && { balances }), refills } })
   }
 
   /** SQLite counts the commits of other connections in `data_version`; a server tells nothing of the kind. */

@@ -1,0 +1,58 @@
+import { type Finding, type Path, quote, warning } from '../problem.ts'
+import { CAPABILITY } from '../schema/grants.ts'
+import type { ConfigFile } from '../schema.ts'
+import { holderOf, parseQuota, splitName } from '../values/quota-text.ts'
+import type { Declared } from './check.ts'
+
+/** Sentences as Aperture writes them. A budget that cannot be read stops nothing but the requests it is about. */
+export function checkQuotas(file: ConfigFile, { quotas }: Declared): Finding[] {
+  const lists = [
+    ['grants', file.grants ?? []],
+    ['temp_grants', file.temp_grants ?? []],
+  ] as const
+  return [
+    ...Object.entries(file.quotas).flatMap(([name, quota]) => checkQuota(name, quota)),
+    ...lists.flatMap(([list, grants]) =>
+      grants.flatMap(({ app }, grant) =>
+        app[CAPABILITY].flatMap(({ quotas: refs = [] }, entry) =>
+          refs.flatMap(({ bucket }, index) => {
+            const path = [list, grant, 'app', CAPABILITY, entry, 'quotas', index, 'bucket']
+            return checkRef(
+              bucket,
+              path,
+              `${list}[${grant}] grant ${entry} quotas[${index}]`,
+              quotas,
+            )
+          }),
+        ),
+      ),
+    ),
+  ]
+}
+
+function checkQuota(name: string, quota: ConfigFile['quotas'][string]): Finding[] {
+  const path = ['quotas', name]
+  if (holderOf(name) === undefined) {
+    const message = `quota ${quote(name)}: quota name ${quote(name)} has unsupported template ${quote(splitName(name).template ?? '')} after colon`
+    return [warning(path, message, CLOSED)]
+  }
+  const { why } = parseQuota(quota)
+  return why === undefined ? [] : [warning(path, `quota ${name}: ${why}`, CLOSED)]
+}
+
+const CLOSED = 'Until it is corrected, requests that it is about are answered 429'
+
+function checkRef(
+  bucket: string,
+  path: Path,
+  place: string,
+  declared: readonly string[],
+): Finding[] {
+  if (holderOf(bucket) === undefined) {
+    const template = quote(splitName(bucket).template ?? '')
+    const message = `${place}: bucket ref ${quote(bucket)} has unsupported template ${template} after colon`
+    return [warning(path, message, CLOSED)]
+  }
+  if (declared.includes(bucket)) return []
+  return [warning(path, `quotas references undefined quota ${quote(bucket)}`, CLOSED)]
+}

@@ -1,0 +1,117 @@
+import type { CostBasis, Price, Rates } from '../upstream/upstream.ts'
+
+/** List prices of the clouds. */
+export interface Catalogue {
+  /**
+   * @param basis whose list; undefined: of whoever makes the model
+   * @param at ms since the epoch: lists have dates
+   */
+  find(basis: CostBasis | undefined, model: string, at: number): Listed | undefined
+}
+
+export interface Listed {
+  readonly price: Price
+  /** Whose list it was found on, and under which name. */
+  readonly source: string
+  readonly model: string
+}
+
+let loading: Promise<Catalogue> | undefined
+
+/**
+ * The catalogue that comes with this version. It is large (0.15 s to load), so it is read when the first price is asked
+ * for, and never by a gateway whose providers bill nobody.
+ */
+export const loadCatalogue = (): Promise<Catalogue> => {
+  loading ??= import('@pydantic/genai-prices').then(({ calcPrice }) => ({
+    find(basis, model, at) {
+      const [providerId, name] = listOf(basis, model)
+      const timestamp = new Date(at)
+      const found = calcPrice({}, name, { timestamp, ...(providerId && { providerId }) })
+      if (found === null) return undefined
+      return { price: toPrice(found.model_price), source: found.provider.id, model: found.model.id }
+    },
+  }))
+  return loading
+}
+
+/** Which list of the catalogue, and what the model is called there. */
+const listOf = (
+  basis: CostBasis | undefined,
+  model: string,
+): readonly [provider: string | undefined, model: string] => {
+  if (basis === 'vercel') {
+    // It bills what the makers do and names them first: `openai/gpt-5`.
+    const [maker = '', ...rest] = model.split('/')
+    return rest.length > 0 ? [maker === 'xai' ? 'x-ai' : maker, rest.join('/')] : ['vercel', model]
+  }
+  const [list, region] = basis?.split('-') ?? []
+  // Ids with a region in front have a price of their own.
+  const named = list === 'bedrock' && region && /^(?:anthropic|amazon|meta)\./.test(model)
+  return [list && (lists[list] ?? list), named ? `${region}.${model}` : model]
+}
+
+const lists: Readonly<Record<string, string>> = { vertex: 'google', bedrock: 'aws' }
+
+type ListedPrice = Readonly<Record<string, number | Tiered | undefined>>
+
+interface Tiered {
+  readonly base: number
+  readonly tiers: readonly { readonly start: number; readonly price: number }[]
+}
+
+const rateNames: readonly (readonly [name: string, rate: keyof Rates])[] = [
+  ['input_mtok', 'input'],
+  ['output_mtok', 'output'],
+  ['cache_read_mtok', 'inputCacheRead'],
+  ['cache_write_mtok', 'inputCacheWrite'],
+  ['cache_write_1h_mtok', 'inputCacheWrite1h'],
+  ['output_reasoning_mtok', 'internalReasoning'],
+  ['input_image_mtok', 'image'],
+  ['input_audio_mtok', 'inputAudio'],
+  ['output_audio_mtok', 'outputAudio'],
+]
+
+const toPrice = (listed: ListedPrice): Price => {
+  const { web_searches_kcount: searches, requests_kcount: requests } = listed
+  const hour = base(listed.input_audio_hours ?? listed.audio_hours)
+  const tiers = toTiers(listed)
+  return {
+    ...ratesOf(listed, base),
+    ...(searches !== undefined && { webSearch: (base(searches) ?? 0) / 1000 }),
+    ...(requests !== undefined && { request: (base(requests) ?? 0) / 1000 }),
+    ...(hour !== undefined && { audioHour: hour }),
+    ...(tiers.length > 0 && { tiers }),
+  }
+}
+
+const ratesOf = (
+  listed: ListedPrice,
+  pick: (value: number | Tiered) => number | undefined,
+): Rates =>
+  Object.fromEntries(
+    rateNames.flatMap(([name, rate]) => {
+      const value = listed[name]
+      const usd = value === undefined ? undefined : pick(value)
+      return usd === undefined ? [] : [[rate, usd]]
+    }),
+  )
+
+const toTiers = (listed: ListedPrice): NonNullable<Price['tiers']> => {
+  const starts = Object.values(listed).flatMap((value) =>
+    typeof value === 'object' ? value.tiers.map(({ start }) => start) : [],
+  )
+  return [...new Set(starts)]
+    .sort((a, b) => a - b)
+    .map((above) => ({
+      above,
+      ...ratesOf(listed, (value) =>
+        typeof value === 'object'
+          ? value.tiers.find(({ start }) => start === above)?.price
+          : undefined,
+      ),
+    }))
+}
+
+const base = (value: number | Tiered | undefined): number | undefined =>
+  typeof value === 'object' ? value.base : value

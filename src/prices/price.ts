@@ -1,0 +1,78 @@
+import { pathPattern } from '../config/values/path-pattern.ts'
+import type { Candidate, Price, Provider, Rates } from '../upstream/upstream.ts'
+import { type Catalogue, loadCatalogue } from './catalogue.ts'
+
+/** A price, and where it comes from. */
+export interface Priced {
+  readonly price: Price
+  /** `own`, or whose list. */
+  readonly source: string
+  /** The model that the price is of. */
+  readonly model: string
+  /** By which the list's price was multiplied. */
+  readonly adjustment: number
+}
+
+/** How a price is called in the ledger and to hooks: `own/llama3`, `anthropic/claude-sonnet-4-6`. */
+export const basisOf = ({ source, model }: Priced): string => `${source}/${model}`
+
+/**
+ * What a model costs at a provider, at a moment in ms since the epoch: what its owner wrote, else the list price of
+ * the model or of the one that it is said to cost like. Undefined when nobody knows. A promise only where a list has
+ * to be looked at. A candidate is as it was when the request was let in, so that a change of the configuration in the
+ * middle of an answer changes nothing.
+ */
+export const priceOf = (
+  candidate: Candidate,
+  at: number,
+): Priced | undefined | Promise<Priced | undefined> => {
+  const own = ownPrice(candidate)
+  if (own || !hasList(candidate)) return own
+  return loadCatalogue().then((catalogue) => listPrice(candidate, catalogue, at))
+}
+
+const ownPrice = ({ provider, model }: Candidate): Priced | undefined => {
+  const price = provider.prices?.get(model) ?? provider.prices?.get('*')
+  return price && { price, source: 'own', model, adjustment: 1 }
+}
+
+const hasList = ({ provider, model }: Candidate): boolean =>
+  provider.costBasis !== undefined || mappingOf(provider, model) !== undefined
+
+const mappingOf = ({ modelCostMap = [] }: Provider, model: string) =>
+  modelCostMap.find(({ match }) => pathPattern(match)?.test(model))
+
+const listPrice = (
+  { provider, model }: Candidate,
+  catalogue: Catalogue,
+  at: number,
+): Priced | undefined => {
+  const { as = model, adjustment = 1 } = mappingOf(provider, model) ?? {}
+  const listed = catalogue.find(provider.costBasis, as, at)
+  return listed && { ...listed, price: multiplied(listed.price, adjustment), adjustment }
+}
+
+const multiplied = (price: Price, by: number): Price => {
+  if (by === 1) return price
+  const { tiers, ...rates } = price
+  return {
+    ...times(rates, by),
+    ...(tiers && {
+      tiers: tiers.map(({ above, ...of }) => ({ above, ...times<Rates>(of, by) })),
+    }),
+  }
+}
+
+const times = <Given extends object>(rates: Given, by: number): Given =>
+  Object.fromEntries(
+    Object.entries(rates).map(([name, usd]) => [name, usd * by]),
+  ) as unknown as Given
+
+/** `openai/gpt-5`: what the clouds' own lists say, for a comparison with what runs at home. */
+export const namedPrice = (name: string, catalogue: Catalogue, at: number): Price | undefined => {
+  const [maker = '', ...rest] = name.split('/')
+  const basis = (['anthropic', 'openai', 'google', 'openrouter'] as const).find(
+    (it) => it === maker,
+  )
+  return catalogue.find(basis, basis ? rest.join('/') : name, at)?.price
+}
