@@ -9,15 +9,17 @@ const basic = (user: string, password = `${user}-password`) => ({
   authorization: `Basic ${btoa(`${user}:${password}`)}`,
 })
 
-const models = ['fake-model', 'dies-rst', 'dies-fin', 'html', 'silent', 'slow', 'usage-none']
+const models = ['fake-model', 'dies-rst', 'dies-fin', 'html', 'usage-none']
+const late = ['silent', 'slow']
 let upstream: FakeUpstream
 let gateway: TestGateway
 
 beforeAll(async () => {
-  upstream = await startUpstream({ models })
+  upstream = await startUpstream({ models: [...models, ...late] })
   gateway = await startTestGateway({
     providers: {
       local: { baseurl: upstream.url, models },
+      late: { baseurl: upstream.url, models: late, limits: { first_byte: '50ms' } },
       gone: { baseurl: 'http://127.0.0.1:9', models: ['nobody-home'] },
     },
     grants: [
@@ -27,6 +29,7 @@ beforeAll(async () => {
         app: {
           'tailscale.com/cap/aperture': [
             { role: 'user', models: 'local/**' },
+            { role: 'user', models: 'late/**' },
             { role: 'user', models: 'gone/**' },
             { read_metrics: true },
           ],
@@ -35,7 +38,6 @@ beforeAll(async () => {
     ],
     auth_failures: { max: 100_000 },
     rate_limits: [{ zone: 'owner', match: '/v1/models', per: 'caller', events: 3, window: '1h' }],
-    limits: { first_byte: '50ms' },
   })
 })
 afterAll(async () => {
@@ -115,6 +117,7 @@ const asks = [
   'fake-model',
   'fake-model',
   ...models,
+  ...late,
   'nobody-home',
   'local/fake-model',
 ]
@@ -200,7 +203,7 @@ describe('the counters', () => {
     const text = await (await fetch(`${gateway.url}/metrics`)).text()
     expect(text).not.toMatch(/stranger-|alice|bob|owner|example\.com/)
     const named = new Set(readPage(text).flatMap(({ labels }) => labels.model ?? []))
-    const known = ['none', 'other', 'nobody-home', 'local/fake-model', ...models]
+    const known = ['none', 'other', 'nobody-home', 'local/fake-model', ...models, ...late]
     expect([...named].filter((model) => !known.includes(model))).toEqual([])
     expect(total(readPage(text), 'postern_requests_total', { model: 'other' })).toBeGreaterThan(0)
   })
@@ -210,7 +213,7 @@ describe('the counters', () => {
     await chat(gateway.url, { model: 'fake-model' })
     const after = await page()
     const up = after.filter(({ name }) => name === 'postern_provider_up')
-    expect(Object.fromEntries(up.map((each) => [each.labels.provider, each.value]))).toEqual({
+    expect(Object.fromEntries(up.map((each) => [each.labels.provider, each.value]))).toMatchObject({
       gone: 0,
       local: 1,
     })
