@@ -38,7 +38,10 @@ export const fileSchema = z.strictObject({
   allowed_hosts: z
     .array(field.hostName())
     .prefault([])
-    .describe('Host names, beside loopback, that the dashboard answers to.'),
+    .describe(
+      'Host names, beside loopback, that the dashboard answers to, and under which people are known by their device. ' +
+        'Names of the tailnet need no mention for that.',
+    ),
   webui,
   providers: z
     .record(z.string(), provider)

@@ -54,7 +54,10 @@ describe('a name asked for by who is known by where they come from', () => {
     expect(await asked('evil.example', { identity: 'serve', bind: socket })).toBe(true)
   })
 
-  it('is not ours by a tailnet that nobody knows', async () => {
-    expect(await asked('gateway.tail1234.ts.net', {}, null)).toBe(false)
+  it('is ours beneath ts.net where nobody tells which tailnet it is', async () => {
+    expect(await asked('gateway.tail1234.ts.net', {}, null)).toBe(true)
+    expect(await asked('ts.net', {}, null)).toBe(false)
+    expect(await asked('evilts.net', {}, null)).toBe(false)
+    expect(await asked('ts.net.evil.example', {}, null)).toBe(false)
   })
 })

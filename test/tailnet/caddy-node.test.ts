@@ -55,6 +55,8 @@ describeWith([...tailnetParts, caddyTailscale], 'Caddy as a machine of the tailn
     postern = await startTestGateway({
       mode: 'serve',
       front: 'caddy',
+      // Tailscale's own names end in ts.net, and need no mention.
+      allowed_hosts: [`${nodes.postern}.${tailnetDomain}`],
       listeners: [{ name: 'node', bind: '127.0.0.1:0', identity: 'caddy', hop_secret: secret }],
       providers: { local: { baseurl: upstream.url, models: ['tiny'] } },
       grants: [
