@@ -102,7 +102,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
     cors(policy),
     ...known,
     refuseForeignPages(allowedHosts, letsOriginIn(policy)),
-    meter({ ...platform, store: counting(settling(platform.store, quotas), metrics) }),
+    meter({ ...config, ...platform, store: counting(settling(platform.store, quotas), metrics) }),
     limited,
     requireRole(policy),
   ] as const

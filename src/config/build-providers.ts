@@ -44,7 +44,8 @@ function toProvider(id: string, file: ProviderFile, autoCostBasis: boolean): Pro
     addHeaders: file.add_headers,
     costBasis:
       file.cost_basis || (autoCostBasis ? inferCostBasis(file.baseurl, dialects) : undefined),
-    modelCostMap: file.model_cost_map,
+    // As Aperture has it: then only those that name a `cost_basis` have list prices.
+    modelCostMap: autoCostBasis || file.cost_basis ? file.model_cost_map : [],
     prices: new Map(Object.entries(file.prices).map(([model, price]) => [model, toPrice(price)])),
     contextLength: file.context_length,
     maxOutputTokens: file.max_output_tokens,
@@ -65,6 +66,10 @@ const toPrice = (file: ProviderFile['prices'][string]): Price => {
     inputCacheWrite1h: file.input_cache_write_1h,
     internalReasoning: file.internal_reasoning,
     image: file.image,
+    inputAudio: file.input_audio,
+    outputAudio: file.output_audio,
+    audioHour: file.audio_hour,
+    picture: file.picture,
     webSearch: file.web_search,
     request: file.request,
     second: power === undefined ? file.second : power + (file.second ?? 0),

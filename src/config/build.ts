@@ -32,6 +32,8 @@ export function buildConfig(file: ConfigFile): Config {
       maxBan: file.auth_failures.max_ban,
     },
     limits: toLimits(file.limits),
+    compareWith: file.compare_with || undefined,
+    labelHeader: file.label_header.toLowerCase(),
     database: { url: file.database.url, authToken: file.database.auth_token },
     log: file.log,
   }

@@ -35,6 +35,10 @@ export interface Config {
   readonly rateLimits: readonly RateLimitConfig[]
   readonly authFailures: AuthFailuresConfig
   readonly limits: LimitsConfig
+  /** `anthropic/claude-sonnet-4-6`: whose prices usage is held against. */
+  readonly compareWith: string | undefined
+  /** Whose value is a request's label in the ledger, lower-case. */
+  readonly labelHeader: string
   readonly database: DatabaseConfig
   readonly log: LogConfig
 }

@@ -77,6 +77,21 @@ export const fileSchema = z.strictObject({
       'Whose list prices hold follows from a provider’s address and `compatibility`, where it has no `cost_basis` and ' +
         'is not in a private network.',
     ),
+  compare_with: z
+    .string()
+    .prefault('')
+    .describe(
+      'A model of a cloud, such as `"anthropic/claude-sonnet-4-6"`: usage then tells what the same tokens would have ' +
+        'cost there.',
+    ),
+  label_header: z
+    .string()
+    .regex(
+      /^(?!(?:proxy-)?authorization$|cookie$|(?:x-|x-goog-)?api-key$)[\w!#$%&'*+.^`|~-]{1,64}$/i,
+      'is no name of a header, or of one with secrets in it',
+    )
+    .prefault('x-postern-label')
+    .describe('Header whose value is kept with a request in the ledger, cut to 64 characters.'),
   ...withoutEffect,
 })
 

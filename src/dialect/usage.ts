@@ -86,17 +86,21 @@ const usageTold = (usage: Json): Told | undefined => {
 
 const cacheTold = (usage: Json) => {
   const details = object(usage.prompt_tokens_details) ?? object(usage.input_tokens_details)
-  const beside = whole(usage.cache_read_input_tokens) ?? whole(usage.cacheReadInputTokens)
+  const apart = whole(usage.cache_read_input_tokens) ?? whole(usage.cacheReadInputTokens)
   const within =
     whole(details?.cached_tokens) ??
     whole(usage.prompt_cache_hit_tokens) ?? // DeepSeek
     whole(usage.cached_tokens) // Moonshot
   const split = object(usage.cache_creation)
   const written =
-    whole(usage.cache_creation_input_tokens) ?? whole(usage.cacheWriteInputTokens) ?? 0
+    whole(usage.cache_creation_input_tokens) ??
+    whole(usage.cacheWriteInputTokens) ??
+    whole(details?.cache_write_tokens) // OpenRouter
+  // Gateways that speak OpenAI's dialect for Anthropic repeat its names, and count within all the same.
+  const beside = usage.prompt_tokens === undefined && details === undefined
   return {
-    beside: (beside ?? 0) + written,
-    read: beside ?? within,
+    beside: beside ? (apart ?? 0) + (written ?? 0) : 0,
+    read: apart ?? within,
     written,
     written1h: whole(split?.ephemeral_1h_input_tokens),
   }

@@ -20,7 +20,7 @@ export const costOf = (price: Price, { counts, ms }: Work): number | null => {
     ...(counts ? ofCounts(price, counts) : []),
   ]
   const priced = parts.filter(([usd, units]) => usd !== undefined && units > 0)
-  const used = counts !== undefined && counts.input + counts.output > 0
+  const used = counts !== undefined && doesAnything(counts)
   if (counts === undefined ? hasRates(price) && !isFree(price) : used && priced.length === 0) {
     return null
   }
@@ -28,6 +28,9 @@ export const costOf = (price: Price, { counts, ms }: Work): number | null => {
   const rounded = (total + 500_000n) / 1_000_000n
   return rounded > most ? Number(most) : Number(rounded)
 }
+
+const doesAnything = ({ input, output, images = 0, audioMs = 0 }: TokenCounts): boolean =>
+  input + output + images + audioMs > 0
 
 const most = BigInt(Number.MAX_SAFE_INTEGER)
 
@@ -41,6 +44,7 @@ const ofCounts = (price: Price, counts: TokenCounts): readonly Part[] => [
   ...ofTokens(ratesFor(price, counts.input), counts),
   [price.webSearch, counts.searches ?? 0, 1],
   [price.audioHour, counts.audioMs ?? 0, 3_600_000],
+  [price.picture, counts.images ?? 0, 1],
 ]
 
 /** Each kind with its own rate where there is one, else with that of the whole it is part of. */
@@ -70,8 +74,8 @@ const ratesFor = ({ tiers = [], ...price }: Price, input: number): Rates =>
   Object.assign({}, price, ...tiers.filter(({ above }) => input > above))
 
 /** It takes counts to know what this comes to. */
-const hasRates = ({ input, output, audioHour }: Price): boolean =>
-  input !== undefined || output !== undefined || audioHour !== undefined
+const hasRates = (price: Price): boolean =>
+  [price.input, price.output, price.audioHour, price.picture].some((usd) => usd !== undefined)
 
 /** Zero is a price, too. */
 const isFree = ({ tiers = [], ...rates }: Price): boolean =>

@@ -67,12 +67,3 @@ const times = <Given extends object>(rates: Given, by: number): Given =>
   Object.fromEntries(
     Object.entries(rates).map(([name, usd]) => [name, usd * by]),
   ) as unknown as Given
-
-/** `openai/gpt-5`: what the clouds' own lists say, for a comparison with what runs at home. */
-export const namedPrice = (name: string, catalogue: Catalogue, at: number): Price | undefined => {
-  const [maker = '', ...rest] = name.split('/')
-  const basis = (['anthropic', 'openai', 'google', 'openrouter'] as const).find(
-    (it) => it === maker,
-  )
-  return catalogue.find(basis, basis ? rest.join('/') : name, at)?.price
-}

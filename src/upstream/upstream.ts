@@ -55,6 +55,8 @@ export interface Price extends Rates {
   readonly second?: number
   /** USD per hour of sound that is listened to. */
   readonly audioHour?: number
+  /** USD for each that is made. */
+  readonly picture?: number
   /** Other rates for the whole request, once its input has more tokens than that. Rising. */
   readonly tiers?: readonly (Rates & { readonly above: number })[]
 }

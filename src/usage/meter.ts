@@ -13,6 +13,8 @@ import { usedBy } from './used.ts'
 
 export type MeterOptions = Pick<Platform, 'clock' | 'newId' | 'waitUntil' | 'log'> & {
   readonly store: Pick<Platform['store'], 'recordUsage'>
+  /** Whose value labels a request, lower-case. */
+  readonly labelHeader: string
 }
 
 /**
@@ -34,10 +36,14 @@ export const meter = (options: MeterOptions): MiddlewareHandler<Env> =>
 
 const readerFor = (contentType: string, target: Target | undefined): UsageReader => {
   if (contentType.startsWith('application/vnd.amazon.eventstream')) return frameUsage()
-  if (!contentType.startsWith('text/event-stream')) return bodyUsage()
+  if (!contentType.startsWith('text/event-stream')) {
+    return bodyUsage(target?.operation.operation.startsWith('images/'))
+  }
   const chat = target?.operation.dialect === 'openai_chat'
   return eventUsage(chat && target.stream && !target.usageAsked)
 }
+
+const maxLabel = 64
 
 class RequestMeter implements Meter {
   readonly #options: MeterOptions
@@ -70,7 +76,7 @@ class RequestMeter implements Meter {
       door: c.get('client').door,
       clientIp: c.get('client').ip,
       userAgent: (c.req.header('user-agent') ?? '').slice(0, 256),
-      label: c.req.header('x-postern-label')?.slice(0, 64) ?? null,
+      label: c.req.header(options.labelHeader)?.slice(0, maxLabel) || null,
       route: c.req.path,
       requestId: c.get('requestId'),
     }
@@ -140,7 +146,7 @@ class RequestMeter implements Meter {
     const used = usedBy({
       operation: this.#target?.operation.operation,
       counts: answer?.counts ?? this.#counted,
-      pieces: answer?.pieces ?? 0,
+      spoken: answer?.spoken ?? 0,
       bytesIn: this.#target?.size ?? 0,
       bytesOut: this.#bytesOut,
       outcome,

@@ -2,6 +2,7 @@ import { isUsageOnlyFrame } from '../dialect/usage.ts'
 import { concat } from '../http/body.ts'
 import { EventSplitter, eventData } from './events.ts'
 import { FrameSplitter } from './frames.ts'
+import { PictureCounter } from './pictures.ts'
 import { AnswerTally, parse, type Tally } from './tally.ts'
 
 /** Reads the usage out of an answer while it passes. */
@@ -76,9 +77,13 @@ const unwrapped = (raw: string): string => {
 const maxTail = 256 * 1024
 const maxHead = 4 * 1024
 
-/** For an answer in one piece. Only its ends are kept, so that a long one costs no memory. */
-export const bodyUsage = (): UsageReader => {
+/**
+ * For an answer in one piece. Only its ends are kept, so that a long one costs no memory.
+ * @param drawn it may hold pictures
+ */
+export const bodyUsage = (drawn = false): UsageReader => {
   const tally = new AnswerTally()
+  const pictures = drawn ? new PictureCounter() : undefined
   let head: Uint8Array = new Uint8Array(0)
   let tail: Uint8Array[] = []
   let size = 0
@@ -87,6 +92,7 @@ export const bodyUsage = (): UsageReader => {
     if (head.length < maxHead) head = joined([head, chunk.subarray(0, maxHead - head.length)])
     tail.push(chunk)
     size += chunk.length
+    pictures?.push(chunk)
     while (size > maxTail && tail.length > 1) {
       size -= tail.shift()?.length ?? 0
       whole = false
@@ -101,6 +107,7 @@ export const bodyUsage = (): UsageReader => {
       : (lastUsage(body) ?? lastUsage(text.decode(head)))
     // Gemini's stream without `alt=sse` is one list of what the events would have been.
     for (const event of Array.isArray(parsed) ? parsed : [parsed]) tally.add(event)
+    if (!whole && pictures) tally.made(pictures.count)
     return null
   }
   return { push, flush, tally }

@@ -4,14 +4,17 @@ import { readUsage, type TokenCounts } from '../dialect/usage.ts'
 /** What an answer was found to hold, as far as it has passed. */
 export interface Tally {
   readonly counts: TokenCounts | undefined
-  /** Pieces of text: about one token each, when the upstream told no count. */
-  readonly pieces: number
+  /** Tokens of the text that passed, about: for when the upstream tells no count. */
+  readonly spoken: number
   readonly toolCalls: number
 }
 
-/** Frames that carry text in one of the dialects; comments, pings and role frames are none. */
+/** Events that carry text in one of the dialects; comments, pings and role events are none. */
 const carriesText =
-  /"(?:content|text|delta|reasoning_content|arguments|partial_json|thinking|response|generation)":\s*"[^"]/
+  /"(?:content|text|delta|reasoning_content|arguments|partial_json|thinking|response|generation)":\s*"(?=[^"])/
+
+/** The usual rule of thumb for English. */
+const charsPerToken = 4
 
 /** Only an event that holds one of these is parsed; `"usage":null` stands in every chunk of OpenAI's. */
 const tellsUsage = /"usage(?:Metadata)?"\s*:\s*\{|Metrics"|"timings"|"(?:prompt_)?eval_count"/
@@ -19,13 +22,21 @@ const tellsUsage = /"usage(?:Metadata)?"\s*:\s*\{|Metrics"|"timings"|"(?:prompt_
 /** Adds up what the events of one answer tell. */
 export class AnswerTally implements Tally {
   counts: TokenCounts | undefined
-  pieces = 0
   toolCalls = 0
   #searches = 0
+  #pieces = 0
+  #chars = 0
+
+  /** Many servers send every token by itself, others a few sentences at a time. */
+  get spoken(): number {
+    return Math.max(this.#pieces, Math.round(this.#chars / charsPerToken))
+  }
 
   /** Reads one event of a stream and returns it parsed, where there was a reason to. */
   event(raw: string, json: (raw: string) => string): unknown {
-    if (carriesText.test(raw)) this.pieces++
+    const chars = textIn(raw)
+    if (chars > 0) this.#pieces++
+    this.#chars += chars
     if (!tellsUsage.test(raw) && !mayCall(raw)) return undefined
     const parsed = parse(json(raw))
     this.add(parsed)
@@ -43,6 +54,22 @@ export class AnswerTally implements Tally {
         ? { ...counts, searches: this.#searches }
         : counts
   }
+
+  /** So many pictures were found in what could not be parsed. */
+  made(images: number): void {
+    const none: TokenCounts = { input: 0, output: 0, cached: 0, reasoning: 0 }
+    if (images > 0) this.counts = { ...(this.counts ?? none), images }
+  }
+}
+
+/** Length of the first text in an event: up to a quote that is none of its own. */
+const textIn = (raw: string): number => {
+  const found = carriesText.exec(raw)
+  if (!found) return 0
+  const start = found.index + found[0].length
+  let end = raw.indexOf('"', start)
+  while (end > 0 && raw[end - 1] === '\\') end = raw.indexOf('"', end + 1)
+  return (end < 0 ? raw.length : end) - start
 }
 
 export const parse = (json: string): unknown => {

@@ -7,8 +7,8 @@ export interface Known {
   readonly operation: string | undefined
   /** As the upstream told. */
   readonly counts: TokenCounts | undefined
-  /** Pieces of text that came. */
-  readonly pieces: number
+  /** Tokens of the text that came, about. */
+  readonly spoken: number
   readonly bytesIn: number
   readonly bytesOut: number
   readonly outcome: Outcome
@@ -57,6 +57,10 @@ const generatesText = new Set([
   'converse-stream',
 ])
 
+/** What nobody pays tokens for, and tells none of. */
+const asksForNoTokens = new Set(['messages/count_tokens', 'countTokens', 'moderations'])
+const noTokens: TokenCounts = { input: 0, output: 0, cached: 0, reasoning: 0 }
+
 /** What the upstream counted; else, when it worked for the client, an estimate marked as one; else nothing. */
 export const usedBy = (known: Known): Used => {
   const { sent, outcome, status, answered, counts } = known
@@ -72,13 +76,14 @@ type Tokens = {
 }
 
 const tokensOf = (known: Known, worked: boolean): Tokens => {
-  const { counts, operation = '', pieces, bytesIn, bytesOut, outcome } = known
+  const { counts, operation = '', spoken, bytesIn, bytesOut, outcome } = known
   const text = generatesText.has(operation)
   const estimate = {
     input: Math.ceil(bytesIn / bytesPerToken),
-    output: pieces > 0 ? pieces : Math.ceil(bytesOut / bytesPerToken),
+    output: spoken > 0 ? spoken : Math.ceil(bytesOut / bytesPerToken),
   }
   if (counts === undefined) {
+    if (asksForNoTokens.has(operation)) return { source: 'none', tokens: noTokens }
     if (!worked || !text) return { source: 'none', tokens: undefined }
     return { source: 'estimated', tokens: { ...estimate, cached: 0, reasoning: 0 } }
   }
@@ -88,8 +93,10 @@ const tokensOf = (known: Known, worked: boolean): Tokens => {
       : { source: 'none', tokens: counts }
   }
   // Who left early was sent more than the upstream had told by then.
-  const output = Math.max(counts.output, outcome === 'ok' ? 0 : pieces)
-  return { source: 'reported', tokens: { ...counts, output } }
+  const missed = outcome !== 'ok' && spoken > counts.output
+  return missed
+    ? { source: 'estimated', tokens: { ...counts, output: spoken } }
+    : { source: 'reported', tokens: counts }
 }
 
 const inRow = (tokensSource: UsageRow['tokensSource'], tokens: TokenCounts | undefined) => ({

@@ -41,6 +41,8 @@ describe('defaults', () => {
         bodyIdle: 30_000,
         writeStall: 120_000,
       },
+      compareWith: undefined,
+      labelHeader: 'x-postern-label',
       database: { url: 'file:postern.db', authToken: undefined },
       log: { level: 'info', access: true },
     })

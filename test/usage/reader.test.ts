@@ -129,7 +129,7 @@ describe('eventUsage', () => {
     const text = event(1) + event(5)
     expect(pass(reader, text, [30, 200])).toBe(text)
     expect(reader.tally.counts).toEqual({ input: 15, output: 25, cached: 5, reasoning: 20 })
-    expect(reader.tally.pieces).toBe(2)
+    expect(reader.tally.spoken).toBe(2)
   })
 
   it('reads the end of a response of the responses API', () => {
@@ -159,10 +159,12 @@ describe('eventUsage', () => {
     expect(reader.tally.counts?.output).toBe(3)
   })
 
-  it('counts pieces of text for the estimate', () => {
+  it('counts pieces of text for the estimate, and their length where they are long', () => {
     const reader = eventUsage(false)
     pass(reader, openai('\n'))
-    expect(reader.tally.pieces).toBe(3)
+    expect(reader.tally.spoken).toBe(3)
+    pass(reader, `data: ${JSON.stringify(delta('He said "no". '.repeat(100)))}\n\n`)
+    expect(reader.tally.spoken).toBe(403)
   })
 
   it('stops looking into an event without an end, and passes it on', () => {
@@ -266,7 +268,7 @@ describe('frameUsage', () => {
         }
         expect(reader.flush()).toBeNull()
         expect(reader.tally.counts).toEqual({ input: 7, output: 3, cached: 0, reasoning: 0 })
-        expect(reader.tally.pieces).toBe(2)
+        expect(reader.tally.spoken).toBe(2)
       }),
     )
   })
@@ -288,7 +290,7 @@ describe('frameUsage', () => {
       ),
     )
     expect(reader.tally.counts).toEqual({ input: 9, output: 4, cached: 0, reasoning: 0 })
-    expect(reader.tally.pieces).toBe(1)
+    expect(reader.tally.spoken).toBe(1)
   })
 
   it('takes Amazon’s own count where the model tells none', () => {

@@ -13,6 +13,7 @@ export function checkProviders(file: ConfigFile, declared: Declared): Finding[] 
       ...checkFlags(id, provider),
       ...checkKey(id, provider),
       ...checkModels(id, provider),
+      ...checkPrices(id, provider),
       ...pointsBack(provider.baseurl, ['providers', id, 'baseurl'], file),
     ]),
     ...(file.webui ? pointsBack(file.webui.url, ['webui', 'url'], file) : []),
@@ -67,6 +68,16 @@ function checkModels(id: string, { models, compatibility, disabled }: Provider):
     findings.push(warning(path, `${quote(model)} is listed twice`, 'Remove one'))
   }
   return findings
+}
+
+function checkPrices(id: string, { prices }: Provider): Finding[] {
+  return Object.entries(prices).flatMap(([model, { watts, kwh }]) => {
+    if ((watts === undefined) === (kwh === undefined)) return []
+    const [there, missing] = watts === undefined ? ['kwh', 'watts'] : ['watts', 'kwh']
+    const message = `"${there}" is no price without "${missing}"`
+    const remedy = 'Write both: they are multiplied'
+    return [error(['providers', id, 'prices', model, there], message, remedy)]
+  })
 }
 
 /** A gateway that asks itself would ask for ever. */

@@ -46,6 +46,10 @@ const price = z.strictObject({
     'USD per million tokens of reasoning, where they have a price of their own.',
   ),
   image: usd('USD per million tokens of pictures in the prompt.'),
+  input_audio: usd('USD per million tokens of sound in the prompt.'),
+  output_audio: usd('USD per million tokens of sound in the answer.'),
+  audio_hour: usd('USD per hour of sound that it writes down.'),
+  picture: usd('USD for each picture that it makes.'),
   web_search: usd('USD for each web search.'),
   request: usd('USD for each request.'),
   second: usd('USD per second that the provider works for a request.'),
@@ -155,12 +159,16 @@ export const provider = z.strictObject({
   model_cost_map: z
     .array(costMapping)
     .prefault([])
-    .describe('Prices of models that no list has, first match wins.'),
+    .describe(
+      'Prices of models that no list has, first match wins. Without effect where `auto_cost_basis` is off and there is ' +
+        'no `cost_basis`.',
+    ),
   prices: z
     .record(z.string(), price)
     .prefault({})
     .describe(
-      'What its models cost, by model, `"*"` for the others. Shown by `/v1/models`. What is not named costs nothing.',
+      'What its models cost, by model, `"*"` for the others. Shown by `/v1/models`. Kinds that are not named ' +
+        'add nothing; where none is named of what a request did, its cost is unknown.',
     ),
   context_length: perModel('Tokens that fit into the context, instead of what the server tells'),
   max_output_tokens: perModel('Tokens that an answer may have, instead of what the server tells'),
