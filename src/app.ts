@@ -108,7 +108,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   ] as const
   const budgets = enforceQuotas({ ...config, ledger: quotas, platform })
   const shown = shownToHooks(quotas, config.quotas)
-  const hooks = runHooks({ ...platform, config, state: state.hooks, quotas: shown })
+  const hooks = runHooks({ ...platform, ...state, config, state: state.hooks, quotas: shown })
   for (const operation of operations) {
     for (const path of operation.paths) {
       app.post(

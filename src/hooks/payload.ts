@@ -34,7 +34,9 @@ export interface QuotaState {
 }
 
 export interface EstimatedCost {
-  readonly dollars: number
+  /** Null where nobody knows the price. */
+  readonly dollars: number | null
+  /** Whose price it is; then empty. */
   readonly cost_basis: string
   readonly usage: Readonly<Record<string, number>>
 }

@@ -3,10 +3,10 @@ import { concat } from '../http/body.ts'
 import type { BodyWatch, Tap } from '../http/env.ts'
 import type { Log } from '../platform.ts'
 import type { Candidate } from '../upstream/upstream.ts'
-import { type Captured, otherCounts, type ReadAnswer, readAnswer } from './answer/read.ts'
-import { type Cost, costOf } from './cost.ts'
+import type { UsageRow } from '../usage/row.ts'
+import { type Captured, type ReadAnswer, readAnswer } from './answer/read.ts'
 import type { Deliveries, Delivery } from './deliveries.ts'
-import { type AnswerFacts, type Facts, payloadOf } from './payload.ts'
+import { type AnswerFacts, type EstimatedCost, type Facts, payloadOf } from './payload.ts'
 import type { HookUse } from './uses.ts'
 
 /** More of an answer is not kept. */
@@ -22,6 +22,8 @@ export interface ReportOptions {
   /** Who is told of a request that went to this candidate. */
   readonly usesFor: (candidate: Candidate) => readonly HookUse[]
   readonly factsFor: (candidate: Candidate) => Facts
+  /** What the ledger says of the request, when it is over. */
+  readonly line: () => Promise<UsageRow>
 }
 
 const after: readonly HookEvent[] = ['entire_request', 'tool_call_entire_request']
@@ -81,13 +83,14 @@ export class Report {
     deliveries.later(async () => {
       const captured = take()
       if (captured?.whole === false) log('warn', 'hook.answer_not_kept', { rid })
-      const answer = await this.#read(captured)
+      const [answer, line] = await Promise.all([this.#read(captured), this.#options.line()])
+      const told = { ...answer, cost: costIn(line) }
       const headers = [
         ['x-postern-outcome', outcome],
         ['x-postern-status', String(status)],
         ...(captured?.whole === false ? [['x-postern-truncated', '1'] as const] : []),
       ] as const
-      return uses.flatMap((use) => this.#deliver(use, candidate, answer, headers))
+      return uses.flatMap((use) => this.#deliver(use, candidate, told, headers))
     })
   }
 
@@ -105,7 +108,7 @@ export class Report {
   #deliver(
     use: HookUse,
     candidate: Candidate,
-    answer: ReadAnswer,
+    answer: AnswerFacts,
     headers: Delivery['headers'],
   ): Delivery[] {
     const called = answer.toolCalls.length > 0
@@ -113,11 +116,7 @@ export class Report {
       (event) => use.events.has(event) && (event === 'entire_request' || called),
     )
     if (events.length === 0) return []
-    const payload = payloadOf(
-      use.send,
-      this.#options.factsFor(candidate),
-      factsOf(answer, candidate),
-    )
+    const payload = payloadOf(use.send, this.#options.factsFor(candidate), answer)
     return [
       {
         hook: use.hook.name,
@@ -130,33 +129,22 @@ export class Report {
   }
 }
 
-const nothing: ReadAnswer = { body: {}, raw: [], toolCalls: [], counts: undefined }
+const nothing: ReadAnswer = { body: {}, raw: [], toolCalls: [] }
 
-const factsOf = (
-  { body, raw, toolCalls, counts }: ReadAnswer,
-  candidate: Candidate,
-): AnswerFacts => {
-  const { written, searches } = otherCounts(body)
-  const cost: Cost = costOf(candidate, counts)
-  return {
-    body,
-    raw,
-    toolCalls,
-    cost: {
-      ...cost,
-      usage: {
-        input_tokens: counts?.input ?? 0,
-        output_tokens: counts?.output ?? 0,
-        cached_tokens: counts?.cached ?? 0,
-        reasoning_tokens: counts?.reasoning ?? 0,
-        cache_creation_input_tokens: written,
-        web_search_count: searches,
-      },
-    },
-  }
-}
+const costIn = (line: UsageRow): EstimatedCost => ({
+  dollars: line.costNanousd === null ? null : line.costNanousd / 1e9,
+  cost_basis: line.costBasis ?? '',
+  usage: {
+    input_tokens: line.inputTokens,
+    output_tokens: line.outputTokens,
+    cached_tokens: line.cachedTokens,
+    reasoning_tokens: line.reasoningTokens,
+    cache_creation_input_tokens: line.cacheWriteTokens,
+    web_search_count: line.webSearches,
+  },
+})
 
-const ofAnswer = ['response_body', 'raw_responses', 'tools', 'estimated_cost'] as const
+const ofAnswer = ['response_body', 'raw_responses', 'tools'] as const
 
 const needsAnswer = ({ send, events }: HookUse): boolean =>
   events.has('tool_call_entire_request') || ofAnswer.some((field) => send.has(field))

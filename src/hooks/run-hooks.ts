@@ -2,6 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import type { Config } from '../config/config.ts'
 import type { Env } from '../http/env.ts'
 import type { Platform } from '../platform.ts'
+import type { Directory } from '../tailscale/directory.ts'
 import type { Candidate } from '../upstream/upstream.ts'
 import { ClientLeft } from './call.ts'
 import { guard } from './guard.ts'
@@ -14,6 +15,7 @@ import { type Hooks, type HookUse, usesOf } from './uses.ts'
 export interface HooksOptions extends Pick<Platform, 'clock' | 'log' | 'newId'> {
   readonly config: Pick<Config, 'hooks' | 'limits'>
   readonly state: HooksState
+  readonly directory: Pick<Directory, 'tailnet'>
   /** Buckets that a request of this caller is charged to. Absent: there are none. */
   readonly quotas?: (c: Context<Env>, candidate: Candidate) => Readonly<Record<string, QuotaState>>
 }
@@ -49,6 +51,7 @@ export const runHooks = (options: HooksOptions): MiddlewareHandler<Env> => {
       requestId: c.get('requestId'),
       usesFor: (candidate) => uses(candidate),
       factsFor: (candidate) => factsOf(c, candidate, options),
+      line: () => c.get('meter').line,
     })
     c.set('tap', report.tap)
     await next()
@@ -80,21 +83,26 @@ const guardedOf = (c: Context<Env>, first: Candidate, options: HooksOptions) => 
 
 const maxText = 256
 
-const factsOf = (c: Context<Env>, candidate: Candidate, { quotas }: HooksOptions): Facts => {
+const factsOf = (
+  c: Context<Env>,
+  candidate: Candidate,
+  { quotas, directory }: HooksOptions,
+): Facts => {
   const header = (name: string): string => (c.req.header(name) ?? '').slice(0, maxText)
   const target = c.get('guarded') ?? c.get('target')
+  const { caller } = c.get('auth')
   return {
     metadata: {
-      login_name: c.get('auth').caller?.login ?? '',
+      login_name: caller?.login ?? '',
       user_agent: header('user-agent'),
       url: c.req.path,
       model: candidate.model,
       provider: candidate.provider.id,
-      // Not known here, and there for who expects the fields. A device's name is no stable id: its owner can change it.
-      tailnet_name: '',
-      stable_node_id: '',
+      // Empty where tailscaled told nothing. A device's name is no stable id: its owner can change it.
+      tailnet_name: directory.tailnet() ?? '',
+      stable_node_id: caller?.nodeId ?? '',
       request_id: c.get('requestId'),
-      session_id: header('x-session-id'),
+      session_id: c.get('meter').sessionId ?? '',
     },
     body: target.body?.json,
     grants: c.get('permissions').capabilities,

@@ -3,6 +3,7 @@ import type { Address, Operation } from '../dialect/operations.ts'
 import type { Caller, Door } from '../identity/caller.ts'
 import type { IdentityFailure } from '../identity/failure.ts'
 import type { Candidate } from '../upstream/upstream.ts'
+import type { UsageRow } from '../usage/row.ts'
 import type { Framing } from './framing.ts'
 
 /** What the adapter knows about a connection. */
@@ -140,6 +141,10 @@ export type Tap = (
 
 /** Collects what the ledger row will need; each stage tells what it alone knows. */
 export interface Meter {
+  /** Which conversation the request belongs to; null before it was asked. */
+  readonly sessionId: string | null
+  /** Its line in the ledger, once it is over. */
+  readonly line: Promise<UsageRow>
   asked(target: Target): void
   /** The request goes out to this upstream now. */
   sending(candidate: Candidate): void

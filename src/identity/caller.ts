@@ -15,6 +15,8 @@ export interface Caller {
   readonly groups: readonly string[]
   /** Tailnet node the request came from, when one is known. */
   readonly node?: string
+  /** That node's stable id. */
+  readonly nodeId?: string
   /** Name to show; free text from the tailnet or an identity provider. */
   readonly displayName?: string
   /** `tag:x` of a tagged node; its login is these, sorted and joined by commas. */

@@ -9,6 +9,8 @@ export interface Peer {
   readonly displayName: string
   /** Name of the device, without the tailnet's. */
   readonly node: string
+  /** What the tailnet calls it for as long as it lives; empty when tailscaled did not tell. */
+  readonly stableId: string
   /** Sorted; empty when a person owns the node. */
   readonly tags: readonly string[]
   /** Of another tailnet. */
@@ -33,6 +35,8 @@ export interface Directory {
   lookup(ip: string, port?: number): Peer | undefined | Promise<Peer | undefined>
   /** What the names of our tailnet end with, `tail1234.ts.net`; undefined until tailscaled was asked about somebody. */
   suffix(): string | undefined
+  /** What our tailnet is called, `example.com`; as long unknown. */
+  tailnet(): string | undefined
 }
 
 export interface DirectoryOptions {
@@ -108,6 +112,7 @@ export const createDirectory = ({ localApi, clock, log }: DirectoryOptions): Dir
       return flight
     },
     suffix: () => self?.own.suffix,
+    tailnet: () => self?.own.tailnet,
   }
 }
 
@@ -124,12 +129,14 @@ interface Own {
   readonly owner: number | undefined
   readonly hasDevice: boolean
   readonly suffix: string | undefined
+  readonly tailnet: string | undefined
 }
 
-const toOwn = ({ Self, TUN }: Status): Own => ({
+const toOwn = ({ Self, TUN, CurrentTailnet }: Status): Own => ({
   owner: Self === undefined || Self.Tags?.length ? undefined : Self.UserID,
   hasDevice: TUN,
   suffix: suffixOf(Self?.DNSName ?? ''),
+  tailnet: CurrentTailnet?.Name,
 })
 
 /** Of `gateway.tail1234.ts.net.` what comes after the first dot. */
@@ -142,6 +149,7 @@ const toPeer = ({ Node, UserProfile, CapMap }: Whois, { owner, hasDevice }: Own)
     login: UserProfile.LoginName,
     displayName: UserProfile.DisplayName ?? '',
     node: Node.ComputedName || (Node.Name.split('.')[0] ?? ''),
+    stableId: Node.StableID ?? '',
     tags,
     shared:
       Node.Sharer !== undefined && Node.Sharer !== 0 ? true : (Node.Hostinfo?.ShareeNode ?? false),

@@ -8,6 +8,7 @@ const nullable = <T extends z.ZodType>(type: T) =>
 const whoisAnswer = z.object({
   Node: z.object({
     Name: z.string(),
+    StableID: nullable(z.string()),
     ComputedName: nullable(z.string()),
     Tags: nullable(z.array(z.string())),
     /** Who shared this node into our tailnet. */
@@ -31,7 +32,7 @@ const statusAnswer = z.object({
   TailscaleIPs: nullable(z.array(z.string())),
   CertDomains: nullable(z.array(z.string())),
   /** Absent until the node has joined one. */
-  CurrentTailnet: nullable(z.object({ MagicDNSEnabled: z.boolean() })),
+  CurrentTailnet: nullable(z.object({ Name: nullable(z.string()), MagicDNSEnabled: z.boolean() })),
   Self: nullable(
     z.object({
       DNSName: z.string(),

@@ -54,8 +54,10 @@ class RequestMeter implements Meter {
     'startedAt' | 'door' | 'clientIp' | 'userAgent' | 'label' | 'route' | 'requestId'
   >
   readonly #started: number
+  sessionId: string | null = null
+  #line: UsageRow | Promise<UsageRow> | undefined
+  #awaited: PromiseWithResolvers<UsageRow> | undefined
   #target: Target | undefined
-  #sessionId: string | null = null
   #candidate: Candidate | undefined
   #reader: UsageReader | undefined
   #status = 0
@@ -84,12 +86,19 @@ class RequestMeter implements Meter {
 
   asked(target: Target): void {
     this.#target = target
-    this.#sessionId =
-      sessionOf({
-        header: (name) => this.#headers.get(name),
-        body: target.body?.json,
-        login: this.#caller.login,
-      }) ?? null
+    const told = sessionOf({
+      header: (name) => this.#headers.get(name),
+      body: target.body?.json,
+      login: this.#caller.login,
+    })
+    // What belongs to no conversation is one of its own.
+    this.sessionId = told ?? this.#options.newId()
+  }
+
+  get line(): Promise<UsageRow> {
+    if (this.#line !== undefined) return Promise.resolve(this.#line)
+    this.#awaited ??= Promise.withResolvers()
+    return this.#awaited.promise
   }
 
   sending(candidate: Candidate): void {
@@ -131,6 +140,8 @@ class RequestMeter implements Meter {
     const lost = (error: unknown) =>
       log('error', 'ledger.lost', { rid: this.#base.requestId, reason: String(error) })
     const row = this.#row(outcome)
+    this.#line = row
+    this.#awaited?.resolve(row)
     waitUntil(
       row instanceof Promise
         ? row.then((priced) => store.recordUsage(priced)).catch(lost)
@@ -154,9 +165,8 @@ class RequestMeter implements Meter {
       answered: this.#reader !== undefined,
       status: this.#status,
     })
-    const id = newId()
     const row = {
-      id,
+      id: newId(),
       ...this.#base,
       login: this.#caller.login,
       kind: this.#caller.kind,
@@ -176,8 +186,7 @@ class RequestMeter implements Meter {
         this.#firstByteAt === null ? null : Math.round(this.#firstByteAt - this.#started),
       durationMs: Math.round(now - this.#started),
       overheadUs: Math.round(((this.#sentAt ?? now) - this.#started) * 1000),
-      // What belongs to no conversation is one of its own.
-      sessionId: this.#target ? (this.#sessionId ?? id) : null,
+      sessionId: this.sessionId,
     }
     const charged = chargeFor(this.#candidate, used, {
       at: row.startedAt,

@@ -8,6 +8,7 @@ const alice: Peer = {
   login: 'Alice@example.com',
   displayName: 'Alice Ünï',
   node: 'laptop',
+  stableId: 'nLaptop',
   tags: [],
   shared: false,
   ownsGateway: false,
@@ -44,6 +45,7 @@ const scheme = (asked: string[] = []) =>
         return nodes[ip]
       },
       suffix: () => undefined,
+      tailnet: () => undefined,
     },
   })
 
@@ -71,6 +73,7 @@ describe('behind tailscale serve', () => {
       credentialId: 'laptop',
       groups: [],
       node: 'laptop',
+      nodeId: 'nLaptop',
       displayName: 'Alice Ünï',
       capabilities: { entries: [{ role: 'user' }] },
     })

@@ -46,10 +46,19 @@ describe('the directory', () => {
       tags: [],
       shared: false,
       ownsGateway: true,
+      stableId: '2',
       reachesLoopback: false,
       capabilities: { 'example.com/cap/gateway': [{ models: ['**'], role: 'user' }] },
     })
     expect(asked).toContain('/localapi/v0/whois?addr=100.64.0.2')
+  })
+
+  it('knows what its own tailnet is called, once somebody was asked about', async () => {
+    const CurrentTailnet = { Name: 'example.com', MagicDNSEnabled: true }
+    const { directory } = open(async () => answer(laptop), { ...self(), CurrentTailnet })
+    expect(directory.tailnet()).toBeUndefined()
+    await directory.lookup('100.64.0.2')
+    expect(directory.tailnet()).toBe('example.com')
   })
 
   it('sorts the tags of a node that nobody owns', async () => {

@@ -223,7 +223,7 @@ describe('a guard before the request', () => {
         tailnet_name: '',
         stable_node_id: '',
         request_id: answer.headers.get('x-request-id'),
-        session_id: '',
+        session_id: expect.stringMatching(/^oacc_[0-9a-f]{32}$/),
         grants: { 'example.com/cap/policy': [{ tier: 'gold' }] },
       },
       request_body: { model: 'guarded', messages: [{ role: 'user', content: 'hello' }] },
@@ -448,7 +448,7 @@ describe('a hook after the request', () => {
         login_name: 'alice@example.com',
         estimated_cost: {
           dollars: (11 * 1000 + 6 * 2000) / 1e6,
-          cost_basis: 'local/told',
+          cost_basis: 'own/told',
           usage: {
             input_tokens: 11,
             output_tokens: 6,

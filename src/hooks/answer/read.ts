@@ -1,5 +1,4 @@
-import { readUsage, type TokenCounts } from '../../dialect/usage.ts'
-import { type Json, object, parse, text } from '../json.ts'
+import { object, parse, text } from '../json.ts'
 import { rebuild } from './rebuild.ts'
 import { type ToolCall, toolCallsOf } from './tool-calls.ts'
 
@@ -17,7 +16,6 @@ export interface ReadAnswer {
   /** The events of a stream, or the one object. */
   readonly raw: readonly unknown[]
   readonly toolCalls: readonly ToolCall[]
-  readonly counts: TokenCounts | undefined
 }
 
 /** Reads a whole answer, compressed or not, streamed or not. Rejects when it unpacks to more than `max` bytes. */
@@ -30,7 +28,6 @@ export async function readAnswer(captured: Captured, max: number): Promise<ReadA
     body,
     raw,
     toolCalls: toolCallsOf(body),
-    counts: raw.reduce<TokenCounts | undefined>((before, it) => readUsage(it, before), undefined),
   }
 }
 
@@ -125,16 +122,4 @@ const joined = (chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBu
     at += chunk.byteLength
   }
   return whole
-}
-
-/** Counts that `TokenCounts` has not, as Anthropic and others tell them. */
-export const otherCounts = (
-  body: unknown,
-): { readonly written: number; readonly searches: number } => {
-  const usage: Json = object(object(body)?.usage) ?? {}
-  const count = (value: unknown): number => (Number.isSafeInteger(value) ? Number(value) : 0)
-  return {
-    written: count(usage.cache_creation_input_tokens),
-    searches: count(object(usage.server_tool_use)?.web_search_requests),
-  }
 }

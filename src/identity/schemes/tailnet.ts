@@ -99,6 +99,7 @@ const toCaller = (peer: Peer, names: readonly string[]): Caller => {
     credentialId: peer.node,
     groups: [],
     node: peer.node,
+    ...(peer.stableId !== '' && { nodeId: peer.stableId }),
     ...(tagged ? { tags: peer.tags } : { displayName: peer.displayName }),
     ...(peer.shared && { shared: true }),
     ...(peer.ownsGateway && { ownsGateway: true }),
