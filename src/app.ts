@@ -53,12 +53,12 @@ import { vitals } from './vitals.ts'
 export const createApp = (config: Config, platform: Platform, state: State): Hono<Env> => {
   const { limits, webui, allowedHosts } = config
   const { clock, log, send } = platform
-  const { failures, bans, limiter, registry, open, admit, quotas, metrics } = state
+  const { failures, bans, limiter, registry, open, admit, tried, quotas, metrics } = state
   const credential = createCredential(createTokens(platform))
   const policy = compileGrants({ ...config, log })
   const proofs = createProofs(config, platform, state)
   const app = new Hono<Env>()
-  const tried = metrics.attempt
+
   const isClientGone = (error: Error) => error instanceof ClientGone || isClientLeft(error)
   app.onError(onError({ log, isClientGone }))
 
@@ -108,7 +108,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   ] as const
   const budgets = enforceQuotas({ ...config, ledger: quotas, platform })
   const shown = shownToHooks(quotas, config.quotas)
-  const hooks = runHooks({ ...platform, ...state, config, state: state.hooks, quotas: shown })
+  const hooks = runHooks({ ...platform, config, state: state.hooks, quotas: shown })
   for (const operation of operations) {
     for (const path of operation.paths) {
       app.post(

@@ -1,4 +1,5 @@
 import { canRoutes, type Explain } from './admin/can.ts'
+import { providerRoutes } from './admin/providers.ts'
 import { adminApi, type Mounted } from './admin/routes.ts'
 import type { Config } from './config/config.ts'
 import { digestOf, hintOf, newRandomKey } from './identity/key-format.ts'
@@ -26,7 +27,14 @@ export const management = (config: Config, platform: Platform, state: State): Mo
     },
     address: banAddress,
     bannable: bannableAddress,
-    more: canRoutes(explainer(config, state)),
+    more: [
+      ...canRoutes(explainer(config, state)),
+      ...providerRoutes({
+        providers: () => state.registry.providers(),
+        health: state.health.of,
+        load: state.load,
+      }),
+    ],
   })
 
 const explainer =

@@ -11,8 +11,9 @@ import { type Bans, createBans } from './ratelimit/bans.ts'
 import { createFailures, type Failures } from './ratelimit/failures.ts'
 import { createLimiter, type Limiter } from './ratelimit/limits.ts'
 import { createDirectory, type Directory } from './tailscale/directory.ts'
-import { type Admit, createAdmission } from './upstream/admit.ts'
+import { type Admission, createAdmission } from './upstream/admit.ts'
 import { keyHeader } from './upstream/credential/credential.ts'
+import { createHealth, type HealthRecord } from './upstream/health.ts'
 import { fetchJson } from './upstream/probe/fetch-json.ts'
 import type { Registry } from './upstream/registry.ts'
 
@@ -29,7 +30,12 @@ export interface State {
   /** The configuration where it is kept, if it can be changed from here. */
   readonly document: ConfigDocument | undefined
   /** Places at the providers. */
-  readonly admit: Admit
+  readonly admit: Admission['admit']
+  readonly load: Admission['load']
+  /** How providers did. */
+  readonly health: HealthRecord
+  /** Told what became of asking a provider. */
+  readonly tried: HealthRecord['note']
   /** What hooks are still to be told. */
   readonly hooks: HooksState
   /** Budgets. */
@@ -45,20 +51,32 @@ export const createState = (
   platform: Platform,
   registry: State['registry'],
   document?: ConfigDocument,
-): State => ({
-  bans: createBans(platform),
-  failures: createFailures(platform),
-  limiter: createLimiter(platform.clock),
-  credentials: createCredentialCache(platform),
-  keys: createKeys(platform),
-  keySets: createKeySets({ ...platform, getJson: fetchJson(platform.send) }),
-  directory: createDirectory({ ...platform, localApi: platform.tailscale }),
-  registry,
-  document,
-  admit: createAdmission(),
-  hooks: createHooksState(platform, (key) => keyHeader({ ...key, authMode: 'override' })),
-  metrics: createMetrics(() => registry.providers()),
-  quotas: new QuotaLedger(platform),
-  open: new Set(),
-  draining: false,
-})
+): State => {
+  const health = createHealth(platform.clock.now)
+  const metrics = createMetrics(
+    () => registry.providers(),
+    (provider) => health.of(provider)?.up,
+  )
+  return {
+    bans: createBans(platform),
+    failures: createFailures(platform),
+    limiter: createLimiter(platform.clock),
+    credentials: createCredentialCache(platform),
+    keys: createKeys(platform),
+    keySets: createKeySets({ ...platform, getJson: fetchJson(platform.send) }),
+    directory: createDirectory({ ...platform, localApi: platform.tailscale }),
+    registry,
+    document,
+    ...createAdmission(),
+    health,
+    tried: (provider, result, reason) => {
+      metrics.attempt(provider, result)
+      health.note(provider, result, reason)
+    },
+    hooks: createHooksState(platform, (key) => keyHeader({ ...key, authMode: 'override' })),
+    metrics,
+    quotas: new QuotaLedger(platform),
+    open: new Set(),
+    draining: false,
+  }
+}

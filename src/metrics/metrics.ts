@@ -1,16 +1,10 @@
 import type { ErrorCode } from '../http/errors.ts'
 import type { IdentityFailure } from '../identity/failure.ts'
-import type { Provider } from '../upstream/upstream.ts'
+import type { Attempt, Provider } from '../upstream/upstream.ts'
 import type { UsageRow } from '../usage/row.ts'
 import type { Family } from './family.ts'
 import { createCounter, createHistogram } from './instruments.ts'
 import { createModelLabels } from './models.ts'
-
-/**
- * What became of asking one provider: an answer to pass on, no connection, one that broke, none in time, or an answer
- * that no client may see (a refusal of our own credential, a redirect).
- */
-export type Attempt = 'answered' | 'connect' | 'broken' | 'timeout' | 'refused'
 
 /** What is counted while the gateway runs. Kept across configurations; nobody's name is in it. */
 export interface Metrics {
@@ -31,14 +25,17 @@ const overhead = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.
 
 const byModel = ['provider', 'model'] as const
 
-/** @param providers whose models may be named. */
+/**
+ * @param providers whose models may be named.
+ * @param isUp whether a provider answered when it was last asked; undefined before the first time
+ */
 export const createMetrics = (
   providers: () => readonly Pick<Provider, 'id' | 'models'>[],
+  isUp: (provider: string) => boolean | undefined,
 ): Metrics => {
   const modelLabels = createModelLabels(providers)
   const of = createInstruments()
   const { requests, tokens, cost, unpriced, bytes, timings, attempts, answers } = of
-  const up = new Map<string, boolean>()
   const countTokens = (row: UsageRow, labels: ReturnType<typeof modelLabels>): void => {
     const counts = {
       input: row.inputTokens,
@@ -64,10 +61,7 @@ export const createMetrics = (
       timings.duration.observe(labels, row.durationMs)
       timings.overhead.observe({ door }, row.overheadUs)
     },
-    attempt: (provider, result) => {
-      attempts.add({ provider, result })
-      up.set(provider, result === 'answered')
-    },
+    attempt: (provider, result) => attempts.add({ provider, result }),
     answered: (status) => answers.http.add({ status: statusClass(status) }),
     refused: (code) => answers.refused.add({ code }),
     authFailure: (reason) => answers.authFailures.add({ reason }),
@@ -75,7 +69,7 @@ export const createMetrics = (
       ...[requests, tokens, cost, unpriced, bytes].map((each) => each.collect()),
       ...Object.values(timings).map((each) => each.collect()),
       attempts.collect(),
-      providerUp(up, providers()),
+      providerUp(isUp, providers()),
       ...Object.values(answers).map((each) => each.collect()),
     ],
   }
@@ -86,14 +80,14 @@ const statusClass = (status: number): string => `${Math.floor(status / 100)}xx`
 
 /** Only of those in the configuration: what was taken out of it is no alarm. */
 const providerUp = (
-  up: ReadonlyMap<string, boolean>,
+  isUp: (provider: string) => boolean | undefined,
   providers: readonly Pick<Provider, 'id'>[],
 ): Family => ({
   name: 'postern_provider_up',
   help: '1 when the last request to the provider was answered, 0 when not; absent before the first.',
   type: 'gauge',
   samples: providers.flatMap(({ id }) => {
-    const last = up.get(id)
+    const last = isUp(id)
     return last === undefined ? [] : [{ labels: { provider: id }, value: last ? 1 : 0 }]
   }),
 })

@@ -7,6 +7,7 @@ import { fromUpstream, type HeaderList, toUpstream } from '../http/headers.ts'
 import { serverTiming } from '../http/request-id.ts'
 import type { Clock, Log } from '../platform.ts'
 import {
+  type Attempt,
   type Candidate,
   type Provider,
   type Send,
@@ -40,13 +41,10 @@ export interface ReverseProxyOptions {
   /** Our own credential for a provider, as headers. */
   readonly credential: (provider: Provider) => HeaderList | Promise<HeaderList>
   /** Told what became of asking a provider, for each that was asked. */
-  readonly tried: (provider: string, result: Tried) => void
+  readonly tried: (provider: string, result: Attempt, reason: string) => void
   /** A place at a provider; what it resolves with gives the place up again. */
   readonly admit: (provider: Provider, signal: AbortSignal) => (() => void) | Promise<() => void>
 }
-
-/** `refused`: an answer that no client may see. */
-export type Tried = 'answered' | 'connect' | 'broken' | 'timeout' | 'refused'
 
 const encoder = new TextEncoder()
 
@@ -84,21 +82,21 @@ const attempt = async (
   }
   try {
     const response = await ask(c, candidate, ready, options)
-    options.tried(candidate.provider.id, 'answered')
+    options.tried(candidate.provider.id, 'answered', '')
     return { response }
   } catch (error) {
     ready.release()
-    const why = reasonOf(error)
-    if (why) options.tried(candidate.provider.id, why)
+    const [result, why] = resultOf(error)
+    if (result) options.tried(candidate.provider.id, result, why)
     return failed(c, candidate.provider, error, options.log)
   }
 }
 
 /** A client that left says nothing of the provider. */
-const reasonOf = (error: unknown): Tried | undefined => {
-  if (error instanceof UpstreamError) return error.kind
-  if (!(error instanceof Failure)) return undefined
-  return error.code === 'upstream_timeout' ? 'timeout' : 'refused'
+const resultOf = (error: unknown): readonly [result: Attempt | undefined, why: string] => {
+  if (error instanceof UpstreamError) return [error.kind, error.message]
+  if (!(error instanceof Failure)) return [undefined, '']
+  return [error.code === 'upstream_timeout' ? 'timeout' : 'refused', error.reason]
 }
 
 const failed = (c: Context<Env>, { id }: Provider, error: unknown, log: Log): Outcome => {

@@ -10,6 +10,19 @@ export type Release = () => void
  */
 export type Admit = (provider: Provider, signal: AbortSignal) => Release | Promise<Release>
 
+/** How busy a provider is. */
+export interface Load {
+  /** Requests under way. */
+  readonly open: number
+  /** Requests in its queue. */
+  readonly waiting: number
+}
+
+export interface Admission {
+  readonly admit: Admit
+  load(provider: string): Load
+}
+
 interface Places {
   taken: number
   /** As last configured. */
@@ -17,14 +30,11 @@ interface Places {
   readonly waiting: Set<() => void>
 }
 
-const nothing: Release = () => {}
-
 /** Counted by provider id and kept across configurations: requests under way go on holding their places. */
-export const createAdmission = (): Admit => {
+export const createAdmission = (): Admission => {
   const places = new Map<string, Places>()
-  return (provider, signal) => {
+  const admit: Admit = (provider, signal) => {
     const { concurrency = Number.POSITIVE_INFINITY, queue = 0 } = provider.limits ?? {}
-    if (concurrency === Number.POSITIVE_INFINITY) return nothing
     const here = places.get(provider.id) ?? { taken: 0, concurrency, waiting: new Set() }
     places.set(provider.id, here)
     here.concurrency = concurrency
@@ -32,6 +42,11 @@ export const createAdmission = (): Admit => {
     if (here.waiting.size >= queue) throw full()
     return wait(here, signal)
   }
+  const load = (provider: string): Load => {
+    const here = places.get(provider)
+    return { open: here?.taken ?? 0, waiting: here?.waiting.size ?? 0 }
+  }
+  return { admit, load }
 }
 
 const take = (here: Places): Release => {

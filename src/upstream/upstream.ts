@@ -216,3 +216,18 @@ export interface NoRoute {
   /** The same with the model, to tell who may know of them. */
   readonly inTheWay: readonly Candidate[]
 }
+
+/**
+ * What became of asking one provider: an answer to pass on, no connection, one that broke, none in time, or an answer
+ * that no client may see (a refusal of our own credential, a redirect).
+ */
+export type Attempt = 'answered' | 'connect' | 'broken' | 'timeout' | 'refused'
+
+/** How a provider did when it was last asked. Times are wall-clock ms since the epoch. */
+export interface Health {
+  /** Whether the last request was answered. */
+  readonly up: boolean
+  readonly answeredAt: number | null
+  /** The last that was not. `reason` is for the provider's owner: it may name addresses. */
+  readonly failure: { readonly at: number; readonly kind: string; readonly reason: string } | null
+}

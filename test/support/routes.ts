@@ -94,6 +94,8 @@ export const routes: Readonly<Record<string, Answers>> = {
   'POST /postern/api/bans': guarded(403),
   'DELETE /postern/api/bans/:address{.+}': guarded(403),
   'GET /postern/api/can': guarded(403),
+  'GET /postern/api/providers': guarded(403),
+  'GET /api/providers': guarded(403),
   'GET /postern/api/audit': guarded(403),
   'GET /postern/api/config': guarded(403),
   'PUT /postern/api/config': guarded(403),

@@ -9,13 +9,13 @@ const limited = (limits: Partial<ProviderLimits>) =>
 const stays = () => new AbortController().signal
 
 test('a provider without a limit takes everybody at once', () => {
-  const admit = createAdmission()
+  const { admit } = createAdmission()
   for (let i = 0; i < 1000; i++) expect(admit(limited({}), stays())).toBeTypeOf('function')
   expect(admit(provider('any', []), stays())).toBeTypeOf('function')
 })
 
 test('places are given in the order of arrival, and each once', async () => {
-  const admit = createAdmission()
+  const { admit } = createAdmission()
   const gpu = limited({ concurrency: 2 })
   const first = await admit(gpu, stays())
   await admit(gpu, stays())
@@ -40,7 +40,7 @@ test('places are given in the order of arrival, and each once', async () => {
 })
 
 test('more than may wait are refused at once, with a time to come back', async () => {
-  const admit = createAdmission()
+  const { admit } = createAdmission()
   const gpu = limited({ concurrency: 1, queue: 1 })
   const release = await admit(gpu, stays())
   const waiting = admit(gpu, stays())
@@ -55,7 +55,7 @@ test('more than may wait are refused at once, with a time to come back', async (
 })
 
 test('who leaves loses its turn, and makes room for another', async () => {
-  const admit = createAdmission()
+  const { admit } = createAdmission()
   const gpu = limited({ concurrency: 1, queue: 1 })
   const release = await admit(gpu, stays())
   const client = new AbortController()
@@ -70,7 +70,7 @@ test('who leaves loses its turn, and makes room for another', async () => {
 })
 
 test('a new configuration goes on counting those who are there', async () => {
-  const admit = createAdmission()
+  const { admit } = createAdmission()
   const release = await admit(limited({ concurrency: 2 }), stays())
   const other = await admit(limited({ concurrency: 2 }), stays())
   const narrow = limited({ concurrency: 1 })
