@@ -70,7 +70,7 @@ const rowOf = (provider: Provider, { health, load }: ProviderRoutesOptions): Row
   return {
     ...(asAperture(provider) as Pick<Row, keyof typeof ofAperture>),
     disabled: provider.disabled,
-    baseurl: withoutSecrets(provider.baseurl),
+    baseurl: provider.baseurl,
     server: provider.server ?? null,
     preference: provider.preference,
     up: known?.up ?? null,
@@ -82,7 +82,3 @@ const rowOf = (provider: Provider, { health, load }: ProviderRoutesOptions): Row
 }
 
 const timeOf = (at: number): string => new Date(at).toISOString()
-
-/** A URL may carry a user and password, or a key in its query. */
-const withoutSecrets = (baseurl: string): string =>
-  baseurl.replace(/\/\/[^/@]*@/, '//').replace(/\?.*$/, '')

@@ -11,7 +11,8 @@ beforeAll(async () => {
   gateway = await startTestGateway({
     providers: {
       local: {
-        baseurl: `${upstream.url.replace('//', '//user:sk-in-url@')}/?key=sk-in-query`,
+        baseurl: upstream.url,
+        add_headers: ['x-team: sk-in-header'],
         models: ['tiny'],
         name: 'Cellar',
         apikey: 'sk-own',
