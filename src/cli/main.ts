@@ -8,6 +8,7 @@ import { importCommand } from './import.ts'
 import { initCommand } from './init.ts'
 import { keyCommand } from './key.ts'
 import { modelsCommand } from './models.ts'
+import { runCommand } from './run.ts'
 import { upCommand } from './up.ts'
 import { usageCommand } from './usage.ts'
 import { userCommand } from './user.ts'
@@ -17,6 +18,8 @@ import { version } from './version.ts'
 const program = new Command('postern')
   .description('One address for your own models: private by tailnet identity, public by password.')
   .version(version)
+  // What stands after the agent of `postern run` is the agent's.
+  .enablePositionalOptions()
   .showHelpAfterError('(postern --help shows what there is)')
   .exitOverride()
 
@@ -31,6 +34,7 @@ for (const command of [
   banCommand(),
   usageCommand(),
   modelsCommand(),
+  runCommand(),
   exposeCommand(),
   importCommand(),
   caddyCommand(),
