@@ -1,23 +1,23 @@
 import type { Hono, MiddlewareHandler } from 'hono'
-import type { Config, WebuiConfig } from './config/config.ts'
+import type { Config } from './config/config.ts'
 import type { Env } from './http/env.ts'
+import { hostCheck } from './http/host-check.ts'
 import { pagesForPeople, showPage } from './http/page.ts'
-import { requireSameOrigin } from './http/same-origin.ts'
+import { requireOwnPages, requireSameOrigin } from './http/same-origin.ts'
 import { authenticate, isInSession } from './identity/authenticate.ts'
 import { showLogin, signIn, signOut } from './identity/login/login.ts'
 import { explain, logoutPage } from './identity/login/pages.ts'
 import { inviteToLogin, renewSession, requirePerson } from './identity/login/require-person.ts'
 import { loginPath, logoutPath } from './identity/login/return-path.ts'
 import { requireCaller } from './identity/require-caller.ts'
-import { createSessionScheme } from './identity/schemes/session.ts'
+import { createSessionScheme, type SessionScheme } from './identity/schemes/session.ts'
 import type { Platform } from './platform.ts'
+import { grantsLoopback } from './policy/guards.ts'
 import type { Proofs } from './proofs.ts'
-import { requireShown } from './proxy/webui.ts'
 import { type RefuseBannedOptions, refuseBanned } from './ratelimit/refuse-banned.ts'
 
 export interface PeopleOptions {
   readonly config: Config
-  readonly webui: WebuiConfig
   readonly platform: Platform
   readonly proofs: Proofs
   readonly banned: RefuseBannedOptions
@@ -25,60 +25,65 @@ export interface PeopleOptions {
   readonly failures: MiddlewareHandler<Env>
 }
 
-/** People before Open WebUI that has no login of its own: they prove here who they are (`webui.sso`). */
+type Guards = readonly MiddlewareHandler<Env>[]
+
+/** People with a browser: they prove here who they are, and are shown pages. */
 export interface People {
+  readonly sessions: SessionScheme
   /** First: refusals are pages for those who load pages, and a session is a proof for who shares a banned address. */
   readonly welcome: readonly [MiddlewareHandler<Env>, MiddlewareHandler<Env>]
   /** Login and logout. */
   routes(app: Hono<Env>): void
-  /** Before what is for people only. */
-  readonly guards: readonly MiddlewareHandler<Env>[]
+  /** Before Open WebUI that has no login of its own (`webui.sso`). */
+  readonly webui: Guards
+  /** Before our own pages. */
+  readonly dashboard: Guards
 }
 
 export const createPeople = (options: PeopleOptions): People => {
-  const { config, webui, platform, proofs, banned, failures } = options
+  const { config, platform, proofs, banned, failures } = options
   const sessions = createSessionScheme({ ...platform, users: config.users })
   const inSession = isInSession(sessions)
-  const identify = authenticate({
-    ...proofs,
-    sessions,
-    besideWebui: true,
-    loopback: false,
-    // Open WebUI speaks for people when it asks for models, not here.
-    speaksFor: undefined,
-  })
-  const sameOrigin = requireSameOrigin(config.allowedHosts)
-  const shown = requireShown(webui)
+  const sso = config.webui?.sso === 'trusted-header'
+  const loopback = grantsLoopback(config.grants)
+  // Open WebUI speaks for people when it asks for models, not here.
+  const person = { ...proofs, sessions, speaksFor: undefined }
+  const ourOwn = authenticate({ ...person, loopback })
+  // Tokens that Open WebUI's pages carry are nothing to us.
+  const beside = authenticate({ ...person, besideWebui: true, loopback: false })
+  const guards = (identify: MiddlewareHandler<Env>): Guards => [
+    renewSession(sessions),
+    failures,
+    identify,
+    inviteToLogin(),
+    requireCaller(),
+    requirePerson(),
+  ]
+  const own = hostCheck(config.allowedHosts)
   return {
+    sessions,
     welcome: [
-      pagesForPeople(explain),
+      pagesForPeople(explain, sso ? () => true : isOurs),
       refuseBanned({
         ...banned,
         exempt: async (c) => (await banned.exempt(c)) || (await inSession(c)),
       }),
     ],
     routes: (app) => {
-      app.get(loginPath, shown, failures, identify, showLogin())
+      const sameOrigin = requireSameOrigin(config.allowedHosts)
+      app.get(loginPath, failures, sso ? beside : ourOwn, showLogin())
       // What is guessed here is in the form, so nothing in the head may lift a ban.
       const guarded = refuseBanned({ ...banned, exempt: () => false })
-      app.post(
-        loginPath,
-        shown,
-        guarded,
-        sameOrigin,
-        failures,
-        signIn({ passwords: proofs.passwords, sessions, log: platform.log }),
-      )
-      app.get(logoutPath, shown, (c) => showPage(c, logoutPage))
-      app.post(logoutPath, shown, sameOrigin, signOut())
+      const check = signIn({ passwords: proofs.passwords, sessions, log: platform.log })
+      app.post(loginPath, guarded, sameOrigin, failures, check)
+      app.get(logoutPath, (c) => showPage(c, logoutPage))
+      app.post(logoutPath, sameOrigin, signOut({ ofWebui: sso }))
     },
-    guards: [
-      renewSession(sessions),
-      failures,
-      identify,
-      inviteToLogin(),
-      requireCaller(),
-      requirePerson(),
-    ],
+    webui: guards(beside),
+    dashboard: [own, ...guards(ourOwn), requireOwnPages(config.allowedHosts)],
   }
 }
+
+/** Where people come, and nobody else. */
+const isOurs = (path: string): boolean =>
+  path === '/ui' || path.startsWith('/ui/') || path === loginPath || path === logoutPath

@@ -32,6 +32,8 @@ export interface Platform {
   readonly sessionSecret: Uint8Array
   /** What only the host can count, for `/metrics`: its process, and what waits for the database. */
   readonly vitals?: () => readonly Family[]
+  /** The files that our pages load, by name; absent: they come without. */
+  readonly assets?: Readonly<Record<string, string>>
   /** Keeps work alive that outlasts the response. Failures are logged, never thrown. */
   readonly waitUntil: (work: Promise<unknown>) => void
 }

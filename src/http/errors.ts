@@ -79,5 +79,10 @@ export class Failure extends Error {
   }
 }
 
+/** Where a statement cannot stand. */
+export const fail = (failure: Failure): never => {
+  throw failure
+}
+
 /** Whole seconds for `Retry-After`, at least one. */
 export const retryAfter = (ms: number): string => String(Math.max(1, Math.ceil(ms / 1000)))

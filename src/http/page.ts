@@ -56,12 +56,16 @@ export const mark = (): Html =>
 
 /**
  * What Open WebUI shows a page for is shown one by us too, where the request is for a page; anybody else gets JSON.
+ * @param here paths at which people are met
  */
-export const pagesForPeople = (pageFor: (c: Context<Env>, failure: Failure) => Page) =>
+export const pagesForPeople = (
+  pageFor: (c: Context<Env>, failure: Failure) => Page,
+  here: (path: string) => boolean,
+) =>
   async function pagesForPeople(c: Context<Env>, next: () => Promise<void>): Promise<void> {
     await next()
     const { error } = c
-    if (!(error instanceof Failure) || !wantsPage(c) || isHtml(c.res)) return
+    if (!(error instanceof Failure) || !wantsPage(c) || isHtml(c.res) || !here(c.req.path)) return
     const page = await showPage(c, pageFor(c, error), error.status)
     for (const [name, value] of Object.entries(error.headers)) page.headers.set(name, value)
     // Or the headers of the JSON would be put over these.

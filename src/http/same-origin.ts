@@ -23,6 +23,16 @@ export const requireSameOrigin = (allowedHosts: readonly string[]): MiddlewareHa
   }
 
 const safe = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/** The same, for pages that may be looked at from anywhere. */
+export const requireOwnPages = (allowedHosts: readonly string[]): MiddlewareHandler<Env> => {
+  const check = requireSameOrigin(allowedHosts)
+  return async function requireOwnPages(c, next) {
+    if (safe.has(c.req.method)) return next()
+    return check(c, next)
+  }
+}
+
 /** Carriers that a page can only send after asking (CORS preflight), so that no browser adds them by itself. */
 const explicit = ['x-api-key', 'api-key', 'x-goog-api-key']
 

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import { type Client, createClient } from '@libsql/client'
 import Database from 'libsql'
@@ -49,11 +49,26 @@ describe('the Worker', () => {
   })
   const owner = { authorization: 'Bearer owner:owner-password' }
 
-  it('carries every migration', async () => {
-    const files = await readdir(new URL('../../src/store/migrations', import.meta.url))
-    const bundled = Object.keys(bundle).filter((name) => name.endsWith('.sql'))
+  it('carries every migration, and every file of the dashboard', async () => {
+    const folders = ['store/migrations', 'dashboard/assets'].map((folder) =>
+      readdir(new URL(`../../src/${folder}`, import.meta.url)),
+    )
+    const bundled = Object.keys(bundle).filter((name) => name !== 'main.js')
     const names = bundled.map((name) => name.replace(/^[0-9a-f]{40}-/, ''))
-    expect(new Set(names)).toEqual(new Set(files))
+    expect(new Set(names)).toEqual(new Set((await Promise.all(folders)).flat()))
+  })
+
+  it('serves the files of the dashboard', async () => {
+    const { ask } = await begin(configured())
+    const page = await ask('/ui/models', { headers: { ...owner, accept: 'text/html' } })
+    const html = await page.text()
+    expect(html).toContain('postern/demo')
+    const style = /href="(\/ui\/assets\/[^"]+\.css)"/.exec(html)?.[1] ?? ''
+    const file = await readFile(
+      new URL('../../src/dashboard/assets/style.css', import.meta.url),
+      'utf8',
+    )
+    expect(await (await ask(style)).text()).toBe(file)
   })
 
   it('fits a deployment with room to spare: 3 MB compressed is what the smallest plan takes', () => {

@@ -26,10 +26,10 @@ const bundle = async (): Promise<Bundle> => {
   const directory = await mkdtemp(join(tmpdir(), 'postern-worker-'))
   const args = [wrangler, 'deploy', '--dry-run', '--outdir', directory]
   await promisify(execFile)(process.execPath, args, { cwd: root })
-  const names = (await readdir(directory)).filter((name) => /\.(js|sql)$/.test(name))
+  const names = (await readdir(directory)).filter((name) => /\.(js|sql|css|svg)$/.test(name))
   const modules = names.map(async (name) => {
     const contents = await readFile(join(directory, name), 'utf8')
-    return [name, { type: name.endsWith('.js') ? 'esm' : 'text', contents }] as const
+    return [name, { type: name === 'main.js' ? 'esm' : 'text', contents }] as const
   })
   const named = Object.fromEntries(await Promise.all(modules))
   await rm(directory, { recursive: true, force: true })

@@ -7,6 +7,8 @@ export interface Answers {
   readonly nobody: number
   /** For a tagged node, where only people are let in. */
   readonly device?: number
+  /** A browser session counts here. */
+  readonly session?: true
   /** Also by a door that is shut. */
   readonly always?: boolean
   /** For a program on this very machine that shows no credential, or a good one. */
@@ -15,6 +17,15 @@ export interface Answers {
 
 const open = (status: number): Answers => ({ caller: status, nobody: status })
 const guarded = (status: number): Answers => ({ caller: status, nobody: 401 })
+/** What our pages ask, and who else likes. */
+const managed = (status: number): Answers => ({ ...guarded(status), session: true })
+/** A page: a key or a tagged device is nobody in person. */
+const page = (status: number): Answers => ({
+  caller: status,
+  device: 403,
+  nobody: 401,
+  session: true,
+})
 const health: Answers = { ...open(200), always: true }
 
 /** 415: past every guard, stopped by the missing body. */
@@ -83,27 +94,37 @@ export const routes: Readonly<Record<string, Answers>> = {
   'GET /v1beta/models/:model{.+}': missing,
   'ALL /bedrock': missing,
   'ALL /bedrock/*': missing,
-  'GET /postern/api/me': guarded(200),
-  'GET /postern/api/openapi.json': guarded(200),
-  'GET /aperture/openapi.json': guarded(200),
-  'GET /postern/api/keys': guarded(200),
-  'POST /postern/api/keys': json,
-  'DELETE /postern/api/keys/:id': missing,
+  'GET /postern/api/me': managed(200),
+  'GET /postern/api/openapi.json': managed(200),
+  'GET /aperture/openapi.json': managed(200),
+  'GET /postern/api/keys': managed(200),
+  'POST /postern/api/keys': managed(415),
+  'DELETE /postern/api/keys/:id': managed(404),
   // Alice is no admin.
-  'GET /postern/api/bans': guarded(403),
-  'POST /postern/api/bans': guarded(403),
-  'DELETE /postern/api/bans/:address{.+}': guarded(403),
-  'GET /postern/api/can': guarded(403),
-  'GET /postern/api/providers': guarded(403),
-  'GET /api/providers': guarded(403),
-  'GET /postern/api/audit': guarded(403),
-  'GET /postern/api/config': guarded(403),
-  'PUT /postern/api/config': guarded(403),
-  'POST /postern/api/config:validate': guarded(403),
-  'GET /aperture/config': guarded(403),
-  'PUT /aperture/config': guarded(403),
-  'POST /aperture/config:validate': guarded(403),
+  'GET /postern/api/bans': managed(403),
+  'POST /postern/api/bans': managed(403),
+  'DELETE /postern/api/bans/:address{.+}': managed(403),
+  'GET /postern/api/can': managed(403),
+  'GET /postern/api/providers': managed(403),
+  'GET /api/providers': managed(403),
+  'GET /postern/api/audit': managed(403),
+  'GET /postern/api/config': managed(403),
+  'PUT /postern/api/config': managed(403),
+  'POST /postern/api/config:validate': managed(403),
+  'GET /aperture/config': managed(403),
+  'PUT /aperture/config': managed(403),
+  'POST /aperture/config:validate': managed(403),
   'GET /metrics': { ...guarded(403), here: 200 },
+  'GET /ui/assets/:version/:name': open(404),
+  'GET /ui/models': page(200),
+  // Not from a page of ours.
+  'POST /ui/v1/chat/completions': page(403),
+  'POST /ui/v1/messages': page(403),
+  'POST /ui/v1/embeddings': page(403),
+  'GET /postern/login': { caller: 303, device: 200, nobody: 200, session: true },
+  'POST /postern/login': open(403),
+  'GET /postern/logout': open(200),
+  'POST /postern/logout': open(403),
   'ALL /postern/*': open(404),
   'ALL /aperture/*': open(404),
   'ALL /metrics': open(404),
@@ -113,19 +134,15 @@ export const routes: Readonly<Record<string, Answers>> = {
   'ALL /api/copy': open(404),
   'ALL /api/delete': open(404),
   'ALL /api/blobs/*': open(404),
-  'GET /ui': open(200),
+  'ALL /ui': open(404),
+  'ALL /ui/*': open(404),
   // Open WebUI, whose own login is in charge.
   'ALL /*': open(200),
 }
 
-/** What is there or otherwise when Open WebUI has no login of its own (`webui.sso`). A browser session counts here only. */
+/** What is otherwise when Open WebUI has no login of its own (`webui.sso`). */
 export const peoplesRoutes: Readonly<Record<string, Answers>> = {
-  'GET /postern/login': { caller: 303, device: 200, nobody: 200 },
-  // Not from a page of ours.
-  'POST /postern/login': open(403),
-  'GET /postern/logout': open(200),
-  'POST /postern/logout': open(403),
-  'ALL /*': { caller: 200, device: 403, nobody: 401 },
+  'ALL /*': page(200),
 }
 
 /** A request to the route: method, and a path that it alone matches. */
@@ -137,7 +154,7 @@ export const sampleOf = (route: string): { readonly method: string; readonly pat
       .replace(/:model\{.+?\}/, 'nobody-has-it')
       .replace(/:call\{\.\+(.+?)\}/, 'm$1')
       .replace(':address{.+}', '203.0.113.0/24')
-      .replace(/:(?:project|region|id)/g, 'x')
+      .replace(/:(?:project|region|id|version|name)/g, 'x')
       .replace('*', 'anything'),
   }
 }

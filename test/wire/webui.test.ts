@@ -242,11 +242,11 @@ describe('a gateway that stops', () => {
 })
 
 describe('without Open WebUI', () => {
-  it('/ says what this is and how to use it', async () => {
+  it('/ leads to our own pages', async () => {
     const bare = await startTestGateway()
-    const page = await fetch(`${bare.url}/`)
-    expect(page.status).toBe(200)
-    expect(await page.text()).toContain('Postern is running')
+    const page = await fetch(`${bare.url}/`, { redirect: 'manual' })
+    expect(page.status).toBe(303)
+    expect(page.headers.get('location')).toBe('/ui')
     expect((await fetch(`${bare.url}/anything`)).status).toBe(404)
     await bare.stop()
   })
@@ -257,8 +257,8 @@ describe('without Open WebUI', () => {
       (await raw(bare.port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`))
         .statuses[0]
     expect(await status('evil.example')).toBe(421)
-    expect(await status('machine.tail1234.ts.net')).toBe(200)
-    expect(await status('127.0.0.1:8787')).toBe(200)
+    expect(await status('machine.tail1234.ts.net')).toBe(303)
+    expect(await status('127.0.0.1:8787')).toBe(303)
     await bare.stop()
   })
 })

@@ -2,6 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import type { Clock, LocalApi, Log, PasswordVerifier, Platform, Store } from '../../platform.ts'
 import type { Send } from '../../upstream/upstream.ts'
+import { readAssets } from './assets.ts'
 import { uuidv7 } from './uuid.ts'
 
 export interface NodeParts {
@@ -33,6 +34,7 @@ export const createPlatform = (parts: NodeParts): Platform => {
     sessionSecret: parts.sessionSecret ?? randomBytes(32),
     store,
     log,
+    assets: readAssets(),
     ...(tailscale && { tailscale }),
     ...(vitals && { vitals }),
     waitUntil: (work) => {

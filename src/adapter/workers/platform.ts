@@ -4,6 +4,7 @@ import type { Config } from '../../config/config.ts'
 import { secretsOf } from '../../http/log-line.ts'
 import { type PasswordVerifier, type Platform, VerifierBusy } from '../../platform.ts'
 import { withDemo } from '../../upstream/demo.ts'
+import { assets } from './assets.ts'
 import { newId } from './ids.ts'
 import { createLog } from './log.ts'
 import { createStore, type WorkersStore } from './store.ts'
@@ -31,6 +32,7 @@ export const createPlatform = (config: Config, sessionSecret?: Uint8Array): Work
     sessionSecret: sessionSecret ?? crypto.getRandomValues(new Uint8Array(32)),
     store: createStore(config.database, { log, waitUntil: keepAlive }),
     log,
+    assets,
     waitUntil: keepAlive,
   }
 }

@@ -49,5 +49,5 @@ export const webui = z
   })
   .optional()
   .describe(
-    'Open WebUI, shown for every path that is not the gateway’s own. Absent: a plain status page.',
+    'Open WebUI, shown for every path that is not the gateway’s own. Absent: `/` leads to the dashboard.',
   )

@@ -54,15 +54,17 @@ const proven = (
 }
 
 /**
- * `POST /postern/logout`: this browser forgets. What Open WebUI keeps in it goes as well, or the next person at this
- * screen would begin with it: its `token` cookie, and the copy that its pages keep.
+ * `POST /postern/logout`: this browser forgets. Where we sign people on to Open WebUI, what that keeps in it goes as
+ * well, or the next person at this screen would begin with it: its `token` cookie, and the copy that its pages keep.
  */
-export const signOut = (): Handler<Env> =>
+export const signOut = ({ ofWebui }: { readonly ofWebui: boolean }): Handler<Env> =>
   async function signOut(c) {
     const { secure } = c.var.client
     c.header('set-cookie', sessionCookie('', secure, 0), { append: true })
-    c.header('set-cookie', 'token=; Path=/; Max-Age=0', { append: true })
-    c.header('clear-site-data', '"storage"')
+    if (ofWebui) {
+      c.header('set-cookie', 'token=; Path=/; Max-Age=0', { append: true })
+      c.header('clear-site-data', '"storage"')
+    }
     return goOn(c, loginPath)
   }
 

@@ -1,0 +1,15 @@
+import act from '../../dashboard/assets/act.js'
+import app from '../../dashboard/assets/app.js'
+import icon from '../../dashboard/assets/icon.svg'
+import style from '../../dashboard/assets/style.css'
+import attempt from '../../dashboard/assets/try.js'
+import type { Assets } from '../../dashboard/assets.ts'
+
+/** The files that our pages load, bundled as text (`rules` in wrangler.toml). A test holds them against the folder. */
+export const assets: Assets = {
+  'act.js': act,
+  'app.js': app,
+  'icon.svg': icon,
+  'style.css': style,
+  'try.js': attempt,
+}

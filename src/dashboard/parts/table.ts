@@ -1,0 +1,55 @@
+import { html } from 'hono/html'
+import type { Html } from '../../http/page.ts'
+import { icon } from './icon.ts'
+
+export interface Column<Row> {
+  readonly head: string
+  readonly cell: (row: Row) => Html | string
+  /** For the file; absent: the column is left out there. */
+  readonly text?: (row: Row) => string | number | null
+  /** Numbers stand at the right, and one below the other. */
+  readonly numeric?: boolean
+  /** The first to go where there is no room. */
+  readonly minor?: boolean
+}
+
+export interface TableOptions<Row> {
+  /** For who hears the page. */
+  readonly caption: string
+  readonly columns: readonly Column<Row>[]
+  readonly rows: readonly Row[]
+  /** What to do next, where there is nothing. */
+  readonly empty: Html | string
+  /** Where the same is to be had as a file. */
+  readonly csv?: string
+}
+
+export const table = <Row>({ caption, columns, rows, empty, csv }: TableOptions<Row>): Html => {
+  if (rows.length === 0) return html`<div class="empty">${empty}</div>`
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table>
+<thead><tr>${columns.map(({ head, ...column }) => html`<th scope="col"${classOf(column)}>${head}</th>`)}</tr></thead>
+<tbody>${rows.map((row) => html`<tr>${columns.map(({ cell, ...column }) => html`<td${classOf(column)}>${cell(row)}</td>`)}</tr>\n`)}</tbody>
+</table></div>${csv === undefined ? '' : html`<p class="below"><a href="${csv}" download>${icon('download')}CSV</a></p>`}`
+}
+
+const classOf = ({ numeric, minor }: { numeric?: boolean; minor?: boolean }): Html | string => {
+  const names = [numeric ? 'right' : '', minor ? 'minor' : ''].filter(Boolean).join(' ')
+  return names === '' ? '' : html` class="${names}"`
+}
+
+/** RFC 4180. What a spreadsheet would take for a formula is text here. */
+export const toCsv = <Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string => {
+  const kept = columns.flatMap(({ head, text }) => (text ? [{ head, text }] : []))
+  const lines = [
+    kept.map(({ head }) => quoted(head)),
+    ...rows.map((row) => kept.map(({ text }) => quoted(text(row)))),
+  ]
+  return lines.map((cells) => `${cells.join(',')}\r\n`).join('')
+}
+
+const quoted = (value: string | number | null): string => {
+  if (value === null) return ''
+  if (typeof value === 'number') return String(value)
+  const harmless = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value
+  return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless
+}

@@ -1,0 +1,87 @@
+import type { Hono, MiddlewareHandler } from 'hono'
+import type { Config } from './config/config.ts'
+import { type Operation, operations } from './dialect/operations.ts'
+import { runHooks } from './hooks/run-hooks.ts'
+import type { Env } from './http/env.ts'
+import { Failure, fail } from './http/errors.ts'
+import { methodNotAllowed } from './http/guards.ts'
+import { counting } from './metrics/observe.ts'
+import type { Platform } from './platform.ts'
+import { authorizeTarget } from './policy/guards.ts'
+import { reverseProxy } from './proxy/reverse-proxy.ts'
+import { readTarget } from './proxy/target.ts'
+import { enforceQuotas, settling } from './quota/enforce.ts'
+import { shownToHooks } from './quota/show.ts'
+import type { State } from './state.ts'
+import { createCredential } from './upstream/credential/credential.ts'
+import { createTokens } from './upstream/credential/tokens.ts'
+import { findRoute } from './upstream/find.ts'
+import { joinBase } from './upstream/join.ts'
+import { listGeminiModels, listModels, showGeminiModel, showModel } from './upstream/models.ts'
+import { requireSpoken } from './upstream/spoken.ts'
+import { meter } from './usage/meter.ts'
+
+type Stage = MiddlewareHandler<Env>
+
+/** The API of models, for callers who are proven, within their limits and have a role. */
+export interface ModelsApi {
+  /** Opens a line in the ledger: before the first refusal that belongs there. */
+  readonly metered: Stage
+  /** Every path of it. @param guards what stands before each */
+  routes(app: Hono<Env>, guards: readonly Stage[]): void
+  /** One operation at one more path. */
+  also(app: Hono<Env>, path: string, guards: readonly Stage[]): void
+}
+
+export const createModelsApi = (config: Config, platform: Platform, state: State): ModelsApi => {
+  const { limits } = config
+  const { clock, log, send } = platform
+  const { registry, open, admit, tried, quotas, metrics } = state
+  const credential = createCredential(createTokens(platform))
+  const budgets = enforceQuotas({ ...config, ledger: quotas, platform })
+  const shown = shownToHooks(quotas, config.quotas)
+  const hooks = runHooks({ ...platform, ...state, config, state: state.hooks, quotas: shown })
+
+  const serve = (operation: Operation): readonly Stage[] => [
+    readTarget({ operation, limits }),
+    requireSpoken(registry, operation.named !== undefined),
+    authorizeTarget(findRoute(registry, operation.named !== undefined)),
+    budgets,
+    hooks,
+    reverseProxy({ send, clock, log, limits, open, join: joinBase, credential, admit, tried }),
+  ]
+
+  return {
+    metered: meter({
+      ...config,
+      ...platform,
+      store: counting(settling(platform.store, quotas), metrics),
+    }),
+    routes: (app, guards) => {
+      for (const operation of operations) {
+        for (const path of operation.paths) {
+          app.on('POST', [path], ...guards, ...serve(operation))
+          if (path.startsWith('/v1/')) {
+            app.on('ALL', [path], ...guards, () => fail(methodNotAllowed(['POST'])))
+          }
+        }
+      }
+      for (const path of ['/v1/models', '/models'] as const) {
+        app.on('GET', [path], ...guards, listModels(registry))
+        app.on('GET', [`${path}/:model{.+}`], ...guards, showModel(registry))
+      }
+      app.on('GET', ['/v1beta/models'], ...guards, listGeminiModels(registry))
+      app.on('GET', ['/v1beta/models/:model{.+}'], ...guards, showGeminiModel(registry))
+      for (const path of ['/v1', '/v1/*', '/v1beta', '/v1beta/*', '/bedrock', '/bedrock/*']) {
+        app.on('ALL', [path], ...guards, (c) =>
+          fail(new Failure('not_found', `There is no ${c.req.path} here.`)),
+        )
+      }
+    },
+    also: (app, path, guards) => {
+      const operation = operations.find(({ paths }) => path.endsWith(paths[0] ?? path))
+      if (!operation) throw new RangeError(`${path} is no operation`)
+      app.on('POST', [path], ...guards, ...serve(operation))
+    },
+  }
+}
