@@ -168,7 +168,9 @@ const metricsTold = (event: Json): Told | undefined => {
   const input = whole(metrics?.inputTokenCount)
   const output = whole(metrics?.outputTokenCount)
   if (input === undefined || output === undefined) return undefined
-  return { input, output, cached: whole(metrics?.cacheReadInputTokenCount) }
+  const cached = whole(metrics?.cacheReadInputTokenCount) ?? 0
+  const cacheWrite = whole(metrics?.cacheWriteInputTokenCount) ?? 0
+  return { input: input + cached + cacheWrite, output, cached, cacheWrite }
 }
 
 /** What local servers count where they tell no usage: Ollama's counts, llama.cpp's timings. */
@@ -203,6 +205,7 @@ export const headerUsage = (
 
 /** What is no token: pictures, and how long a recording is (`verbose_json`). */
 const thingsTold = (event: Json): Told | undefined => {
+  if (/^image_\w+\.completed$/.test(String(event.type))) return { images: 1 }
   const made = list(event.data).filter((each) => {
     const picture = object(each)
     return picture !== undefined && ('b64_json' in picture || 'url' in picture)

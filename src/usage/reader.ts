@@ -2,8 +2,10 @@ import { isUsageOnlyFrame } from '../dialect/usage.ts'
 import { concat } from '../http/body.ts'
 import { EventSplitter, eventData } from './events.ts'
 import { FrameSplitter } from './frames.ts'
+import { lastUsage, parse } from './parse.ts'
 import { PictureCounter } from './pictures.ts'
-import { AnswerTally, parse, type Tally } from './tally.ts'
+import { Tail } from './tail.ts'
+import { AnswerTally, type Tally } from './tally.ts'
 
 /** Reads the usage out of an answer while it passes. */
 export interface UsageReader {
@@ -74,7 +76,7 @@ const unwrapped = (raw: string): string => {
 }
 
 /** How much of a plain body is kept to look for its usage: the counts stand at its end, or before what is long. */
-const maxTail = 256 * 1024
+const maxTail = 128 * 1024
 const maxHead = 4 * 1024
 
 /**
@@ -84,30 +86,22 @@ const maxHead = 4 * 1024
 export const bodyUsage = (drawn = false): UsageReader => {
   const tally = new AnswerTally()
   const pictures = drawn ? new PictureCounter() : undefined
+  const tail = new Tail(maxTail)
   let head: Uint8Array = new Uint8Array(0)
-  let tail: Uint8Array[] = []
-  let size = 0
-  let whole = true
   const push = (chunk: Uint8Array): Uint8Array => {
     if (head.length < maxHead) head = joined([head, chunk.subarray(0, maxHead - head.length)])
     tail.push(chunk)
-    size += chunk.length
     pictures?.push(chunk)
-    while (size > maxTail && tail.length > 1) {
-      size -= tail.shift()?.length ?? 0
-      whole = false
-    }
     return chunk
   }
   const flush = (): null => {
-    const body = text.decode(joined(tail))
-    tail = []
-    const parsed = whole
+    const body = text.decode(tail.bytes)
+    const parsed = tail.whole
       ? (parse(body) ?? lastLine(body))
       : (lastUsage(body) ?? lastUsage(text.decode(head)))
     // Gemini's stream without `alt=sse` is one list of what the events would have been.
     for (const event of Array.isArray(parsed) ? parsed : [parsed]) tally.add(event)
-    if (!whole && pictures) tally.made(pictures.count)
+    if (!tail.whole && pictures) tally.made(pictures.count)
     return null
   }
   return { push, flush, tally }
@@ -115,19 +109,6 @@ export const bodyUsage = (drawn = false): UsageReader => {
 
 /** Ollama streams lines, each an object of its own, the last with the counts. */
 const lastLine = (body: string): unknown => parse(body.slice(body.trimEnd().lastIndexOf('\n') + 1))
-
-/** An event of the last `"usage": {…}` or `"usageMetadata": {…}` of a text that is no whole JSON document. */
-const lastUsage = (body: string): unknown => {
-  const key = /^"(usage|usageMetadata)"\s*:\s*/.exec(body.slice(body.lastIndexOf('"usage')))
-  if (!key?.[1]) return undefined
-  const start = body.lastIndexOf('"usage') + key[0].length
-  let depth = 0
-  for (let i = start; i < body.length; i++) {
-    if (body[i] === '{') depth++
-    if (body[i] === '}' && --depth === 0) return { [key[1]]: parse(body.slice(start, i + 1)) }
-  }
-  return undefined
-}
 
 /** Neighbours in one buffer as one piece, without a copy: a copy would stay with every stalled stream. */
 const span = (pieces: readonly Uint8Array[]): Uint8Array | null => {

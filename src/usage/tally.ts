@@ -1,5 +1,6 @@
 import { callsIn, mayCall } from '../dialect/calls.ts'
 import { readUsage, type TokenCounts } from '../dialect/usage.ts'
+import { lastUsage, parse } from './parse.ts'
 
 /** What an answer was found to hold, as far as it has passed. */
 export interface Tally {
@@ -29,7 +30,7 @@ export class AnswerTally implements Tally {
 
   /** Many servers send every token by itself, others a few sentences at a time. */
   get spoken(): number {
-    return Math.max(this.#pieces, Math.round(this.#chars / charsPerToken))
+    return Math.max(this.#pieces, Math.floor(this.#chars / charsPerToken))
   }
 
   /** Reads one event of a stream and returns it parsed, where there was a reason to. */
@@ -38,7 +39,8 @@ export class AnswerTally implements Tally {
     if (chars > 0) this.#pieces++
     this.#chars += chars
     if (!tellsUsage.test(raw) && !mayCall(raw)) return undefined
-    const parsed = parse(json(raw))
+    // The end of an event that is too long to keep, such as a picture.
+    const parsed = parse(json(raw)) ?? lastUsage(raw)
     this.add(parsed)
     return parsed
   }
@@ -70,12 +72,4 @@ const textIn = (raw: string): number => {
   let end = raw.indexOf('"', start)
   while (end > 0 && raw[end - 1] === '\\') end = raw.indexOf('"', end + 1)
   return (end < 0 ? raw.length : end) - start
-}
-
-export const parse = (json: string): unknown => {
-  try {
-    return JSON.parse(json)
-  } catch {
-    return undefined
-  }
 }

@@ -1,6 +1,8 @@
+import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bodyUsage, eventUsage, frameUsage } from '../../src/usage/reader.ts'
+import { frame, wrapped } from './frames.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
@@ -164,7 +166,7 @@ describe('eventUsage', () => {
     pass(reader, openai('\n'))
     expect(reader.tally.spoken).toBe(3)
     pass(reader, `data: ${JSON.stringify(delta('He said "no". '.repeat(100)))}\n\n`)
-    expect(reader.tally.spoken).toBe(403)
+    expect(reader.tally.spoken).toBe(402)
   })
 
   it('stops looking into an event without an end, and passes it on', () => {
@@ -230,22 +232,55 @@ describe('bodyUsage', () => {
   })
 })
 
-/** A frame of Amazon's event stream; its checksums are not looked at. */
-const frame = (payload: string, headers = ':event-type chunk'): Uint8Array => {
-  const [head, body] = [bytes(headers), bytes(payload)]
-  const whole = new Uint8Array(12 + head.length + body.length + 4)
-  const view = new DataView(whole.buffer)
-  view.setUint32(0, whole.length)
-  view.setUint32(4, head.length)
-  whole.set(head, 12)
-  whole.set(body, 12 + head.length)
-  return whole
-}
 const joined = (...frames: Uint8Array[]) => Uint8Array.from(frames.flatMap((it) => [...it]))
-const wrapped = (event: object) => {
-  const binary = String.fromCharCode(...bytes(JSON.stringify(event)))
-  return frame(JSON.stringify({ bytes: btoa(binary), p: 'abc' }))
-}
+
+describe('pictures', () => {
+  const picture = (key: string) => `{"${key}":"${'A'.repeat(300_000)}"}`
+  const drawn = `{"created":1,"data":[${picture('b64_json')},${picture('b64_json')},${picture('url')}]`
+  const usage = ',"usage":{"input_tokens":50,"output_tokens":4160,"total_tokens":4210}}'
+  const read = (text: string, size: number) => {
+    const reader = bodyUsage(true)
+    const all = bytes(text)
+    for (let at = 0; at < all.length; at += size) reader.push(all.slice(at, at + size))
+    reader.flush()
+    return reader.tally.counts
+  }
+
+  it('are counted in an answer too long to keep, however it is cut', () => {
+    for (const size of [9, 16_384, 65_536]) {
+      expect(read(`${drawn}}`, size)).toEqual({
+        input: 0,
+        output: 0,
+        cached: 0,
+        reasoning: 0,
+        images: 3,
+      })
+    }
+  })
+
+  it('are counted beside the tokens', () => {
+    expect(read(drawn + usage, 65_536)).toMatchObject({ input: 50, output: 4160, images: 3 })
+  })
+
+  it('leave the usage readable at the end of an event too long to keep', () => {
+    const reader = eventUsage(false)
+    const event = `data: {"type":"image_generation.completed","b64_json":"${'A'.repeat(1_500_000)}"${usage}\n\n`
+    const all = bytes(event)
+    for (let at = 0; at < all.length; at += 65_536) reader.push(all.slice(at, at + 65_536))
+    reader.flush()
+    expect(reader.tally.counts).toMatchObject({ input: 50, output: 4160 })
+  })
+})
+
+describe('an answer that came packed though nobody asked for that', () => {
+  it('passes as it is, and is not read', () => {
+    const packed = gzipSync(JSON.stringify({ usage: { prompt_tokens: 1, completion_tokens: 1 } }))
+    const reader = bodyUsage()
+    expect(reader.push(packed)).toBe(packed)
+    reader.flush()
+    expect(reader.tally.counts).toBeUndefined()
+  })
+})
 
 describe('frameUsage', () => {
   const converse = joined(

@@ -1,0 +1,21 @@
+/** Undefined for what is no JSON. */
+export const parse = (json: string): unknown => {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return undefined
+  }
+}
+
+/** An event of the last `"usage": {…}` or `"usageMetadata": {…}` of a text that is no whole JSON document. */
+export const lastUsage = (body: string): unknown => {
+  const key = /^"(usage|usageMetadata)"\s*:\s*/.exec(body.slice(body.lastIndexOf('"usage')))
+  if (!key?.[1]) return undefined
+  const start = body.lastIndexOf('"usage') + key[0].length
+  let depth = 0
+  for (let i = start; i < body.length; i++) {
+    if (body[i] === '{') depth++
+    if (body[i] === '}' && --depth === 0) return { [key[1]]: parse(body.slice(start, i + 1)) }
+  }
+  return undefined
+}
