@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Argument, Command, Option } from 'commander'
 import { loadConfig } from '../adapter/node/config-file.ts'
@@ -42,7 +45,7 @@ export const runCommand = (): Command =>
     )
     .passThroughOptions()
     .action(async (agent: string, rest: string[], flags: Flags) => {
-      const launch = launchOf(agent, await gatewayOf(agent, flags))
+      const launch = await withFile(launchOf(agent, await gatewayOf(agent, flags)))
       if (flags.print) process.stdout.write(shown(agent, launch, rest))
       else process.exitCode = await start(agent, [...launch.args, ...rest], launch.env)
     })
@@ -51,6 +54,17 @@ const launchOf = (agent: string, gateway: Gateway): Launch => {
   const describe = agents[agent]
   if (!describe) throw new Error(`there is no agent ${agent}`)
   return describe(gateway)
+}
+
+/** Agents read such a file only from where nobody else may write. One that is named already is its owner's choice. */
+const withFile = async (launch: Launch): Promise<Launch> => {
+  const { file, env } = launch
+  if (file === undefined || process.env[file.env] !== undefined) return launch
+  const folder = join(process.env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'postern')
+  const path = join(folder, file.name)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await writeFile(path, file.content, { mode: 0o600 })
+  return { ...launch, env: { ...env, [file.env]: path } }
 }
 
 const gatewayOf = async (agent: string, flags: Flags): Promise<Gateway> => {
@@ -91,13 +105,13 @@ const newKey = async (agent: string, url: string, flags: Flags): Promise<string>
   return key
 }
 
-/** A running gateway learns of a key within a second, and an agent would take the refusal before that for good. */
+/** A running gateway learns of a key within half a second; guesses before that would count as wrong ones. */
 const untilKnown = async (url: string, key: string, login: string): Promise<void> => {
-  for (let tries = 0; tries < 30; tries++) {
+  for (let tries = 0; tries < 4; tries++) {
+    await sleep(700)
     const status = await statusOf(url, key)
     if (status === 200) return
     if (status === 403) throw new Error(`${login} has no role here: name somebody with --login`)
-    await sleep(100)
   }
   throw new Error(`the gateway at ${url} does not take the key that was made in its --data`)
 }

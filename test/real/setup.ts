@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util'
 import { deployParts } from '../deploy/parts.ts'
 import { caddy, oldestCaddy } from '../support/parts/caddy.ts'
 import { chromium } from '../support/parts/chromium.ts'
+import { codingAgents } from '../support/parts/coding-agents.ts'
 import { llamaServer, weights } from '../support/parts/llama.ts'
 import { openWebui } from '../support/parts/open-webui.ts'
 import { type Part, partsFolder } from '../support/parts/part.ts'
@@ -21,6 +22,7 @@ const parts: readonly Part[] = [
   weights,
   pythonSdks,
   chromium,
+  codingAgents,
   openWebui,
   llamaServer,
   ...deployParts,

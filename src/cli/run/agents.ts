@@ -4,6 +4,8 @@ export interface Launch {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Put before what the caller wrote. */
   readonly args: readonly string[]
+  /** What only a file can say; `env` names the variable that leads to it. */
+  readonly file?: { readonly env: string; readonly name: string; readonly content: string }
 }
 
 export interface Gateway {
@@ -40,7 +42,8 @@ export const agents: Readonly<Record<string, (gateway: Gateway) => Launch>> = {
       ...(model ? [`model=${JSON.stringify(model)}`] : []),
     ].flatMap((setting) => ['-c', setting]),
   }),
-  // Newer versions read the first, older ones the second.
+  // Newer versions read the first address, older ones the second. The first means a way to sign in that 0.61.0
+  // itself refuses without a terminal, unless settings choose another.
   gemini: ({ url, key, model }) => ({
     env: {
       GOOGLE_GEMINI_BASE_URL: url,
@@ -51,5 +54,10 @@ export const agents: Readonly<Record<string, (gateway: Gateway) => Launch>> = {
       ...(model && { GEMINI_MODEL: model }),
     },
     args: [],
+    file: {
+      env: 'GEMINI_CLI_SYSTEM_DEFAULTS_PATH',
+      name: 'gemini-defaults.json',
+      content: JSON.stringify({ security: { auth: { selectedType: 'gemini-api-key' } } }),
+    },
   }),
 }
