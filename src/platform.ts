@@ -2,7 +2,7 @@ import type { Act } from './admin/act.ts'
 import type { Ask } from './admin/questions.ts'
 import type { KeyRing, KeyUse } from './identity/api-key.ts'
 import type { Family } from './metrics/family.ts'
-import type { Balance, BalanceChange, KeptQuotas } from './quota/balance.ts'
+import type { Charge, KeptQuotas, QuotaChange, Refill } from './quota/balance.ts'
 import type { Ban } from './ratelimit/ban.ts'
 import type { Send } from './upstream/upstream.ts'
 import type { AuthFailureRow, UsageRow } from './usage/row.ts'
@@ -84,8 +84,8 @@ export class VerifierBusy extends Error {
 
 /** Writes resolve once they would survive `kill -9`; none of them is waited for on a request's path, but a new ban. */
 export interface Store {
-  /** With the buckets that it was charged to, in one transaction. */
-  recordUsage(row: UsageRow, balances?: readonly Balance[]): Promise<void>
+  /** With what it takes out of buckets, in one transaction: both once, however often it is tried. */
+  recordUsage(row: UsageRow, charges?: readonly Charge[]): Promise<void>
   recordAuthFailure(row: AuthFailureRow): Promise<void>
   saveBan(ban: Ban): Promise<void>
   /** Bans in force, and lapsed ones young enough to double the next. */
@@ -98,15 +98,25 @@ export interface Store {
   onKeysChanged(listener: (ring: KeyRing) => void): void
   /** Notes when a key was last used; not asked more than once a minute for each. */
   recordKeyUse(use: KeyUse): Promise<void>
-  /** Called once with the buckets as they were kept, as soon as they could be read, and with refills to do. */
-  onQuotas(listener: (kept: KeptQuotas) => void): void
-  saveBalances(change: BalanceChange): Promise<void>
+  /**
+   * Others may charge the same buckets in the same database: ask it for them (`quotas`) now and then. Where that is
+   * impossible, `onQuotas` tells them once.
+   */
+  readonly shared: boolean
+  /** Called with the buckets as they were kept, as soon as they could be read, and with refills to do whenever there are. */
+  onQuotas(listener: QuotaListener): void
+  changeQuotas(change: QuotaChange): Promise<void>
   /** Writes an act and what it changes, in one transaction. */
   record(act: Act): Promise<void>
   /** Asks the database, off the request's path of everybody else. Rejects when it does not answer. */
   ask: Ask
   /** Is the database answering? For `/readyz`; must not block. */
   healthy(): boolean
+}
+
+export interface QuotaListener {
+  readonly kept: (kept: KeptQuotas) => void
+  readonly refills: (refills: readonly Refill[]) => void
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'

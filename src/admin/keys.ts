@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseQuota } from '../config/values/quota-text.ts'
 import { Failure } from '../http/errors.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Platform } from '../platform.ts'
@@ -20,6 +21,13 @@ export interface KeyRoutesOptions {
 
 const patterns = z.array(z.string().regex(/^[^\s\p{C}\\!][^\s\p{C}\\]*$/u)).min(1)
 
+const quota = z
+  .strictObject({ capacity: z.string(), rate: z.string().optional() })
+  .superRefine((given, context) => {
+    const { why } = parseQuota(given)
+    if (why !== undefined) context.addIssue(why)
+  })
+
 const wanted = z.strictObject({
   login: z
     .string()
@@ -34,6 +42,7 @@ const wanted = z.strictObject({
     .optional()
     .describe('Doors it works at.'),
   role: z.enum(['user', 'admin']).optional().describe('At most this role.'),
+  quota: quota.optional().describe('A budget of its own, as `quotas` of the configuration has it.'),
   expires_in: z
     .int()
     .min(1)
@@ -53,6 +62,7 @@ const summary = z.object({
   models: z.array(z.string()).nullable(),
   via: z.array(z.string()).nullable(),
   role: z.string().nullable(),
+  quota: z.object({ capacity: z.string(), rate: z.string().optional() }).nullable(),
   created_at: z.string(),
   created_by: z.string(),
   expires_at: z.string().nullable(),
@@ -147,7 +157,7 @@ interface Row {
 }
 
 const rowOf = ({ body, login, caller, now, id }: Row): NewKey => {
-  const { models, via, role } = body
+  const { models, via, role, quota } = body
   return {
     id,
     digest: null,
@@ -155,7 +165,14 @@ const rowOf = ({ body, login, caller, now, id }: Row): NewKey => {
     hint: '',
     login,
     name: body.name,
-    limits: { ...(models && { models }), ...(via && { via }), ...(role && { role }) },
+    limits: {
+      ...(models && { models }),
+      ...(via && { via }),
+      ...(role && { role }),
+      ...(quota && {
+        quota: { capacity: quota.capacity, ...(quota.rate && { rate: quota.rate }) },
+      }),
+    },
     createdAt: now,
     createdBy: caller.login,
     expiresAt: body.expires_in === null ? null : now + body.expires_in * 1000,
@@ -187,6 +204,7 @@ const toSummary = (row: KeySummary): z.output<typeof summary> => ({
   models: row.limits.models ? [...row.limits.models] : null,
   via: row.limits.via ? [...row.limits.via] : null,
   role: row.limits.role ?? null,
+  quota: row.limits.quota ?? null,
   created_at: iso(row.createdAt) ?? '',
   created_by: row.createdBy,
   expires_at: iso(row.expiresAt),

@@ -1,4 +1,5 @@
 import type { KeyLimits } from '../identity/caller.ts'
+import type { KeptQuotas } from '../quota/balance.ts'
 import type { Ban } from '../ratelimit/ban.ts'
 import type { AuditRow } from './act.ts'
 
@@ -32,6 +33,8 @@ export interface Questions {
     readonly asks: { readonly login?: string }
     readonly answers: readonly KeySummary[]
   }
+  /** Buckets of quotas that something happened to since then, and refills to do. */
+  readonly quotas: { readonly asks: { readonly since: number }; readonly answers: KeptQuotas }
   /** In force, and lately lapsed. */
   readonly bans: { readonly asks: { readonly now: number }; readonly answers: readonly Ban[] }
 }

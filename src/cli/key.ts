@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { isLogin, modelPattern } from '../config/values/fields.ts'
+import { parseAmount, parseQuota } from '../config/values/quota-text.ts'
 import { parseDuration } from '../config/values/units.ts'
 import type { Door, KeyLimits } from '../identity/caller.ts'
 import type { KeyRow } from '../store/keys.ts'
@@ -15,6 +16,8 @@ interface CreateFlags extends LedgerFlags {
   readonly models?: readonly string[]
   readonly via?: readonly Door[]
   readonly role?: 'user' | 'admin'
+  readonly quota?: string
+  readonly quotaRate?: string
   readonly expires: number | 'never'
   readonly signed?: boolean
   readonly json?: boolean
@@ -47,6 +50,8 @@ const createCommand = (): Command =>
     .option('--models <glob...>', 'only these models, as "provider/model"', glob)
     .addOption(new Option('--via <door...>', 'only through these doors').choices(doors))
     .addOption(new Option('--role <role>', 'at most this role').choices(['user', 'admin']))
+    .option('--quota <amount>', 'a budget of its own, such as "$5.00" or "100k tokens"', budget)
+    .option('--quota-rate <rate>', 'how fast that fills again, such as "$5.00/month"')
     .addOption(
       new Option('--expires <span>', 'such as 30d, or never')
         .argParser(expiry)
@@ -128,11 +133,23 @@ const retireCommand = (): Command =>
       await print(`what ${kid} signed is refused from now on\n`)
     })
 
-const limitsOf = ({ models, via, role }: CreateFlags): KeyLimits => ({
+const limitsOf = ({ models, via, role, ...flags }: CreateFlags): KeyLimits => ({
   ...(models && { models }),
   ...(via && { via }),
   ...(role && { role }),
+  ...quotaOf(flags),
 })
+
+const quotaOf = ({
+  quota: capacity,
+  quotaRate: rate,
+}: Pick<CreateFlags, 'quota' | 'quotaRate'>): Pick<KeyLimits, 'quota'> => {
+  if (capacity === undefined && rate === undefined) return {}
+  const quota = { capacity: capacity ?? '', ...(rate !== undefined && { rate }) }
+  const { why } = parseQuota(quota)
+  if (why !== undefined) throw new Error(`this budget cannot be kept: ${why}`)
+  return { quota }
+}
 
 const end = ({ expiresAt }: KeyRow): string =>
   expiresAt === null ? 'without an end' : `good until ${iso(expiresAt)}`
@@ -152,6 +169,11 @@ function glob(text: string, before: readonly string[] = []): readonly string[] {
     throw new InvalidArgumentError('Give a pattern such as "provider/model" or "*/model".')
   }
   return [...before, text]
+}
+
+function budget(text: string): string {
+  if (parseAmount(text)) return text
+  throw new InvalidArgumentError('Give an amount such as "$5.00", "100k tokens" or "500 requests".')
 }
 
 function expiry(text: string): number | 'never' {

@@ -29,7 +29,7 @@ export const toEntry = (entry: GrantEntryFile): GrantEntry => {
     ...(add_headers && { addHeaders: add_headers }),
     ...(cors && { cors }),
     ...(entry.send_hooks && { sendHooks: entry.send_hooks }),
-    ...(entry.quotas && { quotas: entry.quotas.map(({ bucket }) => bucket) }),
+    ...(entry.quotas && { quotas: entry.quotas }),
     ...(entry.read_metrics && { readMetrics: true }),
     ...(entry.read_pricing && { readPricing: true }),
   }

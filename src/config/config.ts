@@ -129,10 +129,16 @@ export interface GrantEntry {
   readonly addHeaders?: readonly (readonly [name: string, value: string])[]
   readonly cors?: CorsConfig
   readonly sendHooks?: readonly SendHook[]
-  /** Names of quotas, templates included, that requests are charged to. */
-  readonly quotas?: readonly string[]
+  /** What requests are charged to. */
+  readonly quotas?: readonly QuotaRef[]
   readonly readMetrics?: boolean
   readonly readPricing?: boolean
+}
+
+/** A bucket by the name of its quota, template included, and those that lend to it when it is empty, in order. */
+export interface QuotaRef {
+  readonly bucket: string
+  readonly overdraft: readonly string[]
 }
 
 /** A budget. */
@@ -155,6 +161,8 @@ export interface QuotaLimit {
   readonly capacity: number
   /** `amount` in `per` ms. Absent: it does not fill by itself. */
   readonly rate?: { readonly amount: number; readonly per: number; readonly text: string }
+  /** Of dollars: what becomes of requests that nobody knows the price of. Absent: refused where somebody bills them. */
+  readonly unknownPrice?: 'allow' | 'reject'
 }
 
 /** What a hook is told of a request. */

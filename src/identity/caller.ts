@@ -40,6 +40,8 @@ export interface KeyLimits {
   readonly via?: readonly Door[]
   /** At most this. */
   readonly role?: 'user' | 'admin'
+  /** A budget of its own, beside those of the grants; as `quotas` writes one. */
+  readonly quota?: { readonly capacity: string; readonly rate?: string }
 }
 
 /** Capability values as they came, unread: `policy` decides what they mean. The same object for the same answer, so that what was made of it can be kept. */

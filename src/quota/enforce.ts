@@ -1,66 +1,40 @@
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import type { QuotaConfig } from '../config/config.ts'
 import type { Env } from '../http/env.ts'
 import { Failure, retryAfter } from '../http/errors.ts'
 import type { Platform, Store } from '../platform.ts'
 import { priceOf } from '../prices/price.ts'
 import type { Candidate, Price } from '../upstream/upstream.ts'
+import type { Offer, Refusal } from './decide.ts'
 import { estimate } from './estimate.ts'
-import type { QuotaLedger, Refusal } from './ledger.ts'
-import { bucketsOf } from './names.ts'
+import type { QuotaLedger } from './ledger.ts'
+import { type ChainRef, chainsOf } from './names.ts'
 
 export interface EnforceOptions {
-  readonly ledger: Pick<QuotaLedger, 'use' | 'reserve'>
+  readonly ledger: Pick<QuotaLedger, 'use' | 'ready' | 'reserve'>
   readonly quotas: ReadonlyMap<string, QuotaConfig>
   readonly platform: Pick<Platform, 'clock' | 'log'>
 }
 
 /**
- * Holds back what a request may cost in every bucket that the caller's grants name, before it goes out. A provider whose
- * budget is used up is left out; when that is all of them, the request is refused.
+ * Holds back what a request may cost in every bucket that the caller's grants and key name, before it goes out. A
+ * provider whose budget is used up is left out; when that is all of them, the request is refused.
  * @throws Failure `quota_exceeded`
  */
-export const enforceQuotas = ({
-  ledger,
-  quotas,
-  platform,
-}: EnforceOptions): MiddlewareHandler<Env> => {
+export const enforceQuotas = (options: EnforceOptions): MiddlewareHandler<Env> => {
+  const { ledger, quotas, platform } = options
   ledger.use(quotas)
   return async function enforceQuotas(c, next) {
-    const { caller } = c.get('auth')
     const candidates = c.get('candidates')
-    const permissions = c.get('permissions')
-    if (!caller) return next()
-    const offers = candidates.map((candidate) => ({
-      candidate,
-      provider: candidate.provider.id,
-      model: candidate.model,
-      buckets: bucketsOf(
-        permissions.entriesFor(candidate.provider.id, candidate.model),
-        caller,
-        quotas,
-      ),
-    }))
-    if (offers.every(({ buckets }) => buckets.length === 0)) return next()
-    const target = c.get('target')
-    const prices = await pricesOf(candidates, platform)
-    const priced = offers.map((offer, index) => ({
-      ...offer,
-      amounts: estimate(target, offer.candidate, prices[index]),
-    }))
+    const charged = candidates.map((candidate) => chainsFor(c, candidate, quotas))
+    if (charged.every((chains) => chains.length === 0)) return next()
+    const [offers] = await Promise.all([
+      Promise.all(candidates.map((it, at) => offerOf(c, it, charged[at] ?? [], platform))),
+      ledger.ready(),
+    ])
     // From here to the decision nothing is waited for, so no other request comes in between.
-    const decision = ledger.reserve(c.get('requestId'), priced)
-    if (decision.refused) {
-      const { bucket: detail } = decision.refused
-      const fields = {
-        rid: c.get('requestId'),
-        detail,
-        login_name: caller.login,
-        model: target.model,
-      }
-      platform.log('warn', 'quota.exceeded', fields)
-      throw refusal(decision.refused)
-    }
+    const decision = ledger.reserve(c.get('requestId'), offers)
+    if (decision.refused) throw refusal(c, decision.refused, platform)
     if (decision.offers.length < candidates.length) {
       c.set(
         'candidates',
@@ -71,21 +45,54 @@ export const enforceQuotas = ({
   }
 }
 
-/** A price list that cannot be read is no reason to refuse anybody. */
-const pricesOf = (
-  candidates: readonly Candidate[],
+const chainsFor = (
+  c: Context<Env>,
+  { provider, model }: Candidate,
+  quotas: EnforceOptions['quotas'],
+): readonly ChainRef[] => {
+  const { caller } = c.get('auth')
+  return caller ? chainsOf(c.get('permissions').entriesFor(provider.id, model), caller, quotas) : []
+}
+
+interface CandidateOffer extends Offer {
+  readonly candidate: Candidate
+}
+
+const offerOf = async (
+  c: Context<Env>,
+  candidate: Candidate,
+  chains: readonly ChainRef[],
+  platform: EnforceOptions['platform'],
+): Promise<CandidateOffer> => {
+  const price = await knownPrice(candidate, platform)
+  return {
+    candidate,
+    provider: candidate.provider.id,
+    model: candidate.model,
+    chains,
+    amounts: estimate(c.get('target'), candidate, price),
+    price: price ? 'known' : isBilled(candidate) ? 'unknown' : 'unbilled',
+  }
+}
+
+/** A price list that cannot be read knows no price. */
+const knownPrice = async (
+  candidate: Candidate,
   { clock, log }: EnforceOptions['platform'],
-): Promise<(Price | undefined)[]> =>
-  Promise.all(
-    candidates.map(async (candidate) => {
-      try {
-        return (await priceOf(candidate, clock.now()))?.price
-      } catch (error) {
-        log('error', 'prices.unread', { reason: String(error) })
-        return undefined
-      }
-    }),
-  )
+): Promise<Price | undefined> => {
+  try {
+    return (await priceOf(candidate, clock.now()))?.price
+  } catch (error) {
+    log('error', 'prices.unread', { reason: String(error) })
+    return undefined
+  }
+}
+
+/** Somebody says that it costs something, if not how much: docs/decisions/041. */
+const isBilled = ({ provider }: Candidate): boolean =>
+  provider.costBasis !== undefined ||
+  (provider.modelCostMap?.length ?? 0) > 0 ||
+  (provider.prices?.size ?? 0) > 0
 
 /** Asked again after this long where no time helps, in case somebody refills it, ms. */
 const never = 86_400_000
@@ -93,23 +100,45 @@ const never = 86_400_000
 /** Beyond this no client should wait in a loop of its own, s. */
 const worthWaiting = 60
 
-function refusal({ bucket, wait }: Refusal): Failure {
+const refusal = (
+  c: Context<Env>,
+  { bucket, wait, why }: Refusal,
+  { log }: EnforceOptions['platform'],
+): Failure => {
   const after = retryAfter(Number.isFinite(wait) ? wait : never)
-  const until = Number.isFinite(wait) ? `Try again in ${after} s.` : 'It does not fill by itself.'
-  return new Failure('quota_exceeded', `The budget "${bucket}" is used up. ${until}`, {
+  const detail = `${bucket}: ${why}`
+  log('warn', 'quota.exceeded', {
+    rid: c.get('requestId'),
+    detail,
+    login_name: c.get('auth').caller?.login,
+    model: c.get('target').model,
+  })
+  const again = Number.isFinite(wait) ? ` Try again in ${after} s.` : ''
+  return new Failure('quota_exceeded', `The budget "${bucket}" ${sentences[why]}.${again}`, {
     headers: {
       'retry-after': after,
       // The SDKs of OpenAI and Anthropic heed it; without it they would ask again at once, twice.
       ...(Number(after) > worthWaiting && { 'x-should-retry': 'false' }),
     },
-    reason: `quota_exceeded ${bucket}`,
+    reason: `quota_exceeded ${detail}`,
   })
+}
+
+const sentences: Readonly<Record<Refusal['why'], string>> = {
+  spent: 'is used up',
+  busy: 'is held for requests that are under way',
+  unpriced: 'cannot be kept: nobody knows the price of this model',
+  closed: 'cannot be read, so nothing passes: the configuration has to be corrected',
 }
 
 /** The store, for who writes lines of the ledger: what each did cost is charged, and written with it. */
 export const settling = (
   store: Pick<Store, 'recordUsage'>,
-  ledger: Pick<QuotaLedger, 'settle'>,
+  ledger: Pick<QuotaLedger, 'settle' | 'saved'>,
 ): Pick<Store, 'recordUsage'> => ({
-  recordUsage: (row) => store.recordUsage(row, ledger.settle(row)),
+  recordUsage: async (row) => {
+    const charges = ledger.settle(row)
+    await store.recordUsage(row, charges)
+    ledger.saved(charges)
+  },
 })

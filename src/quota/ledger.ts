@@ -1,58 +1,32 @@
 import type { QuotaConfig } from '../config/config.ts'
 import type { Platform } from '../platform.ts'
 import type { UsageRow } from '../usage/row.ts'
-import type { Balance, BalanceChange, KeptQuotas, Refill } from './balance.ts'
+import type { Charge, KeptQuotas, QuotaChange, Refill } from './balance.ts'
+import { type Bucket, hold, release } from './bucket.ts'
+import { Buckets, type Held } from './buckets.ts'
+import { CatchUp } from './catch-up.ts'
+import { toCharge, toHold } from './chain.ts'
 import {
-  type Bucket,
-  charge,
-  fill,
-  hold,
-  inflow,
-  newBucket,
-  redefine,
-  refill,
-  release,
-  waitFor,
-} from './bucket.ts'
-import { type Amounts, spentBy } from './estimate.ts'
-import { type BucketRef, nameOf } from './names.ts'
-
-/** One way to serve a request: what it would be charged to there, and what it may cost. */
-export interface Offer {
-  readonly provider: string
-  readonly model: string
-  readonly buckets: readonly BucketRef[]
-  readonly amounts: Amounts
-}
+  amountFor,
+  bucketsIn,
+  type HeldChain,
+  type Offer,
+  type Refusal,
+  refusalOf,
+} from './decide.ts'
+import { spentBy } from './estimate.ts'
+import type { BucketRef, ChainRef } from './names.ts'
+import { type BucketState, stateOf } from './show.ts'
 
 export type Decision<O extends Offer> =
-  /** Those that every one of their buckets lets pass; never empty. */
+  /** Those that every one of their chains lets pass; never empty. */
   | { readonly offers: readonly O[]; readonly refused?: undefined }
   | { readonly offers?: undefined; readonly refused: Refusal }
 
-export interface Refusal {
-  readonly bucket: string
-  /** ms until it fits; Infinity: never by itself. */
-  readonly wait: number
-}
-
-/** A bucket as it is shown. */
-export interface BucketState extends BucketRef {
-  readonly bucket: string
-  readonly unit: string
-  readonly balance: number
-  readonly held: number
-  readonly capacity: number
-  readonly rate: string
-  readonly spent: number
-}
-
-interface Held extends BucketRef {
-  readonly bucket: Bucket
-}
+type HeldOffer = Offer & { readonly held: readonly HeldChain[] }
 
 interface Reservation {
-  readonly offers: readonly (Offer & { readonly held: readonly Held[] })[]
+  readonly offers: readonly HeldOffer[]
   readonly holds: ReadonlyMap<Bucket, number>
 }
 
@@ -62,59 +36,62 @@ export type LedgerOptions = Pick<Platform, 'clock' | 'log' | 'store' | 'waitUnti
 const remembered = 1000
 
 /**
- * The buckets of this process. Every decision is made here and now, without waiting for anybody, so that no two requests
+ * Reservations and charges. Every decision is made here and now, without waiting for anybody, so that no two requests
  * can both take the last of a budget; what comes of it is written with the request's line in the ledger.
  */
 export class QuotaLedger {
   readonly #options: LedgerOptions
-  #quotas: ReadonlyMap<string, QuotaConfig> = new Map()
-  readonly #buckets = new Map<string, Held>()
+  readonly #buckets: Buckets
+  readonly #catchUp: CatchUp
   readonly #reservations = new Map<string, Reservation>()
+  readonly #refilled = new Set<string>()
   /** Read, and not yet in use, since no configuration was there. */
   #kept: KeptQuotas | undefined
-  /** What was kept is in the buckets, so their states may be written. */
-  #loaded = false
   #inUse = false
-  #seq = 0
-  readonly #refilled = new Set<string>()
+  /** What the database knew is in the buckets. */
+  #loaded = false
 
   constructor(options: LedgerOptions) {
     this.#options = options
-    options.store.onQuotas((kept) => this.#take(kept))
+    this.#buckets = new Buckets(options.clock)
+    this.#catchUp = new CatchUp({
+      platform: options,
+      unsaved: () => this.#buckets.unsaved(),
+      join: (kept, unsaved) => {
+        this.#join(kept, unsaved)
+        this.refill(kept.refills)
+      },
+    })
+    options.store.onQuotas({
+      kept: (kept) => this.#take(kept),
+      refills: (refills) => this.refill(refills),
+    })
   }
 
   /** Puts definitions in force. Buckets of those that are gone are dropped, the others keep what fits. */
   use(quotas: ReadonlyMap<string, QuotaConfig>): void {
-    const now = this.#options.clock.elapsed()
-    const dropped = [...this.#quotas.keys()].filter((name) => !quotas.get(name)?.limit)
-    this.#quotas = quotas
+    this.#change(this.#buckets.use(quotas))
     this.#inUse = true
-    for (const [key, held] of this.#buckets) {
-      const limit = quotas.get(held.quota)?.limit
-      if (limit?.unit !== held.bucket.limit.unit) this.#buckets.delete(key)
-      if (limit) redefine(held.bucket, limit, now)
-    }
-    if (dropped.length > 0 && this.#loaded) this.#save({ balances: [], dropped })
     if (this.#kept) this.#take(this.#kept)
   }
 
+  /** To be waited for before a decision: where others charge the same buckets, it may take a moment at first. */
+  ready(): Promise<void> {
+    return this.#catchUp.ready()
+  }
+
   /**
-   * Holds back what a request may cost, at once in every bucket of every offer that has room, or says how long to wait.
-   * @param id of the request; `settle` must be called with it
+   * Holds back what a request may cost, at once in every chain of every offer that has room, or says how long to wait.
+   * @param id of the request, used once; `settle` must be called with it
    */
   reserve<O extends Offer>(id: string, offers: readonly O[]): Decision<O> {
     const now = this.#options.clock.elapsed()
-    const refusals = offers.map((offer) => this.#refusal(offer, now))
+    const refusals = offers.map((offer) => refusalOf(offer, (refs) => this.#find(refs), now))
     const open = offers.filter((_, index) => !refusals[index])
     const [soonest] = refusals.flatMap((it) => it ?? []).sort((a, b) => a.wait - b.wait)
     if (open.length === 0 && soonest) return { refused: soonest }
-    const holds = new Map<Bucket, number>()
-    const held = open.map((offer) => ({ ...offer, held: this.#find(offer.buckets) }))
-    for (const { held: buckets, amounts } of held) {
-      for (const { bucket } of buckets) {
-        holds.set(bucket, Math.max(holds.get(bucket) ?? 0, amounts[bucket.limit.unit]))
-      }
-    }
+    const held = open.map((offer) => ({ ...offer, held: offer.chains.map((it) => this.#find(it)) }))
+    const holds = holdsOf(held)
     for (const [bucket, amount] of holds) hold(bucket, amount)
     this.#reservations.set(id, { offers: held, holds })
     return { offers: open }
@@ -122,70 +99,49 @@ export class QuotaLedger {
 
   /**
    * Gives back what was held for a request, and charges what it did cost to the buckets of who served it.
-   * @returns the states to write with its line; the second time none
+   * @returns what to write with its line; the second time nothing
    */
-  settle(row: UsageRow): readonly Balance[] {
+  settle(row: UsageRow): readonly Charge[] {
     const reservation = this.#reservations.get(row.requestId)
     if (!reservation) return []
     this.#reservations.delete(row.requestId)
-    const now = this.#options.clock.elapsed()
     for (const [bucket, amount] of reservation.holds) release(bucket, amount)
     const { offers } = reservation
     const served =
       offers.find(
         ({ provider, model }) => provider === row.provider && model === row.upstreamModel,
       ) ?? offers[0]
-    const spent = spentBy(row)
-    const charged = (served?.held ?? []).filter(({ bucket }) => spent[bucket.limit.unit] > 0)
-    for (const { bucket } of charged) charge(bucket, spent[bucket.limit.unit], now)
-    return this.#loaded
-      ? charged.filter((it) => this.#isCurrent(it)).map((it) => this.#stateOf(it))
-      : []
+    const parts = served ? chargesOf(served, row, this.#options.clock.elapsed()) : new Map()
+    return [...parts].flatMap(([held, amount]) => this.#charge(held, amount) ?? [])
   }
 
-  /** Puts something back, once for each id. False: there is no such bucket yet, so it is full. */
+  /** The database has these. */
+  saved(charges: readonly Charge[]): void {
+    for (const charge of charges) this.#buckets.saved(charge)
+  }
+
+  /** Puts something back, once for each id. */
   refill(refills: readonly Refill[]): void {
     const fresh = refills.filter(({ id }) => !this.#refilled.has(id))
-    if (fresh.length === 0 || !this.#loaded) return
-    const now = this.#options.clock.elapsed()
-    const changed = new Set<Held>()
-    for (const { id, quota, holder, amount } of fresh) {
-      this.#remember(id)
-      const held = this.#buckets.get(keyOf({ quota, holder }))
-      if (!held) continue
-      refill(held.bucket, amount, now)
-      changed.add(held)
+    const at = this.#options.clock.now()
+    for (const put of fresh) {
+      this.#remember(put.id)
+      this.#buckets.refill(put)
     }
-    this.#save({
-      balances: [...changed].map((held) => this.#stateOf(held)),
-      refilled: fresh.map(({ id }) => id),
-    })
+    this.#change({ refilled: fresh.map((put) => ({ ...put, at })) })
   }
 
   /** As they are now. One that nobody has used yet is shown full, and not made. */
   show(refs: readonly BucketRef[]): BucketState[] {
-    const now = this.#options.clock.elapsed()
     return refs.flatMap((ref) => {
-      const limit = this.#quotas.get(ref.quota)?.limit
-      const bucket = this.#buckets.get(keyOf(ref))?.bucket ?? (limit && newBucket(limit, now))
-      if (!bucket) return []
-      fill(bucket, now)
-      return [stateFrom(ref, bucket)]
+      const bucket = this.#buckets.look(ref)
+      return bucket ? [stateOf(ref, bucket)] : []
     })
   }
 
   /** Everybody's buckets and those that somebody used. */
-  all(): BucketRef[] {
-    const shared = [...this.#quotas.values()].filter(({ per }) => per === 'everybody')
-    const refs = [
-      ...shared.map(({ name }) => ({ quota: name, holder: '' })),
-      ...this.#buckets.values(),
-    ]
-    return [
-      ...new Map(
-        refs.map(({ quota, holder }) => [keyOf({ quota, holder }), { quota, holder }]),
-      ).values(),
-    ]
+  refs(): readonly BucketRef[] {
+    return this.#buckets.refs()
   }
 
   /** Requests that hold something. */
@@ -193,82 +149,38 @@ export class QuotaLedger {
     return this.#reservations.size
   }
 
-  #refusal({ buckets, amounts }: Offer, now: number): Refusal | undefined {
-    let worst: Refusal | undefined
-    for (const ref of buckets) {
-      const bucket = this.#bucket(ref, now)?.bucket
-      const wait = bucket
-        ? waitFor(bucket, amounts[bucket.limit.unit], now)
-        : Number.POSITIVE_INFINITY
-      if (wait > (worst?.wait ?? 0)) worst = { bucket: nameOf(ref), wait }
-    }
-    return worst
+  #charge(held: Held, amount: number): Charge | undefined {
+    const charge = this.#buckets.charge(held, amount)
+    if (!this.#buckets.isCurrent(held)) return undefined
+    this.#catchUp.charged(held, amount)
+    return charge
   }
 
-  #find(refs: readonly BucketRef[]): readonly Held[] {
-    return refs.flatMap((ref) => this.#buckets.get(keyOf(ref)) ?? [])
+  /** Shorter than asked where one cannot be used. */
+  #find(refs: ChainRef): HeldChain {
+    return refs.flatMap((ref) => this.#buckets.find(ref) ?? [])
   }
 
-  /** Undefined where the quota is not defined, or could not be read. */
-  #bucket(ref: BucketRef, now: number): Held | undefined {
-    const key = keyOf(ref)
-    const known = this.#buckets.get(key)
-    const limit = this.#quotas.get(ref.quota)?.limit
-    if (known || !limit) return known
-    const made = { quota: ref.quota, holder: ref.holder, bucket: newBucket(limit, now) }
-    this.#buckets.set(key, made)
-    return made
-  }
-
-  /** A request that began under an older definition must not write over the newer one. */
-  #isCurrent(held: Held): boolean {
-    return this.#buckets.get(keyOf(held)) === held
-  }
-
-  /** What the database knew is joined with what was charged before it could be read. */
   #take(kept: KeptQuotas): void {
-    if (!this.#inUse) {
-      this.#kept = { ...this.#kept, ...kept }
-      return
-    }
-    this.#kept = undefined
-    if (kept.balances && !this.#loaded) this.#join(kept.balances)
+    this.#kept = this.#inUse ? undefined : kept
+    if (!this.#inUse) return
+    // A thread that was started again tells what was known before; refills it may have new ones.
+    if (!this.#loaded) this.#join(kept)
     this.refill(kept.refills)
   }
 
-  #join(balances: readonly Balance[]): void {
-    const now = this.#options.clock.elapsed()
-    const wall = this.#options.clock.now()
+  #join({ balances }: KeptQuotas, unsaved = this.#buckets.unsaved()): void {
+    const dropped = this.#buckets.join(balances, unsaved)
     this.#loaded = true
-    for (const kept of balances) {
-      this.#seq = Math.max(this.#seq, kept.seq)
-      const limit = this.#quotas.get(kept.quota)?.limit
-      if (limit?.unit !== kept.unit) continue
-      const { bucket } = this.#bucket(kept, now) as Held
-      // A clock that was set back lets nothing flow in, instead of letting it flow in twice.
-      bucket.balance = Math.min(limit.capacity, kept.balance + inflow(limit, wall - kept.at))
-      bucket.balance -= bucket.spent
-      bucket.at = now
-      bucket.spent += kept.spent
-    }
-    const gone = balances.map(({ quota }) => quota).filter((name) => !this.#quotas.get(name)?.limit)
-    const early = [...this.#buckets.values()].filter(({ bucket }) => bucket.spent > 0)
-    if (gone.length > 0) this.#save({ balances: [], dropped: [...new Set(gone)] })
-    if (early.length > 0) this.#save({ balances: early.map((held) => this.#stateOf(held)) })
+    // Where others charge too, they may know quotas that are not in this configuration yet.
+    if (!this.#options.store.shared) this.#change({ dropped })
   }
 
-  #stateOf({ quota, holder, bucket }: Held): Balance {
-    const { clock } = this.#options
-    fill(bucket, clock.elapsed())
-    const { balance, spent, limit } = bucket
-    const seq = ++this.#seq
-    return { quota, holder, unit: limit.unit, balance, spent, at: clock.now(), seq }
-  }
-
-  #save(change: BalanceChange): void {
+  #change(change: QuotaChange): void {
     const { store, waitUntil, log } = this.#options
+    if (Object.values(change).every((list) => list.length === 0)) return
     waitUntil(
-      store.saveBalances(change).catch((error: unknown) => {
+      store.changeQuotas(change).catch((error: unknown) => {
         log('error', 'quota.not_saved', { reason: String(error) })
       }),
     )
@@ -284,16 +196,32 @@ export class QuotaLedger {
   }
 }
 
-const keyOf = ({ quota, holder }: BucketRef): string => `${quota}\n${holder}`
+/** Only one of the offers will be charged, so a bucket holds for the dearest. */
+const holdsOf = (offers: readonly HeldOffer[]): ReadonlyMap<Bucket, number> => {
+  const holds = new Map<Bucket, number>()
+  for (const { held: chains, amounts } of offers) {
+    for (const chain of chains) {
+      for (const { bucket, amount } of toHold(bucketsIn(chain), amountFor(chain, amounts))) {
+        holds.set(bucket, Math.max(holds.get(bucket) ?? 0, amount))
+      }
+    }
+  }
+  return holds
+}
 
-const stateFrom = (ref: BucketRef, { limit, balance, held, open, spent }: Bucket): BucketState => ({
-  quota: ref.quota,
-  holder: ref.holder,
-  bucket: nameOf(ref),
-  unit: limit.unit,
-  balance: limit.unit === 'concurrent' ? limit.capacity - open : Math.floor(balance),
-  held: limit.unit === 'concurrent' ? open : held,
-  capacity: limit.capacity,
-  rate: limit.rate?.text ?? '',
-  spent,
-})
+/** A bucket that several chains lead to pays once. */
+const chargesOf = (
+  { held: chains, amounts }: HeldOffer,
+  row: UsageRow,
+  now: number,
+): ReadonlyMap<Held, number> => {
+  const spent = spentBy(row, amounts)
+  const parts = new Map<Held, number>()
+  for (const chain of chains) {
+    for (const { bucket, amount } of toCharge(bucketsIn(chain), amountFor(chain, spent), now)) {
+      const held = chain.find((it) => it.bucket === bucket)
+      if (held) parts.set(held, Math.max(parts.get(held) ?? 0, amount))
+    }
+  }
+  return parts
+}

@@ -1,26 +1,57 @@
-import type { GrantEntry, QuotaConfig } from '../config/config.ts'
+import type { GrantEntry, QuotaConfig, QuotaLimit } from '../config/config.ts'
+import { parseQuota, splitName } from '../config/values/quota-text.ts'
 import type { Caller } from '../identity/caller.ts'
 
 /** Whose bucket of which quota. */
 export interface BucketRef {
   /** Name of the quota, template included. */
   readonly quota: string
-  /** Login or node; empty for a bucket that is everybody's. */
+  /** Login, node or id of an API key; empty for a bucket that is everybody's. */
   readonly holder: string
+  /** Where no configuration defines it: the budget of an API key. */
+  readonly limit?: QuotaLimit
 }
 
-/** As people and Aperture's API name a bucket: `team`, `day:ana@example.com`. */
-export const nameOf = ({ quota, holder }: BucketRef): string =>
-  holder === '' ? quota : `${quota.split(':', 1)[0]}:${holder}`
+/** The first is charged, and those after it lend. Never empty. */
+export type ChainRef = readonly BucketRef[]
 
-/** The buckets that entries of grants charge this caller's requests to, each once. */
-export function bucketsOf(
+/** The quota of the buckets that API keys have of their own. Nobody can define one of this name with a holder. */
+export const KEYS = '(key)'
+
+/** As people and Aperture's API name a bucket: `team`, `day:ana@example.com`, `(key):0199…`. */
+export const nameOf = ({ quota, holder }: Pick<BucketRef, 'quota' | 'holder'>): string =>
+  holder === '' ? quota : `${splitName(quota).stem}:${holder}`
+
+/** The quotas that a bucket of this name may be of, likeliest first. */
+export const refsOf = (
+  name: string,
+  quotas: ReadonlyMap<string, Pick<QuotaConfig, 'per'>>,
+): Pick<BucketRef, 'quota' | 'holder'>[] => {
+  const { stem, template: holder } = splitName(name)
+  if (holder === undefined) {
+    return quotas.get(name)?.per === 'everybody' ? [{ quota: name, holder: '' }] : []
+  }
+  const templates = [`${stem}:<user>`, `${stem}:<node>`].filter((quota) => quotas.has(quota))
+  return [...templates, ...(stem === KEYS ? [KEYS] : [])].map((quota) => ({ quota, holder }))
+}
+
+/**
+ * The chains that entries of grants charge this caller's requests to, and the budgets of the keys they come with. A
+ * bucket that several entries name is charged once, and borrows wherever one of them lets it.
+ */
+export function chainsOf(
   entries: readonly GrantEntry[],
-  caller: Pick<Caller, 'login' | 'node'>,
+  caller: Pick<Caller, 'login' | 'node' | 'credentialId' | 'limits' | 'through'>,
   quotas: ReadonlyMap<string, QuotaConfig>,
-): BucketRef[] {
-  const names = new Set(entries.flatMap((entry) => entry.quotas ?? []))
-  return [...names].map((quota) => ({ quota, holder: holderOf(quotas.get(quota), caller) }))
+): ChainRef[] {
+  const chains = new Map<string, Set<string>>()
+  for (const { bucket, overdraft } of entries.flatMap((entry) => entry.quotas ?? [])) {
+    chains.set(bucket, new Set([...(chains.get(bucket) ?? [bucket]), ...overdraft]))
+  }
+  const ofGrants = [...chains.values()].map((names) =>
+    [...names].map((quota) => ({ quota, holder: holderOf(quotas.get(quota), caller) })),
+  )
+  return [...ofGrants, ...ofKey(caller), ...(caller.through ? ofKey(caller.through) : [])]
 }
 
 /** Who comes from no node of the tailnet is counted by login: nobody escapes by the other door. */
@@ -33,4 +64,10 @@ function holderOf(quota: QuotaConfig | undefined, { login, node }: Pick<Caller, 
     default:
       return ''
   }
+}
+
+const ofKey = ({ credentialId, limits }: Pick<Caller, 'credentialId' | 'limits'>): ChainRef[] => {
+  if (!limits?.quota) return []
+  const { limit } = parseQuota(limits.quota)
+  return [[{ quota: KEYS, holder: credentialId, ...(limit && { limit }) }]]
 }

@@ -2,6 +2,7 @@ import type { KeySummary, Question, Questions } from '../admin/questions.ts'
 import { selectAudit } from './audit.ts'
 import { selectBans } from './bans.ts'
 import { type KeyRow, limitsOf, listKeys } from './keys.ts'
+import { selectQuotas } from './quotas.ts'
 import type { Database } from './schema.ts'
 
 type Answers = {
@@ -14,6 +15,7 @@ type Answers = {
 const answers: Answers = {
   audit: selectAudit,
   bans: (db, { now }) => selectBans(db, now),
+  quotas: (db, { since }) => selectQuotas(db, since),
   keys: async (db, { login }) =>
     (await listKeys(db)).filter((row) => login === undefined || row.login === login).map(toSummary),
 }

@@ -32,6 +32,7 @@ const rowOf = ({ limits, ...key }: NewKey): KeyRow => ({
   models: limits.models ? [...limits.models] : null,
   via: limits.via ? [...limits.via] : null,
   role: limits.role ?? null,
+  quota: limits.quota ?? null,
   revokedAt: null,
   lastUsedAt: null,
 })

@@ -56,10 +56,11 @@ const toApiKey = (row: KeyRow): ApiKey => ({
 })
 
 /** What the row says of limits. */
-export const limitsOf = ({ models, via, role }: KeyRow): KeyLimits => ({
+export const limitsOf = ({ models, via, role, quota }: KeyRow): KeyLimits => ({
   ...(models && { models }),
   ...(via && { via }),
   ...(role && { role }),
+  ...(quota && { quota }),
 })
 
 /** Makes signatures of this key count; one that was retired stays so. */

@@ -1,58 +1,98 @@
-import { asc, inArray, sql } from 'drizzle-orm'
+import { and, asc, gte, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
-import type { Balance, BalanceChange, Refill } from '../quota/balance.ts'
-import { type Database, quotaRefills, quotas } from './schema.ts'
+import type { Balance, Charge, KeptQuotas, QuotaChange, Refill } from '../quota/balance.ts'
+import { type Database, quotaRefills, quotas, usage } from './schema.ts'
 
 /** More than any gateway keeps in memory. */
 const MOST = 100_000
 
-/** Bound values of one statement: SQLite takes 32,766. */
-const ROWS = 1000
+/** Refills that are told of at once. */
+const REFILLS = 1000
 
-/** Sets buckets to these states; one that is in place with a higher number stays, so a record may come twice. */
-const upsertBalances = (db: Database, balances: readonly Balance[]) =>
-  db
-    .insert(quotas)
-    .values([...balances])
-    .onConflictDoUpdate({
-      target: [quotas.quota, quotas.holder],
-      set: {
-        unit: sql`excluded.unit`,
-        balance: sql`excluded.balance`,
-        spent: sql`excluded.spent`,
-        at: sql`excluded.at`,
-        seq: sql`excluded.seq`,
-      },
-      setWhere: sql`excluded.seq > ${quotas.seq}`,
-    })
+type Statement = BatchItem<'sqlite'>
 
-/** Changes in their order, for one transaction; of many states of a bucket only the last is written. */
-export const balanceStatements = (
+/** What is in a bucket at `at`. A clock that was set back lets nothing flow in, instead of letting it flow in twice. */
+const filled = (at: number) =>
+  sql`min(${quotas.capacity}, ${quotas.balance} + ${quotas.rate} * max(0, ${at} - ${quotas.at}))`
+
+const later = (at: number) => sql`max(${quotas.at}, ${at})`
+
+/**
+ * Takes what a request cost out of its buckets, unless its row is in the ledger already. The row must be written after
+ * these, in the same transaction.
+ */
+export const chargeStatements = (
   db: Database,
-  changes: readonly BalanceChange[],
-): BatchItem<'sqlite'>[] => {
-  const statements: BatchItem<'sqlite'>[] = []
-  let latest = new Map<string, Balance>()
-  const flush = (): void => {
-    const states = [...latest.values()]
-    for (let at = 0; at < states.length; at += ROWS) {
-      statements.push(upsertBalances(db, states.slice(at, at + ROWS)))
-    }
-    latest = new Map()
-  }
-  for (const { balances, refilled = [], dropped = [] } of changes) {
-    for (const state of balances) latest.set(`${state.quota}\n${state.holder}`, state)
-    if (refilled.length > 0) statements.push(deleteRefills(db, refilled))
-    if (dropped.length === 0) continue
-    flush()
-    statements.push(db.delete(quotas).where(inArray(quotas.quota, [...dropped])))
-  }
-  flush()
-  return statements
+  rowId: string,
+  charges: readonly Charge[],
+): Statement[] => charges.map((charge) => chargeStatement(db, rowId, charge))
+
+/** A bucket that was never charged is full, and so is one that counted something else before. */
+const chargeStatement = (db: Database, rowId: string, charge: Charge): Statement => {
+  const { quota, holder, unit, amount, capacity, rate, at } = charge
+  const isNew = sql`NOT EXISTS (SELECT 1 FROM ${usage} WHERE ${usage.id} = ${rowId})`
+  const flowsIn = sql`${rate} * max(0, ${at} - ${quotas.at})`
+  const same = (then: ReturnType<typeof sql>, otherwise: ReturnType<typeof sql>) =>
+    sql`CASE WHEN ${quotas.unit} = ${unit} THEN ${then} ELSE ${otherwise} END`
+  return db.run(sql`
+    INSERT INTO ${quotas} (quota, holder, unit, balance, spent, capacity, rate, at)
+    SELECT ${quota}, ${holder}, ${unit}, ${capacity - amount}, ${amount}, ${capacity}, ${rate}, ${at}
+    WHERE ${isNew}
+    ON CONFLICT (quota, holder) DO UPDATE SET
+      balance = ${same(
+        sql`min(${capacity}, ${quotas.balance} + ${flowsIn}) - ${amount}`,
+        sql`excluded.balance`,
+      )},
+      spent = ${same(sql`${quotas.spent} + ${amount}`, sql`excluded.spent`)},
+      unit = excluded.unit, capacity = excluded.capacity, rate = excluded.rate, at = ${later(at)}`)
 }
 
-export const selectBalances = (db: Database): Promise<Balance[]> =>
-  db.select().from(quotas).orderBy(asc(quotas.quota), asc(quotas.holder)).limit(MOST)
+/** What else happens to buckets. */
+export const changeStatements = (db: Database, change: QuotaChange): Statement[] => [
+  ...(change.refilled ?? []).flatMap((refill) => refillStatements(db, refill)),
+  ...(change.redefined ?? []).map(({ quota, unit, capacity, rate, at }) =>
+    db
+      .update(quotas)
+      .set({ balance: sql`min(${capacity}, ${filled(at)})`, capacity, rate, at: later(at) })
+      .where(sql`${quotas.quota} = ${quota} AND ${quotas.unit} = ${unit}`),
+  ),
+  ...(change.dropped ?? []).flatMap((quota) => [
+    db.delete(quotas).where(sql`${quotas.quota} = ${quota}`),
+    db.delete(quotaRefills).where(sql`${quotaRefills.quota} = ${quota}`),
+  ]),
+]
+
+/** Once, whoever comes first: as long as it waits to be done. */
+const refillStatements = (db: Database, { id, quota, holder, amount, at }: Refill): Statement[] => [
+  db
+    .update(quotas)
+    .set({ balance: sql`min(${quotas.capacity}, ${filled(at)} + ${amount})`, at: later(at) })
+    .where(
+      and(
+        sql`${quotas.quota} = ${quota} AND ${quotas.holder} = ${holder}`,
+        sql`EXISTS (SELECT 1 FROM ${quotaRefills} WHERE ${quotaRefills.id} = ${id})`,
+      ),
+    ),
+  db.delete(quotaRefills).where(sql`${quotaRefills.id} = ${id}`),
+]
+
+/** Buckets that something happened to since then, ms since the epoch, and refills that no gateway has done yet. */
+export const selectQuotas = async (db: Database, since: number): Promise<KeptQuotas> => {
+  const [balances, refills] = await db.batch([
+    db
+      .select()
+      .from(quotas)
+      .where(gte(quotas.at, since))
+      .orderBy(asc(quotas.quota), asc(quotas.holder))
+      .limit(MOST),
+    db.select().from(quotaRefills).orderBy(asc(quotaRefills.id)).limit(REFILLS),
+  ])
+  return { balances: balances satisfies Balance[], refills }
+}
+
+/** Refills that no gateway has done yet. */
+export const selectRefills = (db: Database): Promise<Refill[]> =>
+  db.select().from(quotaRefills).orderBy(asc(quotaRefills.id)).limit(REFILLS)
 
 /** Asks the gateway to put something back; the same twice is one. */
 export const insertRefill = (db: Database, refill: Refill) =>
@@ -60,10 +100,3 @@ export const insertRefill = (db: Database, refill: Refill) =>
     .insert(quotaRefills)
     .values({ ...refill })
     .onConflictDoNothing({ target: quotaRefills.id })
-
-/** Those that no gateway has done yet. */
-export const selectRefills = (db: Database): Promise<Refill[]> =>
-  db.select().from(quotaRefills).orderBy(asc(quotaRefills.id)).limit(ROWS)
-
-export const deleteRefills = (db: Database, ids: readonly string[]) =>
-  db.delete(quotaRefills).where(inArray(quotaRefills.id, [...ids]))

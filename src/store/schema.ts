@@ -114,6 +114,7 @@ export const keys = sqliteTable(
     expiresAt: integer('expires_at'),
     revokedAt: integer('revoked_at'),
     lastUsedAt: integer('last_used_at'),
+    quota: text('quota', { mode: 'json' }).$type<NonNullable<KeyLimits['quota']>>(),
   },
   (table) => [uniqueIndex('keys_digest').on(table.digest)],
 )
@@ -142,7 +143,7 @@ export const audit = sqliteTable('audit', {
   requestId: text('request_id').notNull(),
 })
 
-/** One bucket as a gateway last left it; `at` is wall-clock ms since the epoch. */
+/** One bucket as its charges left it; `at` is wall-clock ms since the epoch. */
 export const quotas = sqliteTable(
   'quotas',
   {
@@ -151,8 +152,9 @@ export const quotas = sqliteTable(
     unit: text('unit').notNull(),
     balance: real('balance').notNull(),
     spent: integer('spent').notNull(),
+    capacity: integer('capacity').notNull(),
+    rate: real('rate').notNull(),
     at: integer('at').notNull(),
-    seq: integer('seq').notNull(),
   },
   (table) => [primaryKey({ columns: [table.quota, table.holder] })],
 )

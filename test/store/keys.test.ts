@@ -20,7 +20,7 @@ import { type Database, keys, signingKeys } from '../../src/store/schema.ts'
 import { startLibsqlServer } from '../support/libsql-server.ts'
 import { dataDir } from './fixtures.ts'
 
-const migrations = ['0001-ledger.sql', '0002-keys.sql'].map((name) => ({
+const migrations = ['0001-ledger.sql', '0002-keys.sql', '0006-key-quota.sql'].map((name) => ({
   name,
   sql: readFileSync(new URL(`../../src/store/migrations/${name}`, import.meta.url), 'utf8'),
 }))
@@ -48,6 +48,7 @@ const row = (changes: Partial<KeyRow> = {}): KeyRow => ({
   login: 'alice',
   name: '',
   models: ['local/**'],
+  quota: null,
   via: ['tailnet'],
   role: 'user',
   createdAt: 1000,

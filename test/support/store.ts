@@ -1,7 +1,7 @@
 import type { Act } from '../../src/admin/act.ts'
 import type { KeyRing, KeyUse } from '../../src/identity/api-key.ts'
-import type { Store } from '../../src/platform.ts'
-import type { Balance, BalanceChange, KeptQuotas } from '../../src/quota/balance.ts'
+import type { QuotaListener, Store } from '../../src/platform.ts'
+import type { Charge, QuotaChange } from '../../src/quota/balance.ts'
 import type { Ban } from '../../src/ratelimit/ban.ts'
 import type { AuthFailureRow, UsageRow } from '../../src/usage/row.ts'
 
@@ -10,11 +10,11 @@ export interface MemoryStore extends Store {
   readonly failures: AuthFailureRow[]
   readonly bans: Ban[]
   readonly acts: Act[]
-  /** States of buckets, newest last, and the other changes to them. */
-  readonly balances: Balance[]
-  readonly balanceChanges: BalanceChange[]
-  /** What the gateway sees when the database tells of buckets and refills. */
-  tellQuotas(kept: KeptQuotas): void
+  /** What was taken out of buckets, and the other changes to them. */
+  readonly charges: Charge[]
+  readonly quotaChanges: QuotaChange[]
+  /** Whoever wants to know of buckets and refills. */
+  readonly quotaListeners: QuotaListener[]
   /** What the gateway sees when the CLI changed the bans of a running one. */
   changeBans(bans: readonly Ban[]): void
   readonly keyUses: KeyUse[]
@@ -30,9 +30,9 @@ export const memoryStore = (): MemoryStore => {
   const bans: Ban[] = []
   const listeners: ((bans: readonly Ban[]) => void)[] = []
   const acts: Act[] = []
-  const balances: Balance[] = []
-  const balanceChanges: BalanceChange[] = []
-  const quotaListeners: ((kept: KeptQuotas) => void)[] = []
+  const charges: Charge[] = []
+  const quotaChanges: QuotaChange[] = []
+  const quotaListeners: QuotaListener[] = []
   const keyUses: KeyUse[] = []
   const keyListeners: ((ring: KeyRing) => void)[] = []
   let keys: KeyRing | undefined = { keys: [], signers: [] }
@@ -42,12 +42,14 @@ export const memoryStore = (): MemoryStore => {
     failures,
     bans,
     acts,
-    balances,
-    balanceChanges,
+    charges,
+    quotaChanges,
+    quotaListeners,
     keyUses,
     recordUsage: async (row, charged = []) => {
-      balances.push(...charged)
-      if (!usage.some(({ id }) => id === row.id)) usage.push(row)
+      if (usage.some(({ id }) => id === row.id)) return
+      charges.push(...charged)
+      usage.push(row)
     },
     recordAuthFailure: async (row) => {
       if (!failures.some(({ id }) => id === row.id)) failures.push(row)
@@ -70,12 +72,14 @@ export const memoryStore = (): MemoryStore => {
     },
     onQuotas: (listener) => {
       quotaListeners.push(listener)
-      listener({ balances: [], refills: [] })
+      listener.kept({ balances: [], refills: [] })
     },
-    saveBalances: async (change) => void balanceChanges.push(change),
+    shared: false,
+    changeQuotas: async (change) => void quotaChanges.push(change),
     recordKeyUse: async (use) => void keyUses.push(use),
     record: async (act) => void acts.push(act),
     ask: async (name) => {
+      if (name === 'quotas') return { balances: [], refills: [] } as never
       if (name === 'audit') return acts.map(({ audit }) => audit).reverse() as never
       if (name === 'bans') return [...bans] as never
       return acts.flatMap(({ change }) =>
@@ -92,9 +96,6 @@ export const memoryStore = (): MemoryStore => {
     changeKeys: (ring) => {
       keys = ring
       if (ring !== undefined) for (const listener of keyListeners) listener(ring)
-    },
-    tellQuotas: (kept) => {
-      for (const listener of quotaListeners) listener(kept)
     },
     setHealthy: (healthy) => {
       answering = healthy

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { KeyRing } from '../../identity/api-key.ts'
-import type { Log, Store } from '../../platform.ts'
+import type { Log, QuotaListener, Store } from '../../platform.ts'
 import type { KeptQuotas } from '../../quota/balance.ts'
 import type { Ban } from '../../ratelimit/ban.ts'
 import type { Entry, FromWorker, ToWorker, WorkerOptions } from './ledger/protocol.ts'
@@ -74,6 +74,8 @@ export const openStore = async (options: StoreOptions): Promise<NodeStore> => {
 
 class WorkerStore implements NodeStore {
   readonly ready: Promise<void>
+  /** One gateway holds a data directory: see ledger/lock.ts. */
+  readonly shared: boolean
   readonly #options: StoreOptions
   readonly #maxRows: number
   readonly #maxBytes: number
@@ -91,7 +93,7 @@ class WorkerStore implements NodeStore {
   #keys: KeyRing | undefined
   readonly #keyListeners: ((ring: KeyRing) => void)[] = []
   #quotas: KeptQuotas | undefined
-  readonly #quotaListeners: ((kept: KeptQuotas) => void)[] = []
+  readonly #quotaListeners: QuotaListener[] = []
   #downSince: number | undefined
   #progressAt = performance.now()
   #journaled = 0
@@ -103,6 +105,7 @@ class WorkerStore implements NodeStore {
 
   constructor(options: StoreOptions) {
     this.#options = options
+    this.shared = !options.url.startsWith('file:')
     this.#maxRows = options.maxRows ?? 20_000
     this.#maxBytes = options.maxBytes ?? 32 * 1024 * 1024
     this.ready = this.#started.promise
@@ -142,10 +145,10 @@ class WorkerStore implements NodeStore {
 
   onQuotas: Store['onQuotas'] = (listener) => {
     this.#quotaListeners.push(listener)
-    if (this.#quotas) listener(this.#quotas)
+    if (this.#quotas) listener.kept(this.#quotas)
   }
 
-  saveBalances: Store['saveBalances'] = (change) => this.#write({ balances: change }, 1)
+  changeQuotas: Store['changeQuotas'] = (change) => this.#write({ quotas: change }, 1)
 
   record: Store['record'] = (act) => {
     const recorded = this.#write({ act }, 1)
@@ -271,6 +274,9 @@ class WorkerStore implements NodeStore {
       case 'quotas':
         this.#onQuotas(message.kept)
         break
+      case 'refills':
+        for (const { refills } of this.#quotaListeners) refills(message.refills)
+        break
       case 'log':
         this.#options.log(message.level, message.evt, message.fields)
         break
@@ -321,8 +327,8 @@ class WorkerStore implements NodeStore {
   }
 
   #onQuotas(kept: KeptQuotas): void {
-    this.#quotas = { ...this.#quotas, ...kept }
-    for (const listener of this.#quotaListeners) listener(kept)
+    this.#quotas = kept
+    for (const listener of this.#quotaListeners) listener.kept(kept)
   }
 
   /** A thread that died of a fault is started again with the rows it had not acknowledged; their ids keep them single. */

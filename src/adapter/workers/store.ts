@@ -15,7 +15,8 @@ import keys from '../../store/migrations/0002-keys.sql'
 import audit from '../../store/migrations/0003-audit.sql'
 import quotas from '../../store/migrations/0004-quotas.sql'
 import cost from '../../store/migrations/0005-cost.sql'
-import { deleteRefills } from '../../store/quotas.ts'
+import keyQuota from '../../store/migrations/0006-key-quota.sql'
+import { changeStatements, chargeStatements } from '../../store/quotas.ts'
 import type { Database } from '../../store/schema.ts'
 import { insertUsage } from '../../store/usage.ts'
 
@@ -26,6 +27,7 @@ const migrations: readonly Migration[] = [
   { name: '0003-audit.sql', sql: audit },
   { name: '0004-quotas.sql', sql: quotas },
   { name: '0005-cost.sql', sql: cost },
+  { name: '0006-key-quota.sql', sql: keyQuota },
 ]
 
 export interface StoreOptions {
@@ -63,7 +65,12 @@ export const createStore = (config: DatabaseConfig, options: StoreOptions): Work
     }
   }
   return {
-    recordUsage: async (row) => void (await attempt((db) => insertUsage(db, [row]))),
+    recordUsage: async (row, charges = []) => {
+      await attempt((db) => {
+        const statements = chargeStatements(db, row.id, charges)
+        return inOne(db, [...statements, insertUsage(db, [row])])
+      })
+    },
     recordAuthFailure: async (row) => void (await attempt((db) => insertAuthFailures(db, [row]))),
     saveBan: async (ban) => void (await attempt((db) => upsertBan(db, ban))),
     loadBans: () => attempt((db) => selectBans(db, Date.now())),
@@ -74,16 +81,14 @@ export const createStore = (config: DatabaseConfig, options: StoreOptions): Work
       listeners.push(listener)
     },
     recordKeyUse: async (use) => void (await attempt((db) => touchKey(db, use))),
-    // Each isolate counts for itself, and forgets with its end: docs/quotas.md.
-    onQuotas: (listener) => listener({ balances: [], refills: [] }),
-    saveBalances: async ({ refilled = [] }) => {
-      if (refilled.length > 0) await attempt((db) => deleteRefills(db, refilled))
+    // Other isolates charge the same buckets.
+    shared: true,
+    onQuotas: () => {},
+    changeQuotas: async (change) => {
+      await attempt((db) => inOne(db, changeStatements(db, change)))
     },
     record: async (act) => {
-      await attempt((db) => {
-        const [first, ...rest] = actStatements(db, act)
-        return db.batch([first as BatchItem<'sqlite'>, ...rest])
-      })
+      await attempt((db) => inOne(db, actStatements(db, act)))
     },
     ask: (name, asks) => attempt((db) => answer(db, name, asks)),
     readKeysAgain: async () => {
@@ -92,6 +97,14 @@ export const createStore = (config: DatabaseConfig, options: StoreOptions): Work
     },
     healthy: () => healthy,
   }
+}
+
+/** One transaction. */
+const inOne = async (
+  db: Database,
+  [first, ...rest]: readonly BatchItem<'sqlite'>[],
+): Promise<void> => {
+  if (first) await db.batch([first, ...rest])
 }
 
 /** Brings the tables up to date once per isolate. What failed is tried again by the next write. */

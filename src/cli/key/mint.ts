@@ -54,6 +54,7 @@ const rowOf = ({ login, name, limits, lifetime }: Wanted): KeyRow => {
     models: limits.models ?? null,
     via: limits.via ?? null,
     role: limits.role ?? null,
+    quota: limits.quota ?? null,
     createdAt,
     createdBy: `${userInfo().username} (command line)`,
     expiresAt:

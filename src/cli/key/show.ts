@@ -37,6 +37,7 @@ export const asJson = (row: KeyRow, now: number) => ({
   models: row.models,
   via: row.via,
   role: row.role,
+  quota: row.quota,
   created_at: iso(row.createdAt),
   created_by: row.createdBy,
   expires_at: row.expiresAt === null ? null : iso(row.expiresAt),
@@ -47,8 +48,13 @@ export const asJson = (row: KeyRow, now: number) => ({
 /** As much as may be seen of a key: how a random one begins, how a signed one ends. */
 export const shown = ({ kid, hint }: KeyRow): string => (kid === null ? `pst_${hint}…` : `…${hint}`)
 
-const limitsOf = ({ models, via, role }: KeyRow): string => {
-  const parts = [...(models ?? []), ...(via ?? []).map((door) => `via ${door}`), role ?? '']
+const limitsOf = ({ models, via, role, quota }: KeyRow): string => {
+  const parts = [
+    ...(models ?? []),
+    ...(via ?? []).map((door) => `via ${door}`),
+    role ?? '',
+    ...(quota ? [quota.capacity, quota.rate ?? ''] : []),
+  ]
   return parts.filter((part) => part !== '').join(' ') || '-'
 }
 

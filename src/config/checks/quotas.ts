@@ -15,14 +15,16 @@ export function checkQuotas(file: ConfigFile, { quotas }: Declared): Finding[] {
     ...lists.flatMap(([list, grants]) =>
       grants.flatMap(({ app }, grant) =>
         app[CAPABILITY].flatMap(({ quotas: refs = [] }, entry) =>
-          refs.flatMap(({ bucket }, index) => {
-            const path = [list, grant, 'app', CAPABILITY, entry, 'quotas', index, 'bucket']
-            return checkRef(
-              bucket,
-              path,
-              `${list}[${grant}] grant ${entry} quotas[${index}]`,
-              quotas,
-            )
+          refs.flatMap(({ bucket, overdraft }, index) => {
+            const path = [list, grant, 'app', CAPABILITY, entry, 'quotas', index]
+            const place = `${list}[${grant}] grant ${entry} quotas[${index}]`
+            return [
+              ...checkRef(bucket, [...path, 'bucket'], place, quotas),
+              ...overdraft.flatMap((name, at) =>
+                checkRef(name, [...path, 'overdraft', at], place, quotas),
+              ),
+              ...checkUnits([bucket, ...overdraft], [...path, 'overdraft'], place, file),
+            ]
           }),
         ),
       ),
@@ -41,6 +43,23 @@ function checkQuota(name: string, quota: ConfigFile['quotas'][string]): Finding[
 }
 
 const CLOSED = 'Until it is corrected, requests that it is about are answered 429'
+
+/** What cannot lend to each other. */
+function checkUnits(
+  names: readonly string[],
+  path: Path,
+  place: string,
+  { quotas }: ConfigFile,
+): Finding[] {
+  const units = new Set(
+    names.flatMap((name) => {
+      const quota = quotas[name]
+      return (quota && parseQuota(quota).limit?.unit) ?? []
+    }),
+  )
+  if (units.size <= 1 && !(names.length > 1 && units.has('concurrent'))) return []
+  return [warning(path, `${place}: only what counts the same can lend, and places cannot`, CLOSED)]
+}
 
 function checkRef(
   bucket: string,

@@ -19,6 +19,13 @@ const quota = z.strictObject({
     .string()
     .optional()
     .describe('`"reject"`, and nothing else: an empty bucket is answered 429.'),
+  unknown_price: z
+    .string()
+    .optional()
+    .describe(
+      'Of dollars: what becomes of requests whose price nobody knows. `"reject"` answers 429, `"allow"` lets them pass ' +
+        'and charges nothing. Absent: refused where the provider has a price list, and let pass where nobody bills.',
+    ),
 })
 
 export const quotas = z
@@ -34,6 +41,13 @@ export const quotaRefs = z
   .array(
     z.strictObject({
       bucket: z.string().min(1).describe('A name out of `quotas`, its template included.'),
+      overdraft: z
+        .array(z.string().min(1))
+        .default([])
+        .describe(
+          'Names out of `quotas` that count the same: while the bucket is empty requests are charged to the first of ' +
+            'these that is not. Only the last goes below zero.',
+        ),
     }),
   )
   .describe(

@@ -43,17 +43,30 @@ const UNITS: Readonly<Record<string, QuotaUnit>> = {
   concurrent: 'concurrent',
 }
 
+export type ReadQuota =
+  | { readonly limit: QuotaLimit; readonly why?: undefined }
+  | { readonly limit?: undefined; readonly why: string }
+
 /** What a quota says, or why nobody can tell. */
 export function parseQuota(quota: {
   readonly capacity?: string | undefined
   readonly rate?: string | undefined
   readonly on_exceed?: string | undefined
-}): { readonly limit: QuotaLimit; readonly why?: undefined } | { readonly why: string } {
+  readonly unknown_price?: string | undefined
+}): ReadQuota {
   const { capacity = '', rate, on_exceed = 'reject' } = quota
   if (on_exceed !== 'reject') return { why: '"on_exceed" must be "reject"' }
   const most = parseAmount(capacity)
   if (!most) return { why: `"capacity" is none of ${AMOUNTS}` }
-  const limit = { unit: most.unit, capacity: most.amount }
+  const { unknown_price: unknown } = quota
+  if (unknown !== undefined && (most.unit !== 'dollars' || !isChoice(unknown))) {
+    return { why: '"unknown_price" is "allow" or "reject", and goes with dollars' }
+  }
+  const limit = {
+    unit: most.unit,
+    capacity: most.amount,
+    ...(unknown !== undefined && { unknownPrice: unknown }),
+  }
   if (rate === undefined || rate === '') return { limit }
   const refill = parseRate(rate)
   if (!refill) return { why: `"rate" is no amount a min, hour, day, week or month` }
@@ -61,6 +74,8 @@ export function parseQuota(quota: {
   if (refill.unit !== most.unit) return { why: '"rate" counts something else than "capacity"' }
   return { limit: { ...limit, rate: { amount: refill.amount, per: refill.per, text: rate } } }
 }
+
+const isChoice = (text: string): text is 'allow' | 'reject' => text === 'allow' || text === 'reject'
 
 const AMOUNTS = '"$10.00", "2M tokens", "500 requests", "2h compute" and "4 concurrent"'
 
@@ -70,6 +85,38 @@ function parseRate(text: string): (Amount & { readonly per: number }) | undefine
   const per = PERIODS[text.slice(slash + 1).trim()]
   const amount = slash === -1 ? undefined : parseAmount(text.slice(0, slash))
   return amount && per !== undefined ? { ...amount, per } : undefined
+}
+
+/** As people read it, rounded down: `$4.20`, `1,500 tokens`, `1h 30m compute`. */
+export const formatAmount = ({ unit, amount }: Amount): string => {
+  const sign = amount < 0 ? '-' : ''
+  const size = Math.abs(amount)
+  switch (unit) {
+    case 'dollars':
+      return `${sign}$${dollars(size)}`
+    case 'compute':
+      return `${sign}${duration(size)} compute`
+    case 'concurrent':
+      return `${sign}${size} concurrent`
+    default:
+      return `${sign}${size.toLocaleString('en-US')} ${size === 1 ? unit.slice(0, -1) : unit}`
+  }
+}
+
+/** Cents, and more digits where there are any. */
+const dollars = (nano: number): string => {
+  const [whole = '0', cents = ''] = (nano / 1e9).toFixed(9).split('.')
+  return `${whole}.${cents.slice(0, 2)}${cents.slice(2).replace(/0+$/, '')}`
+}
+
+const duration = (ms: number): string => {
+  const parts = [
+    [Math.floor(ms / 3_600_000), 'h'],
+    [Math.floor(ms / 60_000) % 60, 'm'],
+    [Math.floor(ms / 1000) % 60, 's'],
+    [ms < 1000 ? Math.floor(ms) : 0, 'ms'],
+  ] as const
+  return parts.flatMap(([count, name]) => (count > 0 ? [`${count}${name}`] : [])).join(' ') || '0s'
 }
 
 /** The part of a bucket's name after its first colon, and what stands before it. */

@@ -1,4 +1,4 @@
--- Buckets of quotas as one gateway last left them, and refills that it has not done yet.
+-- Buckets of quotas as their charges left them, and refills that no gateway has done yet.
 
 CREATE TABLE quotas (
   quota TEXT NOT NULL,
@@ -6,8 +6,9 @@ CREATE TABLE quotas (
   unit TEXT NOT NULL,
   balance REAL NOT NULL,
   spent INTEGER NOT NULL,
+  capacity INTEGER NOT NULL,
+  rate REAL NOT NULL,
   at INTEGER NOT NULL,
-  seq INTEGER NOT NULL,
   PRIMARY KEY (quota, holder)
 );
 

@@ -1,11 +1,10 @@
 import type { BatchItem } from 'drizzle-orm/batch'
-import type { BalanceChange } from '../../../quota/balance.ts'
 import type { Ban } from '../../../ratelimit/ban.ts'
 import { insertAuthFailures } from '../../../store/auth-failures.ts'
 import { upsertBan } from '../../../store/bans.ts'
 import { actStatements } from '../../../store/changes.ts'
 import { touchKey } from '../../../store/keys.ts'
-import { balanceStatements } from '../../../store/quotas.ts'
+import { changeStatements, chargeStatements } from '../../../store/quotas.ts'
 import type { Database } from '../../../store/schema.ts'
 import { insertUsage } from '../../../store/usage.ts'
 import { errorCode, unwrapped } from './database.ts'
@@ -16,26 +15,37 @@ import type { Entry } from './protocol.ts'
  * @throws what the client throws; then nothing was written. A line that is no JSON is a `SyntaxError`.
  */
 const apply = async (db: Database, lines: readonly string[]): Promise<void> => {
-  const entries = lines.map((line) => JSON.parse(line) as Entry)
+  const entries = eachOnce(lines.map((line) => JSON.parse(line) as Entry))
   const usage = entries.flatMap((entry) => ('usage' in entry ? [entry.usage] : []))
   const failures = entries.flatMap((entry) => ('failure' in entry ? [entry.failure] : []))
   const bans = entries.flatMap((entry) => ('ban' in entry ? [entry.ban] : []))
   const used = entries.flatMap((entry) => ('used' in entry ? [entry.used] : []))
-  const changes = entries.flatMap((entry) => changeOf(entry))
   const [first, ...rest]: BatchItem<'sqlite'>[] = [
+    // Before the rows: a row that is there already was charged.
+    ...entries.flatMap((entry) => quotaStatements(db, entry)),
     ...(usage.length > 0 ? [insertUsage(db, usage)] : []),
     ...(failures.length > 0 ? [insertAuthFailures(db, failures)] : []),
     ...bans.map((ban: Ban) => upsertBan(db, ban)),
     ...used.map((use) => touchKey(db, use)),
-    ...balanceStatements(db, changes),
     ...entries.flatMap((entry) => ('act' in entry ? actStatements(db, entry.act) : [])),
   ]
   if (first !== undefined) await db.batch([first, ...rest])
 }
 
-const changeOf = (entry: Entry): BalanceChange[] => {
-  if ('balances' in entry) return [entry.balances]
-  return 'usage' in entry && entry.charged ? [{ balances: entry.charged }] : []
+const quotaStatements = (db: Database, entry: Entry): BatchItem<'sqlite'>[] => {
+  if ('quotas' in entry) return changeStatements(db, entry.quotas)
+  return 'usage' in entry ? chargeStatements(db, entry.usage.id, entry.charged ?? []) : []
+}
+
+/** A thread that died may have written to the journal what it was then sent again. */
+const eachOnce = (entries: readonly Entry[]): Entry[] => {
+  const known = new Set<string>()
+  return entries.filter((entry) => {
+    if (!('usage' in entry)) return true
+    const isNew = !known.has(entry.usage.id)
+    known.add(entry.usage.id)
+    return isNew
+  })
 }
 
 /**

@@ -2,14 +2,14 @@ import type { Act } from '../../../admin/act.ts'
 import type { Question } from '../../../admin/questions.ts'
 import type { KeyRing, KeyUse } from '../../../identity/api-key.ts'
 import type { LogFields, LogLevel } from '../../../platform.ts'
-import type { Balance, BalanceChange, KeptQuotas } from '../../../quota/balance.ts'
+import type { Charge, KeptQuotas, QuotaChange, Refill } from '../../../quota/balance.ts'
 import type { Ban } from '../../../ratelimit/ban.ts'
 import type { AuthFailureRow, UsageRow } from '../../../usage/row.ts'
 
 /** One line of the journal, and of a message to the worker: JSON, so that both count its bytes and neither re-encodes. */
 export type Entry =
-  | { readonly usage: UsageRow; readonly charged?: readonly Balance[] }
-  | { readonly balances: BalanceChange }
+  | { readonly usage: UsageRow; readonly charged?: readonly Charge[] }
+  | { readonly quotas: QuotaChange }
   | { readonly failure: AuthFailureRow }
   | { readonly ban: Ban }
   | { readonly used: KeyUse }
@@ -42,8 +42,9 @@ export type FromWorker =
   | { readonly kind: 'bans'; readonly bans: readonly Ban[] }
   /** Before `ready`, unless the database could not be read by then. */
   | { readonly kind: 'keys'; readonly keys: KeyRing }
-  /** Before `ready`, unless the database could not be read by then; later only refills. */
+  /** Before `ready`, unless the database could not be read by then. */
   | { readonly kind: 'quotas'; readonly kept: KeptQuotas }
+  | { readonly kind: 'refills'; readonly refills: readonly Refill[] }
   | {
       readonly kind: 'log'
       readonly level: LogLevel

@@ -4,7 +4,7 @@ import type { Ban } from '../../../ratelimit/ban.ts'
 import { deleteAuthFailures } from '../../../store/auth-failures.ts'
 import { deleteLapsed, selectBans } from '../../../store/bans.ts'
 import { selectKeyRing } from '../../../store/keys.ts'
-import { selectBalances, selectRefills } from '../../../store/quotas.ts'
+import { selectQuotas, selectRefills } from '../../../store/quotas.ts'
 import { filePath, type OpenDatabase } from './database.ts'
 import type { FromWorker, WorkerOptions } from './protocol.ts'
 
@@ -84,13 +84,15 @@ export class LedgerWatch {
     this.#send({ kind: 'keys', keys })
   }
 
-  /** Balances once: from then on the gateway knows them, and this would be what it knew a moment ago. */
+  /** Balances once: from then on the gateway knows them better, or asks for what others charged. */
   async #lookAtQuotas({ db }: OpenDatabase): Promise<void> {
-    const balances = this.#toldBalances ? undefined : await selectBalances(db)
+    if (!this.#toldBalances) {
+      this.#send({ kind: 'quotas', kept: await selectQuotas(db, 0) })
+      this.#toldBalances = true
+      return
+    }
     const refills = await selectRefills(db)
-    if (!balances && refills.length === 0) return
-    this.#toldBalances = true
-    this.#send({ kind: 'quotas', kept: { ...(balances && { balances }), refills } })
+    if (refills.length > 0) this.#send({ kind: 'refills', refills })
   }
 
   /** SQLite counts the commits of other connections in `data_version`; a server tells nothing of the kind. */

@@ -1,0 +1,161 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createClient } from '@libsql/client'
+import type { BatchItem } from 'drizzle-orm/batch'
+import { drizzle } from 'drizzle-orm/libsql'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { Charge, Refill } from '../../src/quota/balance.ts'
+import { migrate } from '../../src/store/migrate.ts'
+import {
+  changeStatements,
+  chargeStatements,
+  insertRefill,
+  selectQuotas,
+} from '../../src/store/quotas.ts'
+import type { Database } from '../../src/store/schema.ts'
+import { insertUsage } from '../../src/store/usage.ts'
+import { startLibsqlServer } from '../support/libsql-server.ts'
+import { dataDir, usageRow } from './fixtures.ts'
+
+const folder = new URL('../../src/store/migrations/', import.meta.url)
+const migrations = readdirSync(folder).map((name) => ({
+  name,
+  sql: readFileSync(new URL(name, folder), 'utf8'),
+}))
+
+const open = async (url: string): Promise<Database> => {
+  const client = createClient({ url, intMode: 'number' })
+  onTestFinished(() => client.close())
+  const db = drizzle({ client })
+  await migrate(db, migrations)
+  return db
+}
+
+const places = [
+  ['a file', () => open(`file:${join(dataDir(), 'postern.db')}`)],
+  [
+    'a server',
+    async () => {
+      const server = await startLibsqlServer({})
+      onTestFinished(() => server.close())
+      return open(server.url)
+    },
+  ],
+] as const
+
+const charge = (changes: Partial<Charge> = {}): Charge => ({
+  quota: 'day:<user>',
+  holder: 'alice',
+  unit: 'dollars',
+  amount: 300,
+  capacity: 1000,
+  rate: 0,
+  at: 10_000,
+  ...changes,
+})
+
+const refill = (changes: Partial<Refill> = {}): Refill => ({
+  id: 'r1',
+  quota: 'day:<user>',
+  holder: 'alice',
+  amount: 200,
+  at: 10_000,
+  ...changes,
+})
+
+const write = async (db: Database, statements: readonly BatchItem<'sqlite'>[]) => {
+  const [first, ...rest] = statements
+  if (first) await db.batch([first, ...rest])
+}
+
+const pay = (db: Database, id: string, ...charges: Charge[]) =>
+  write(db, [...chargeStatements(db, id, charges), insertUsage(db, [usageRow({ id })])])
+
+const kept = async (db: Database, since = 0) => (await selectQuotas(db, since)).balances
+
+describe.each(places)('buckets in %s', (_, place) => {
+  it('begin full, and each charge counts', async () => {
+    const db = await place()
+    await pay(db, 'a', charge())
+    await pay(db, 'b', charge({ amount: 50 }), charge({ quota: 'team', holder: '', amount: 50 }))
+    expect(await kept(db)).toMatchObject([
+      { quota: 'day:<user>', holder: 'alice', balance: 650, spent: 350, capacity: 1000 },
+      { quota: 'team', holder: '', balance: 950, spent: 50 },
+    ])
+  })
+
+  it('are charged for a row once, however often it is written', async () => {
+    const db = await place()
+    for (const _attempt of [1, 2, 3]) await pay(db, 'a', charge())
+    expect(await kept(db)).toMatchObject([{ balance: 700, spent: 300 }])
+  })
+
+  it('fill between charges, up to what they hold, by what was in force then', async () => {
+    const db = await place()
+    await pay(db, 'a', charge({ rate: 0.1 }))
+    await pay(db, 'b', charge({ amount: 1, rate: 0.1, at: 11_000 }))
+    expect(await kept(db)).toMatchObject([{ balance: 799, at: 11_000 }])
+    await pay(db, 'c', charge({ amount: 1, rate: 0.1, at: 99_000 }))
+    expect(await kept(db)).toMatchObject([{ balance: 999 }])
+  })
+
+  it('never fill twice when a clock goes back', async () => {
+    const db = await place()
+    await pay(db, 'a', charge({ rate: 0.01 }))
+    await pay(db, 'b', charge({ amount: 0, rate: 0.01, at: 20_000 }))
+    await pay(db, 'c', charge({ amount: 0, rate: 0.01, at: 12_000 }))
+    await pay(db, 'd', charge({ amount: 0, rate: 0.01, at: 20_000 }))
+    expect(await kept(db)).toMatchObject([{ balance: 800, at: 20_000 }])
+  })
+
+  it('go below zero', async () => {
+    const db = await place()
+    await pay(db, 'a', charge({ amount: 5000 }))
+    expect(await kept(db)).toMatchObject([{ balance: -4000 }])
+  })
+
+  it('begin anew when they count something else', async () => {
+    const db = await place()
+    await pay(db, 'a', charge())
+    await pay(db, 'b', charge({ unit: 'tokens', amount: 7, capacity: 50 }))
+    expect(await kept(db)).toMatchObject([{ unit: 'tokens', balance: 43, spent: 7, capacity: 50 }])
+  })
+
+  it('are refilled once, up to what they hold, by whoever comes first', async () => {
+    const db = await place()
+    await pay(db, 'a', charge())
+    await insertRefill(db, refill())
+    expect((await selectQuotas(db, 0)).refills).toEqual([refill()])
+    for (const _gateway of [1, 2]) await write(db, changeStatements(db, { refilled: [refill()] }))
+    expect(await selectQuotas(db, 0)).toMatchObject({ balances: [{ balance: 900 }], refills: [] })
+    await insertRefill(db, refill({ id: 'r2' }))
+    await write(db, changeStatements(db, { refilled: [refill({ id: 'r2' })] }))
+    expect(await kept(db)).toMatchObject([{ balance: 1000, spent: 300 }])
+  })
+
+  it('keep what fits of a new definition, and fill by the old one until then', async () => {
+    const db = await place()
+    await pay(db, 'a', charge({ rate: 0.1 }))
+    const redefined = { quota: 'day:<user>', unit: 'dollars', capacity: 750, rate: 0, at: 10_200 }
+    await write(db, changeStatements(db, { redefined: [redefined] }))
+    expect(await kept(db)).toMatchObject([{ balance: 720, capacity: 750, rate: 0 }])
+    await write(db, changeStatements(db, { redefined: [{ ...redefined, capacity: 100 }] }))
+    await write(db, changeStatements(db, { redefined: [{ ...redefined, capacity: 5000 }] }))
+    expect(await kept(db)).toMatchObject([{ balance: 100, capacity: 5000 }])
+  })
+
+  it('go with their quota, those of others stay', async () => {
+    const db = await place()
+    await pay(db, 'a', charge(), charge({ quota: 'team', holder: '' }))
+    await insertRefill(db, refill())
+    await write(db, changeStatements(db, { dropped: ['day:<user>'] }))
+    expect(await selectQuotas(db, 0)).toMatchObject({ balances: [{ quota: 'team' }], refills: [] })
+  })
+
+  it('are told of when something happened to them lately', async () => {
+    const db = await place()
+    await pay(db, 'a', charge())
+    await pay(db, 'b', charge({ holder: 'bob', at: 20_000 }))
+    expect(await kept(db, 15_000)).toMatchObject([{ holder: 'bob' }])
+  })
+})
