@@ -1,8 +1,9 @@
-import { canRoutes, type Explain } from './admin/can.ts'
+import { canRoutes } from './admin/can.ts'
 import { providerRoutes } from './admin/providers.ts'
 import { adminApi, type Mounted } from './admin/routes.ts'
 import type { Config } from './config/config.ts'
 import { digestOf, hintOf, newRandomKey } from './identity/key-format.ts'
+import type { Door } from './identity/caller.ts'
 import type { Platform } from './platform.ts'
 import { explain } from './policy/explain.ts'
 import { compileGrants } from './policy/grants.ts'
@@ -37,9 +38,10 @@ export const management = (config: Config, platform: Platform, state: State): Mo
     ],
   })
 
-const explainer =
-  (config: Config, { registry }: State): Explain =>
-  (who, model, asked) => {
+/** May they, and why or why not, at each door asked about; without one, at each they can come by. */
+export const explainer =
+  (config: Config, { registry }: State) =>
+  (who: string, model: string, asked: Door | undefined) => {
     const providers = registry.providers()
     const subject = subjectOf(who, config)
     const known = {

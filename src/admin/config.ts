@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Config } from '../config/config.ts'
+import { setAt } from '../config/edit.ts'
 import { hideSecrets, restoreSecrets } from '../config/keep.ts'
 import type { ParseResult } from '../config/parse.ts'
 import type { Problem } from '../config/problem.ts'
@@ -22,6 +23,36 @@ const verdict = z.object({
   valid: z.boolean(),
   errors: z.array(z.string()).nullable().describe('Null when there are none.'),
 })
+
+const wantedMode = z.strictObject({ mode: z.enum(['local', 'serve', 'funnel', 'both']) })
+type WantedMode = z.output<typeof wantedMode>
+
+/** Which doors are open, without the rest: for one tap on a telephone. */
+export const modeRoutes = (options: ConfigRoutesOptions): AdminRoute[] => [
+  route({
+    method: 'put',
+    path: '/postern/api/mode',
+    id: 'putMode',
+    summary:
+      'Which doors are open, in force with the next request; what tailscaled leads here is left as it is.',
+    needs: 'admin',
+    body: wantedMode,
+    answers: wantedMode,
+    action: 'mode.set',
+    handle: async (request: AdminRequest<WantedMode>) => {
+      const { c, body } = request
+      const current = await options.document.read()
+      const edited = setAt(current.text, ['mode'], body.mode)
+      const { problems, config } = options.document.parse(edited)
+      if (!config || problems.some(({ severity }) => severity === 'error')) {
+        throw refused(problems.map(toDetail))
+      }
+      if (!options.staysAdmin(c, config)) throw refused([lockedOut])
+      await apply(options, c, current, edited, 'mode.set')
+      return c.json(body)
+    },
+  }),
+]
 
 /** The configuration as Aperture's API reads and writes it, and the same under our own path. */
 export const configRoutes = (options: ConfigRoutesOptions): AdminRoute[] =>
@@ -102,28 +133,35 @@ const replace = async (
   // Also of warnings: who saves by hand is there to read them (policy.md 1.12).
   if (details.length > 0 || !config) throw refused(details)
   if (!options.staysAdmin(c, config)) {
-    const message = 'you would no longer be admin; nobody is let to lock themselves out'
-    throw refused([{ location: 'grants', message }])
+    throw refused([lockedOut])
   }
-  return apply(options, request, current, restored)
+  await apply(options, c, current, restored, 'config.replace')
+  const now = await options.document.read()
+  return c.json({ config: shown(now.text) }, 200, { etag: `"${now.version}"` })
+}
+
+const lockedOut: Detail = {
+  location: 'grants',
+  message: 'you would no longer be admin; nobody is let to lock themselves out',
 }
 
 const apply = async (
   { document, audit }: ConfigRoutesOptions,
-  { c }: AdminRequest<Text>,
+  c: AdminRequest<unknown>['c'],
   current: { readonly text: string; readonly version: string },
   restored: string,
-): Promise<Response> => {
+  action: string,
+): Promise<void> => {
   const done = {
     target: 'configuration',
     detail: changedLines(shown(current.text), shown(restored)),
   }
-  await audit(c, 'config.replace', 'done', done)
+  await audit(c, action, 'done', done)
   const outcome = await document
     .replace(restored, current.version)
     .catch(async (error: unknown) => {
       const detail = error instanceof Error ? error.message : String(error)
-      await audit(c, 'config.replace', 'failed', { target: 'configuration', detail })
+      await audit(c, action, 'failed', { target: 'configuration', detail })
       throw new Failure(
         'internal_error',
         'The configuration was not taken; the log has the cause.',
@@ -133,11 +171,9 @@ const apply = async (
       )
     })
   if (outcome === 'changed meanwhile') {
-    await audit(c, 'config.replace', 'failed', { target: 'configuration', detail: outcome })
+    await audit(c, action, 'failed', { target: 'configuration', detail: outcome })
     throw stale()
   }
-  const now = await document.read()
-  return c.json({ config: shown(now.text) }, 200, { etag: `"${now.version}"` })
 }
 
 type Judged = ParseResult & {

@@ -4,7 +4,7 @@ import type { Env } from '../http/env.ts'
 import type { Platform } from '../platform.ts'
 import { createAudit } from './audit.ts'
 import { type BanRoutesOptions, banRoutes } from './bans.ts'
-import { type ConfigRoutesOptions, configRoutes } from './config.ts'
+import { type ConfigRoutesOptions, configRoutes, modeRoutes } from './config.ts'
 import type { ConfigDocument } from './document.ts'
 import { guarded } from './guard.ts'
 import { type KeyRoutesOptions, keyRoutes } from './keys.ts'
@@ -38,6 +38,7 @@ export const adminApi = (options: AdminOptions): Mounted[] => {
   const routes: AdminRoute[] = [
     ...meRoutes(),
     ...(document ? configRoutes({ ...options, document, audit }) : []),
+    ...(document ? modeRoutes({ ...options, document, audit }) : []),
     ...keyRoutes({ ...options, audit }),
     ...banRoutes({ ...options, audit }),
     ...auditRoutes(platform),
@@ -45,8 +46,8 @@ export const adminApi = (options: AdminOptions): Mounted[] => {
   ]
   return [...routes, ...described(routes)].map((each) => ({
     method: each.method.toUpperCase(),
-    // A range has a slash in it.
-    path: each.path.replace('{address}', ':address{.+}').replaceAll(/\{(\w+)\}/g, ':$1'),
+    // A range has a slash in it, and so has many a model.
+    path: each.path.replace(/\{(address|model)\}/, ':$1{.+}').replaceAll(/\{(\w+)\}/g, ':$1'),
     handle: guarded(each, audit),
   }))
 }
