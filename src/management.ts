@@ -1,6 +1,7 @@
 import { canRoutes } from './admin/can.ts'
 import { providerRoutes } from './admin/providers.ts'
 import { adminApi, type Mounted } from './admin/routes.ts'
+import { budgetRoutes } from './budgets.ts'
 import type { Config } from './config/config.ts'
 import { digestOf, hintOf, newRandomKey } from './identity/key-format.ts'
 import type { Door } from './identity/caller.ts'
@@ -30,6 +31,7 @@ export const management = (config: Config, platform: Platform, state: State): Mo
     bannable: bannableAddress,
     more: [
       ...canRoutes(explainer(config, state)),
+      ...budgetRoutes(config, platform, state),
       ...providerRoutes({
         providers: () => state.registry.providers(),
         health: state.health.of,

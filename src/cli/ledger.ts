@@ -19,7 +19,8 @@ const PAUSE = 50
 /** The queries of the ledger, loaded when a command needs them: `postern up` is to start without them. */
 export type Queries = typeof import('../store/usage.ts') &
   typeof import('../store/bans.ts') &
-  typeof import('../store/keys.ts')
+  typeof import('../store/keys.ts') &
+  typeof import('../store/quotas.ts')
 
 type Work<T> = (db: Database, queries: Queries) => Promise<T>
 
@@ -56,14 +57,15 @@ export const withLedger = async <T>(flags: LedgerFlags, work: Work<T>): Promise<
 
 const once = async <T>(options: DatabaseOptions, work: Work<T>): Promise<T> => {
   const { openDatabase } = await import('../adapter/node/ledger/database.ts')
-  const [usage, bans, keys] = await Promise.all([
+  const [usage, bans, keys, quotas] = await Promise.all([
     import('../store/usage.ts'),
     import('../store/bans.ts'),
     import('../store/keys.ts'),
+    import('../store/quotas.ts'),
   ])
   const database = await openDatabase(options)
   try {
-    return await work(database.db, { ...usage, ...bans, ...keys })
+    return await work(database.db, { ...usage, ...bans, ...keys, ...quotas })
   } finally {
     database.close()
   }

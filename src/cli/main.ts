@@ -8,6 +8,7 @@ import { importCommand } from './import.ts'
 import { initCommand } from './init.ts'
 import { keyCommand } from './key.ts'
 import { modelsCommand } from './models.ts'
+import { quotaCommand } from './quota.ts'
 import { runCommand } from './run.ts'
 import { upCommand } from './up.ts'
 import { usageCommand } from './usage.ts'
@@ -33,6 +34,7 @@ for (const command of [
   canCommand(),
   banCommand(),
   usageCommand(),
+  quotaCommand(),
   modelsCommand(),
   runCommand(),
   exposeCommand(),

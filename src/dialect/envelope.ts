@@ -143,7 +143,8 @@ const vertex = /^\/v1\/(?:projects|publishers)\//
 export const envelopeOf = (path: string): Envelope => {
   if (path === '/v1/messages' || path.startsWith('/v1/messages/')) return 'anthropic'
   if (/^\/v1beta1?(?:\/|$)/.test(path) || vertex.test(path)) return 'gemini'
-  if (/^\/(?:aperture|postern\/api|api\/providers)(?:[/:]|$)/.test(path)) return 'problem'
+  if (/^\/(?:aperture|postern\/api|api\/(?:providers|quotas))(?:[/:]|$)/.test(path))
+    return 'problem'
   if (path === '/bedrock' || path.startsWith('/bedrock/')) return 'bedrock'
   return 'openai'
 }

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { vi } from 'vitest'
 import { banCommand } from '../../src/cli/ban.ts'
 import { keyCommand } from '../../src/cli/key.ts'
+import { quotaCommand } from '../../src/cli/quota.ts'
 import { usageCommand } from '../../src/cli/usage.ts'
 
 export interface Printed {
@@ -26,7 +27,7 @@ export const postern = async (dir: string, ...args: string[]): Promise<Printed> 
     return true
   })
   const program = new Command('postern')
-  for (const command of [banCommand(), keyCommand(), usageCommand()]) program.addCommand(command)
+  for (const command of [banCommand(), keyCommand(), quotaCommand(), usageCommand()]) program.addCommand(command)
   for (const command of everyCommand(program)) {
     command.exitOverride().configureOutput({ writeErr: (text) => (error += text) })
   }
