@@ -2,6 +2,7 @@ import { canRoutes } from './admin/can.ts'
 import { providerRoutes } from './admin/providers.ts'
 import { adminApi, type Mounted } from './admin/routes.ts'
 import { budgetRoutes } from './budgets.ts'
+import { pricingRoutes } from './admin/pricing.ts'
 import type { Config } from './config/config.ts'
 import { digestOf, hintOf, newRandomKey } from './identity/key-format.ts'
 import type { Door } from './identity/caller.ts'
@@ -31,6 +32,7 @@ export const management = (config: Config, platform: Platform, state: State): Mo
     bannable: bannableAddress,
     more: [
       ...canRoutes(explainer(config, state)),
+      ...pricingRoutes({ ...platform, providers: () => state.registry.providers() }),
       ...budgetRoutes(config, platform, state),
       ...providerRoutes({
         providers: () => state.registry.providers(),

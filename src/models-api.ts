@@ -67,8 +67,8 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
         }
       }
       for (const path of ['/v1/models', '/models'] as const) {
-        app.on('GET', [path], ...guards, listModels(registry))
-        app.on('GET', [`${path}/:model{.+}`], ...guards, showModel(registry))
+        app.on('GET', [path], ...guards, listModels(registry, platform))
+        app.on('GET', [`${path}/:model{.+}`], ...guards, showModel(registry, platform))
       }
       app.on('GET', ['/v1beta/models'], ...guards, listGeminiModels(registry))
       app.on('GET', ['/v1beta/models/:model{.+}'], ...guards, showGeminiModel(registry))

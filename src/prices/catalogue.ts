@@ -40,21 +40,23 @@ export const loadCatalogue = (): Promise<Catalogue> => {
   return loading
 }
 
-/** Prices that change with the time of day do so at a minute. */
-const minute = 60_000
-/** More models than anybody asks for within one. */
-const maxKnown = 512
+/** Prices that change with the time of day do so at these. */
+const quarter = 15 * 60_000
+/** More models than anybody lists. */
+const maxKnown = 4096
 
-/** A look takes 60 µs, and the same few models are asked for. */
+/** A look takes 60 µs, and the same models are asked for again and again. */
 const remembering = (catalogue: Catalogue): Catalogue => {
-  const known = new Map<string, Listed | undefined>()
+  const known = new Map<string, { readonly since: number; readonly found: Listed | undefined }>()
   return {
     find(basis, model, at) {
-      const key = `${Math.floor(at / minute)} ${basis} ${model}`
-      if (known.has(key)) return known.get(key)
+      const since = Math.floor(at / quarter)
+      const key = `${basis} ${model}`
+      const before = known.get(key)
+      if (before?.since === since) return before.found
       if (known.size >= maxKnown) known.clear()
       const found = catalogue.find(basis, model, at)
-      known.set(key, found)
+      known.set(key, { since, found })
       return found
     },
   }

@@ -31,7 +31,24 @@ export const priceOf = (
   return loadCatalogue().then((catalogue) => listPrice(candidate, catalogue, at))
 }
 
-const ownPrice = ({ provider, model }: Candidate): Priced | undefined => {
+/** What any model of these providers costs, found without waiting: for who lists many. */
+export const priceFinder = async (
+  providers: readonly Provider[],
+  at: number,
+): Promise<(candidate: Candidate) => Priced | undefined> => {
+  const listed = providers.some(
+    ({ costBasis, modelCostMap = [] }) => costBasis !== undefined || modelCostMap.length > 0,
+  )
+  const catalogue = listed ? await loadCatalogue() : undefined
+  return (candidate) => {
+    const own = ownPrice(candidate)
+    if (own || !catalogue || !hasList(candidate)) return own
+    return listPrice(candidate, catalogue, at)
+  }
+}
+
+/** What its owner wrote. */
+export const ownPrice = ({ provider, model }: Candidate): Priced | undefined => {
   const price = provider.prices?.get(model) ?? provider.prices?.get('*')
   return price && { price, source: 'own', model, adjustment: 1 }
 }

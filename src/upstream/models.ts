@@ -1,29 +1,34 @@
 import type { Context, Handler } from 'hono'
 import type { Env } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
+import type { Platform } from '../platform.ts'
+import { priceFinder } from '../prices/price.ts'
 import { anthropicModelList } from './list/anthropic.ts'
 import { geminiModelList } from './list/gemini.ts'
 import { modelRows } from './list/openai.ts'
+import type { Allows } from './list/visible.ts'
 import type { Provider } from './upstream.ts'
 
 export interface Providers {
   providers(): readonly Provider[]
 }
 
+type Host = Pick<Platform, 'clock' | 'log'>
+
 /** `GET /v1/models`: what this caller may use, in the shape that their SDK understands. */
 export const listModels =
-  (registry: Providers): Handler<Env> =>
-  (c) => {
+  (registry: Providers, host: Host): Handler<Env> =>
+  async (c) => {
     const { allows } = c.get('permissions')
     return isAnthropic(c)
       ? c.json(anthropicModelList(registry.providers(), allows))
-      : c.json(modelRows(registry.providers(), allows))
+      : c.json(await pricedRows(registry, host, allows))
   }
 
 /** `GET /v1/models/NAME`, the name with its slashes, with or without its provider. */
 export const showModel =
-  (registry: Providers): Handler<Env> =>
-  (c) => {
+  (registry: Providers, host: Host): Handler<Env> =>
+  async (c) => {
     const name = nameIn(c)
     const { allows } = c.get('permissions')
     if (isAnthropic(c)) {
@@ -36,12 +41,23 @@ export const showModel =
         ),
       )
     }
-    const { data } = modelRows(registry.providers(), allows)
+    const { data } = await pricedRows(registry, host, allows)
     const row = data.find(
       ({ id, metadata }) => id === name || `${metadata.provider.id}/${id}` === name,
     )
     return c.json(found(c, name, row))
   }
+
+/** With list prices, too. That these cannot be read is no reason to list nothing. */
+const pricedRows = async (registry: Providers, { clock, log }: Host, allows: Allows) => {
+  const providers = registry.providers()
+  try {
+    return modelRows(providers, allows, await priceFinder(providers, clock.now()))
+  } catch (error) {
+    log('error', 'prices.unread', { reason: String(error) })
+    return modelRows(providers, allows)
+  }
+}
 
 /** `GET /v1beta/models`. */
 export const listGeminiModels =

@@ -118,6 +118,8 @@ export const routes: Readonly<Record<string, Answers>> = {
   'GET /aperture/config': managed(403),
   'PUT /aperture/config': managed(403),
   'POST /aperture/config:validate': managed(403),
+  'GET /aperture/pricing': managed(403),
+  'GET /aperture/pricing/:model{.+}': managed(403),
   'GET /metrics': { ...guarded(403), here: 200 },
   'GET /ui/assets/:version/:name': open(404),
   'GET /ui/models': page(200),

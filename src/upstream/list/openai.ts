@@ -1,4 +1,6 @@
-import type { Dialect, Modalities, Price, Provider } from '../upstream.ts'
+import { ownPrice, type Priced } from '../../prices/price.ts'
+import { pricing } from '../../prices/record.ts'
+import type { Candidate, Dialect, Modalities, Provider } from '../upstream.ts'
 import { type Allows, endpoints, type Offer, visible } from './visible.ts'
 
 /** A row of `GET /v1/models`: OpenAI's fields, Aperture's `supported_endpoints` and `metadata`, and what is known besides. */
@@ -23,7 +25,7 @@ export interface ModelRow {
   readonly max_output_tokens?: number
   readonly modalities?: Modalities
   readonly loaded?: boolean
-  /** USD for one token, or one search, as plain decimals. */
+  /** USD for one token, search, picture, …, as plain decimals; absent where nobody knows the price. */
   readonly pricing?: Readonly<Record<string, string>>
 }
 
@@ -31,14 +33,16 @@ export interface ModelRow {
 export const modelRows = (
   providers: readonly Provider[],
   allows: Allows,
+  priceOf: PriceOf = ownPrice,
 ): { readonly object: 'list'; readonly data: readonly ModelRow[] } => ({
   object: 'list',
-  data: visible(providers, allows).map(row),
+  data: visible(providers, allows).map((offer) => row(offer, priceOf(offer))),
 })
 
-function row({ provider, model, details }: Offer): ModelRow {
+export type PriceOf = (candidate: Candidate) => Priced | undefined
+
+function row({ provider, model, details }: Offer, priced: Priced | undefined): ModelRow {
   const { contextLength, maxOutputTokens, modalities, loaded, ownedBy } = details
-  const price = provider.prices?.get(model) ?? provider.prices?.get('*')
   return {
     id: model,
     object: 'model',
@@ -58,38 +62,8 @@ function row({ provider, model, details }: Offer): ModelRow {
     ...(maxOutputTokens !== undefined && { max_output_tokens: maxOutputTokens }),
     ...(modalities !== undefined && { modalities }),
     ...(loaded !== undefined && { loaded }),
-    ...(price && { pricing: pricing(price) }),
+    ...(priced && { pricing: pricing(priced.price) }),
   }
-}
-
-/** Aperture's names, and what they count: the configuration has USD per million tokens. */
-const priced: readonly (readonly [
-  name: string,
-  of: Exclude<keyof Price, 'tiers'>,
-  unit: number,
-])[] = [
-  ['input', 'input', 1e6],
-  ['output', 'output', 1e6],
-  ['input_cache_read', 'inputCacheRead', 1e6],
-  ['input_cache_write', 'inputCacheWrite', 1e6],
-  ['input_cache_write_1h', 'inputCacheWrite1h', 1e6],
-  ['internal_reasoning', 'internalReasoning', 1e6],
-  ['image', 'image', 1e6],
-  ['web_search', 'webSearch', 1],
-]
-
-const pricing = (price: Price): Record<string, string> =>
-  Object.fromEntries(
-    priced.flatMap(([name, of, unit]) => {
-      const usd = price[of]
-      return usd === undefined ? [] : [[name, decimals(usd / unit)]]
-    }),
-  )
-
-/** Eight decimals, as Aperture has them; more where a price is smaller. */
-const decimals = (usd: number): string => {
-  const text = usd.toFixed(12)
-  return text.replace(/(\.\d{8}\d*?)0*$/, '$1')
 }
 
 /** What kind of server this is, never where: Aperture's clients take an empty value for a broken answer. */
