@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { loadConfig } from '../adapter/node/config-file.ts'
 import type { DatabaseOptions } from '../adapter/node/ledger/database.ts'
 import { importDrizzleQuickly } from '../adapter/node/ledger/quick-imports.ts'
+import type { Config } from '../config/config.ts'
 import { formatProblem } from '../config/problem.ts'
 import type { Database } from '../store/schema.ts'
 
@@ -72,9 +73,19 @@ const once = async <T>(options: DatabaseOptions, work: Work<T>): Promise<T> => {
 }
 
 /** Without a configuration the defaults hold, as they do for `postern up`. */
-const databaseOf = async ({ config: file, data }: LedgerFlags): Promise<DatabaseOptions> => {
-  if (!existsSync(file)) return { url: 'file:postern.db', authToken: undefined, dataDir: data }
+const databaseOf = async (flags: LedgerFlags): Promise<DatabaseOptions> => {
+  const { database = { url: 'file:postern.db', authToken: undefined } } =
+    (await configOf(flags)) ?? {}
+  return { ...database, dataDir: flags.data }
+}
+
+/**
+ * Undefined when there is no such file.
+ * @throws Error with every problem, when it is not sound
+ */
+export const configOf = async ({ config: file }: LedgerFlags): Promise<Config | undefined> => {
+  if (!existsSync(file)) return undefined
   const { config, problems } = await loadConfig(file)
   if (config === undefined) throw new Error(problems.map(formatProblem).join('\n'))
-  return { ...config.database, dataDir: data }
+  return config
 }

@@ -1,9 +1,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../config/values/units.ts'
+import { type Compare, comparison } from '../prices/compare.ts'
 import { GROUPS, type Group } from '../store/groups.ts'
 import type { Database } from '../store/schema.ts'
 import type { UsageSummary } from '../store/usage.ts'
-import { type LedgerFlags, ledgerOptions, type Queries, withLedger } from './ledger.ts'
+import { configOf, type LedgerFlags, ledgerOptions, type Queries, withLedger } from './ledger.ts'
 import { csvLine, print, table } from './table.ts'
 import { printRows } from './usage-rows.ts'
 
@@ -15,6 +16,8 @@ export interface UsageFlags extends LedgerFlags {
   readonly limit?: number
   readonly csv?: boolean
   readonly json?: boolean
+  /** `anthropic/claude-sonnet-4-6`; absent: what the configuration says. */
+  readonly compare?: string
 }
 
 /** `postern usage`: the ledger, summed up or row by row. */
@@ -27,6 +30,10 @@ export const usageCommand = (): Command =>
       '--limit <n>',
       'groups or rows to print (default: 1000; 100 rows on screen, all as CSV or JSON)',
       count,
+    )
+    .option(
+      '--compare <model>',
+      'what the same tokens would have cost at a cloud’s, such as anthropic/claude-sonnet-4-6',
     )
     .addOption(new Option('--csv', 'print CSV').conflicts('json'))
     .option('--json', 'print JSON')
@@ -41,10 +48,31 @@ const printSums = async (db: Database, { summarize }: Queries, flags: UsageFlags
   const groups = await summarize(db, { since, by, limit })
   const [total] = await summarize(db, { since, by: 'none' })
   if (total === undefined) throw new Error('a sum without a row')
-  if (flags.json) return print(asJson(flags, groups, total))
-  if (flags.csv) return print(asCsv(flags, groups))
-  await print(asTable(flags, groups, total))
+  const other = await comparedTo(flags)
+  if (flags.json) return print(asJson(flags, groups, total, other))
+  if (flags.csv) return print(asCsv(flags, groups, other))
+  await print(asTable(flags, groups, total) + (other ? saying(other, total) : ''))
 }
+
+/** A cloud's model that usage is held against. */
+interface Other {
+  readonly name: string
+  readonly cost: Compare
+}
+
+const comparedTo = async (flags: UsageFlags): Promise<Other | undefined> => {
+  const name = flags.compare ?? (await configOf(flags))?.compareWith
+  return name ? { name, cost: await comparison(name, Date.now()) } : undefined
+}
+
+const saying = ({ name, cost }: Other, total: UsageSummary): string => {
+  const nanousd = cost(total)
+  return nanousd === null
+    ? `No list of prices has ${name}.\n`
+    : `The same tokens would have cost ${usd(nanousd)} at ${name}.\n`
+}
+
+const usd = (nanousd: number): string => `$${(nanousd / 1e9).toFixed(4)}`
 
 const asTable = (flags: UsageFlags, groups: UsageSummary[], total: UsageSummary): string => {
   const from = flags.since === 0 ? 'the beginning' : new Date(flags.since).toISOString()
@@ -65,28 +93,38 @@ const cells = (name: string, sums: UsageSummary): string[] => [
   ...[sums.requests, sums.failed, sums.inputTokens, sums.outputTokens, sums.cachedTokens].map(
     String,
   ),
-  sums.unpriced === sums.requests ? '-' : `$${(sums.costNanousd / 1e9).toFixed(4)}`,
+  sums.unpriced === sums.requests ? '-' : usd(sums.costNanousd),
   `${(sums.durationMs / 1000).toFixed(1)}s`,
 ]
 
-const asCsv = ({ by }: UsageFlags, groups: UsageSummary[]): string => {
-  const records = groups.map((sums) => record(by, sums))
-  const header = csvLine(Object.keys(record(by, NOTHING)))
+const asCsv = ({ by }: UsageFlags, groups: UsageSummary[], other: Other | undefined): string => {
+  const records = groups.map((sums) => record(by, sums, other))
+  const header = csvLine(Object.keys(record(by, NOTHING, other)))
   return header + records.map((fields) => csvLine(Object.values(fields))).join('')
 }
 
-const asJson = (flags: UsageFlags, groups: UsageSummary[], total: UsageSummary): string => {
-  const { [flags.by]: _, ...sums } = record(flags.by, total)
+const asJson = (
+  flags: UsageFlags,
+  groups: UsageSummary[],
+  total: UsageSummary,
+  other: Other | undefined,
+): string => {
+  const { [flags.by]: _, ...sums } = record(flags.by, total, other)
   const value = {
     since: flags.since === 0 ? null : new Date(flags.since).toISOString(),
     by: flags.by,
-    groups: flags.by === 'none' ? [] : groups.map((group) => record(flags.by, group)),
+    ...(other && { compared_with: other.name }),
+    groups: flags.by === 'none' ? [] : groups.map((group) => record(flags.by, group, other)),
     total: sums,
   }
   return `${JSON.stringify(value, null, 2)}\n`
 }
 
-const record = (by: Group, sums: UsageSummary): Record<string, string | number> => ({
+const record = (
+  by: Group,
+  sums: UsageSummary,
+  other: Other | undefined,
+): Record<string, string | number | null> => ({
   ...(by === 'none' ? {} : { [by]: sums.group }),
   requests: sums.requests,
   failed: sums.failed,
@@ -99,6 +137,7 @@ const record = (by: Group, sums: UsageSummary): Record<string, string | number> 
   bytes_in: sums.bytesIn,
   bytes_out: sums.bytesOut,
   duration_ms: sums.durationMs,
+  ...(other && { compared_nanousd: other.cost(sums) }),
 })
 
 const NOTHING: UsageSummary = {

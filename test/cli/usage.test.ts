@@ -59,6 +59,32 @@ describe('postern usage', () => {
     })
   })
 
+  it('says what the same tokens would have cost at a cloud, by flag or by configuration', async () => {
+    const dir = await ledger([
+      { model: 'a', inputTokens: 1_000_000, cachedTokens: 0, outputTokens: 100_000 },
+      { model: 'b', inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0 },
+    ])
+    const flags = ['--since', 'all', '--by', 'model']
+    expect((await postern(dir, 'usage', ...flags)).out).not.toContain('would have cost')
+    const named = await postern(dir, 'usage', ...flags, '--compare', 'anthropic/claude-sonnet-4-6')
+    // 1 M × $3 and 0.1 M × $15: not the rate of a prompt that is as long as the sum.
+    expect(named.out).toContain('would have cost $4.5000 at anthropic/claude-sonnet-4-6.\n')
+    const none = await postern(dir, 'usage', ...flags, '--compare', 'nobody/has-it')
+    expect(none.out).toContain('No list of prices has nobody/has-it.\n')
+    const config = JSON.stringify({ compare_with: 'anthropic/claude-sonnet-4-5' })
+    writeFileSync(`${dir}/postern.hujson`, config)
+    expect((await postern(dir, 'usage', ...flags)).out).toContain('cost $4.5000 at')
+    const { out } = await postern(dir, 'usage', ...flags, '--json')
+    expect(JSON.parse(out)).toMatchObject({
+      compared_with: 'anthropic/claude-sonnet-4-5',
+      groups: [{ compared_nanousd: 4_500_000_000 }, { compared_nanousd: 0 }],
+      total: { compared_nanousd: 4_500_000_000 },
+    })
+    const csv = (await postern(dir, 'usage', ...flags, '--csv')).out.split('\r\n')
+    expect(csv[0]).toMatch(/,compared_nanousd$/)
+    expect(csv[1]).toMatch(/,4500000000$/)
+  })
+
   it('lets no control character of a stranger reach the terminal', async () => {
     const dir = await ledger([{ model: '\u001b]0;x\u0007evil\n\u202eknil\u2028' }])
     for (const flags of [['--by', 'model'], ['--rows']]) {
