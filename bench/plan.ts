@@ -1,0 +1,55 @@
+import { caddy, caddyWithPassword } from './peers/caddy.ts'
+import { direct } from './peers/direct.ts'
+import { gomodel, gomodelWithKey, llamaSwap, olla } from './peers/go-gateways.ts'
+import { litellm } from './peers/litellm.ts'
+import { nginx } from './peers/nginx.ts'
+import type { Peer } from './peers/peer.ts'
+import { portkey } from './peers/portkey.ts'
+import { postern, posternOpen, posternWithBudget, posternWithPassword } from './peers/postern.ts'
+import type { Result } from './result.ts'
+
+/** How much is measured. Times in seconds. */
+export interface Plan {
+  readonly kind: Result['kind']
+  readonly peers: readonly Peer[]
+  readonly rounds: number
+  readonly requests: { readonly warm: number; readonly many: number; readonly alone: number }
+  readonly streams: number
+  /** Starts beside the two that the measurements take. */
+  readonly starts: number
+  /** Open streams, floods, locks and the ledger as well. */
+  readonly everything: boolean
+}
+
+const near = [direct, nginx, caddy, caddyWithPassword, postern, posternOpen]
+const gateways = [portkey, litellm, gomodel, gomodelWithKey, olla, llamaSwap]
+
+export const plans: Readonly<Record<Result['kind'], Plan>> = {
+  full: {
+    kind: 'full',
+    peers: [...near, posternWithPassword, posternWithBudget, ...gateways],
+    rounds: 5,
+    requests: { warm: 5, many: 5, alone: 3 },
+    streams: 5,
+    starts: 3,
+    everything: true,
+  },
+  quick: {
+    kind: 'quick',
+    peers: [direct, nginx, caddy, postern],
+    rounds: 2,
+    requests: { warm: 2, many: 2, alone: 1 },
+    streams: 1,
+    starts: 1,
+    everything: false,
+  },
+  guard: {
+    kind: 'guard',
+    peers: [caddy, postern, posternOpen],
+    rounds: 5,
+    requests: { warm: 4, many: 3, alone: 1 },
+    streams: 2,
+    starts: 1,
+    everything: false,
+  },
+}
