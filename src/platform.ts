@@ -11,6 +11,23 @@ import type { AuthFailureRow, UsageRow } from './usage/row.ts'
  * What a host supplies: the only way the core reaches time, randomness, the network, the database or the log.
  * `setTimeout`, `URL`, `TextEncoder`, streams and `AbortController` are the same on every runtime and used directly.
  */
+/**
+ * Counts and news that several gateways share. Each call rejects when the others cannot be asked in a moment: every
+ * gateway then decides by what it knows itself.
+ */
+export interface Shared {
+  /** Takes one of `events` in `window` ms. Resolves with ms to wait when none is left, else 0. */
+  take(bucket: string, rate: { readonly events: number; readonly window: number }): Promise<number>
+  /** Counts a wrong guess; resolves with how many there were within `window` ms. */
+  fail(address: string, window: number): Promise<number>
+  /** Begins the count of an address anew. */
+  forget(address: string, window: number): Promise<void>
+  /** Tells the others of a ban. */
+  announce(ban: Ban): Promise<void>
+  /** Called with bans that others imposed. */
+  onBan(listener: (ban: Ban) => void): void
+}
+
 export interface Platform {
   readonly clock: Clock
   /** UUIDv7, for rows and request ids. */
@@ -34,6 +51,8 @@ export interface Platform {
   readonly vitals?: () => readonly Family[]
   /** The files that our pages load, by name; absent: they come without. */
   readonly assets?: Readonly<Record<string, string>>
+  /** Absent: this gateway counts for itself. */
+  readonly shared?: Shared | undefined
   /** Keeps work alive that outlasts the response. Failures are logged, never thrown. */
   readonly waitUntil: (work: Promise<unknown>) => void
 }

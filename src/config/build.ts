@@ -35,6 +35,7 @@ export function buildConfig(file: ConfigFile): Config {
     compareWith: file.compare_with || undefined,
     labelHeader: file.label_header.toLowerCase(),
     database: { url: file.database.url, authToken: file.database.auth_token },
+    redis: file.redis && { ...file.redis, user: file.redis.user, password: file.redis.password },
     log: file.log,
   }
 }

@@ -40,6 +40,8 @@ export interface Config {
   /** Whose value is a request's label in the ledger, lower-case. */
   readonly labelHeader: string
   readonly database: DatabaseConfig
+  /** Absent: limits are this gateway's own. */
+  readonly redis: RedisConfig | undefined
   readonly log: LogConfig
 }
 
@@ -292,6 +294,15 @@ export interface DatabaseConfig {
   /** `file:…` (relative to the data directory), `libsql://…`, `https://…` or `http://…`. */
   readonly url: string
   readonly authToken: string | undefined
+}
+
+/** A Redis or Valkey that several gateways count in. */
+export interface RedisConfig {
+  readonly url: string
+  readonly user: string | undefined
+  readonly password: string | undefined
+  /** Before every key. */
+  readonly prefix: string
 }
 
 export interface LogConfig {

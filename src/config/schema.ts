@@ -3,7 +3,7 @@ import { withoutEffect } from './schema/aperture.ts'
 import { grants, temporaryGrants } from './schema/grants.ts'
 import { hooks } from './schema/hooks.ts'
 import { issuers } from './schema/issuers.ts'
-import { authFailures, database, limits, log, rateLimits } from './schema/limits.ts'
+import { authFailures, database, limits, log, rateLimits, redis } from './schema/limits.ts'
 import { defaultListeners, listeners } from './schema/listeners.ts'
 import { provider } from './schema/providers.ts'
 import { quotas } from './schema/quotas.ts'
@@ -69,6 +69,7 @@ export const fileSchema = z.strictObject({
   auth_failures: authFailures,
   limits,
   database,
+  redis,
   log,
   auto_cost_basis: z
     .boolean()

@@ -49,10 +49,17 @@ const cut = (name: string, value: LogFields[string]): LogFields[string] => {
 }
 
 /** What must not turn up in a line: provider keys, headers added for providers, the database's token, what hooks are shown. */
-export const secretsOf = ({ providers, database, listeners, webui, hooks }: Config): string[] =>
+export const secretsOf = ({
+  providers,
+  database,
+  redis,
+  listeners,
+  webui,
+  hooks,
+}: Config): string[] =>
   [...providers.values()]
     .flatMap(({ apikey, addHeaders }) => [apikey, ...addHeaders.map(([, value]) => value)])
-    .concat(database.authToken ?? '', webui?.speaksFor?.secret ?? '')
+    .concat(database.authToken ?? '', redis?.password ?? '', webui?.speaksFor?.secret ?? '')
     .concat(listeners.map(({ hopSecret }) => hopSecret ?? ''))
     .concat([...hooks.values()].flatMap(({ apikey, secret, url }) => [apikey, secret ?? '', url]))
     .filter((secret) => secret.length >= 8)

@@ -12,7 +12,7 @@ export interface AuthFailuresOptions {
   readonly failures: Failures
   readonly bans: Bans
   readonly config: AuthFailuresConfig
-  readonly platform: Pick<Platform, 'clock' | 'newId' | 'store' | 'log' | 'waitUntil'>
+  readonly platform: Pick<Platform, 'clock' | 'newId' | 'store' | 'log' | 'waitUntil' | 'shared'>
 }
 
 /** The gate that the password scheme asks before each hash. */
@@ -26,7 +26,8 @@ export const attemptGate = (failures: Failures, config: AuthFailuresConfig) => (
  * answer, so an upstream's 401 counts for nothing.
  */
 export const authFailures = (options: AuthFailuresOptions): MiddlewareHandler<Env> => {
-  const { failures, bans, config } = options
+  const { failures, bans, config, platform } = options
+  const { shared } = platform
   const report = reporter(options.platform)
   let warned = false
 
@@ -36,11 +37,21 @@ export const authFailures = (options: AuthFailuresOptions): MiddlewareHandler<En
       const banned = () => bans.find(client) !== undefined
       if (banned()) return
       failures.forget(client, banned)
-      return bans.impose(client, config)
+      await bans.impose(client, config)
+      return shared?.forget(client.key, config.window).catch(() => {})
     }
     if (warned) return
     warned = true
     options.platform.log('warn', 'auth.unbannable', { ip: client.ip, hint: unbannableHint })
+  }
+
+  /** Have all gateways together seen as many? Not waited for: the guess was answered by what this one knows. */
+  const tellOthers = (client: Client): void => {
+    if (shared === undefined || client.unbannable) return
+    const told = shared.fail(client.key, config.window).then((seen) => {
+      return seen >= config.max ? shutOut(client) : undefined
+    })
+    platform.waitUntil(told.catch(() => {}))
   }
 
   return async function authFailures(c, next) {
@@ -51,7 +62,10 @@ export const authFailures = (options: AuthFailuresOptions): MiddlewareHandler<En
     if (!refused && auth.counted !== true) return
     report(c, auth)
     const { client } = c.var
-    if (isGuess(auth.failure) && auth.counted !== true) failures.count(client, config)
+    if (isGuess(auth.failure)) {
+      if (auth.counted !== true) failures.count(client, config)
+      tellOthers(client)
+    }
     // Also after what is no guess: the limit may be due to guesses whose outcome was not waited for.
     if (failures.reached(client, config)) await shutOut(client)
   }

@@ -41,14 +41,14 @@ interface Entry {
   readonly endsAt: number
 }
 
-type Needs = Pick<Platform, 'clock' | 'store' | 'log' | 'waitUntil'>
+type Needs = Pick<Platform, 'clock' | 'store' | 'log' | 'waitUntil' | 'shared'>
 
 /** About 30 MB when full; the address that was quiet longest is forgotten first. */
 const capacity = 50_000
 const saveWait = 250
 
 export const createBans = (platform: Needs): Bans => {
-  const { clock, store, log } = platform
+  const { clock, store, log, shared } = platform
   const automatic = new LRUCache<string, Entry>({ max: capacity })
   /** Bans by a person: few, and never forgotten. */
   let byHand: readonly (Entry & { readonly addresses: AddressSet })[] = []
@@ -88,7 +88,15 @@ export const createBans = (platform: Needs): Bans => {
     return atMost(saveWait, saved)
   }
 
+  /** Kept here as well: the others may have another database. */
+  const adopt = (ban: Ban): void => {
+    const entry = entryOf(ban)
+    automatic.set(ban.address, entry)
+    platform.waitUntil(save(entry))
+  }
+
   store.onBansChanged(replace)
+  shared?.onBan(adopt)
   return {
     loaded: store
       .loadBans()
@@ -131,6 +139,8 @@ export const createBans = (platform: Needs): Bans => {
       }
       automatic.set(client.key, entry)
       log('warn', 'auth.ban', { ip: client.ip, address: client.key, level, seconds: lasts / 1000 })
+      // The others look into a common database only now and then.
+      if (shared) platform.waitUntil(shared.announce(entry.ban).catch(() => {}))
       return save(entry)
     },
   }

@@ -4,7 +4,7 @@ import picomatch from 'picomatch/posix.js'
 import type { RateLimitConfig } from '../config/config.ts'
 import type { Env } from '../http/env.ts'
 import { Failure, retryAfter } from '../http/errors.ts'
-import type { Platform } from '../platform.ts'
+import type { Platform, Shared } from '../platform.ts'
 import type { Limiter } from './limits.ts'
 import { createSampler } from './sampler.ts'
 
@@ -13,7 +13,7 @@ export interface RateLimitOptions {
   readonly rules: readonly RateLimitConfig[]
   /** `client` rules and `listener` rules stand before authentication, `caller` rules need one and stand after. */
   readonly stage: 'before-authentication' | 'after-authentication'
-  readonly platform: Pick<Platform, 'clock' | 'log'>
+  readonly platform: Pick<Platform, 'clock' | 'log' | 'shared'>
 }
 
 /** Refuses with 429 what exceeds the first matching rule of each zone. */
@@ -40,12 +40,20 @@ export const rateLimit = (options: RateLimitOptions): MiddlewareHandler<Env> => 
       const rule = rules.find(({ matches }) => matches(c.req.path))
       if (rule === undefined || stageOf(rule) !== stage) continue
       const subjects = subjectsOf(rule, c)
-      const wait = subjects === undefined ? 0 : limiter.take(subjects, rule)
+      if (subjects === undefined) continue
+      const alone = limiter.take(subjects, rule)
+      const wait =
+        alone > 0 || !platform.shared ? alone : await together(platform.shared, subjects, rule)
       if (wait > 0) throw refuse(c, rule, wait)
     }
     await next()
   }
 }
+
+/** What all gateways let through, where they count together; what is too much for one is so for all. */
+const together = (shared: Shared, [finest = '']: readonly string[], rule: Rule): Promise<number> =>
+  // Nobody is refused because the others cannot be asked: the limit of this gateway holds.
+  shared.take(finest, rule).catch(() => 0)
 
 interface Rule extends RateLimitConfig {
   readonly matches: (path: string) => boolean

@@ -15,6 +15,7 @@ import { llamaServer, weights } from '../support/parts/llama.ts'
 import { openWebui } from '../support/parts/open-webui.ts'
 import { type Part, partsFolder } from '../support/parts/part.ts'
 import { pythonSdks } from '../support/parts/python-sdks.ts'
+import { redis } from '../support/parts/redis.ts'
 
 const parts: readonly Part[] = [
   caddy,
@@ -22,6 +23,7 @@ const parts: readonly Part[] = [
   weights,
   pythonSdks,
   chromium,
+  redis,
   codingAgents,
   openWebui,
   llamaServer,

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import type { Config } from '../../config/config.ts'
 import { formatProblem } from '../../config/problem.ts'
 import { secretsOf } from '../../http/log-line.ts'
+import { priceFinder } from '../../prices/price.ts'
 import { createState } from '../../state.ts'
 import { withDemo } from '../../upstream/demo.ts'
 import { createRegistry } from '../../upstream/registry.ts'
@@ -17,6 +18,7 @@ import { createPasswordPool } from './passwords.ts'
 import { createPlatform } from './platform.ts'
 import { createReload } from './reload.ts'
 import { readSessionSecret } from './session-secret.ts'
+import { openShared } from './shared.ts'
 import { openStore } from './store.ts'
 import { createTailnetChecks } from './tailnet-checks.ts'
 import { createTransport } from './transport.ts'
@@ -53,10 +55,12 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   const sessionSecret = await readSessionSecret(dataDir)
   const store = await openStore({ ...config.database, dataDir, log })
   const passwords = createPasswordPool()
+  const shared = config.redis && (await openShared(config.redis, log))
   const send = withDemo(transport.send)
   const tailscale = createLocalApi({ socket: () => config.tailscale.socket })
   const vitals = createVitals(store)
-  const platform = createPlatform({ store, passwords, send, log, tailscale, sessionSecret, vitals })
+  const parts = { store, passwords, send, log, tailscale, sessionSecret, vitals }
+  const platform = createPlatform({ ...parts, shared: shared?.counters })
   const registry = createRegistry(platform, config)
   const document = createDocument({ path: configPath, reload: () => reload.now() })
   const state = createState(platform, registry, document)
@@ -65,11 +69,14 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
     async (error: unknown) => {
       // Their threads would keep the process from ending.
       registry.stop()
+      shared?.close()
       await Promise.all([store.close(), transport.close(), passwords.close()])
       throw error
     },
   )
   welcome({ config, configPath, gateway, registry, first })
+  // Now that nobody waits: reading the lists would hold up the first request that needs one. Whoever asks is told of an error.
+  void priceFinder(registry.providers(), platform.clock.now()).catch(() => {})
 
   const reload = createReload({
     path: configPath,
@@ -101,6 +108,7 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   registry.stop()
   await gateway.stop(grace)
   await store.close()
+  shared?.close()
   await Promise.all([transport.close(), passwords.close()])
   log('info', 'stopped', {})
   nodeLog.flush()

@@ -14,6 +14,7 @@ export interface NodeParts {
   readonly tailscale?: LocalApi
   /** What this host counts, for `/metrics`. */
   readonly vitals?: Platform['vitals']
+  readonly shared?: Platform['shared']
   /** Default: a new one, so that sessions end with the process. */
   readonly sessionSecret?: Uint8Array
 }
@@ -22,7 +23,7 @@ const clock: Clock = { now: () => Date.now(), elapsed: () => performance.now() }
 
 /** Node's side of the port. The pepper lives in this process only: digests of credentials mean nothing outside it. */
 export const createPlatform = (parts: NodeParts): Platform => {
-  const { store, passwords, send, log, tailscale, vitals } = parts
+  const { store, passwords, send, log, tailscale, vitals, shared } = parts
   const pepper = randomBytes(32)
   return {
     clock,
@@ -37,6 +38,7 @@ export const createPlatform = (parts: NodeParts): Platform => {
     assets: readAssets(),
     ...(tailscale && { tailscale }),
     ...(vitals && { vitals }),
+    shared,
     waitUntil: (work) => {
       work.catch((error: unknown) => log('error', 'background', { reason: String(error) }))
     },

@@ -79,6 +79,24 @@ const retention = z
   .prefault({})
   .describe('What is kept, and for how long.')
 
+export const redis = z
+  .strictObject({
+    url: field
+      .redisUrl()
+      .describe('`"redis://host:6379"`, or `"rediss://…"` for TLS. May be `"env:NAME"`.'),
+    user: z.string().optional().describe('Absent: the default user.'),
+    password: z.string().optional().describe('As `"env:NAME"` or `"file:/path"`.'),
+    prefix: z
+      .string()
+      .prefault('postern:')
+      .describe('Before every key, so that others may use it too.'),
+  })
+  .optional()
+  .describe(
+    'A Redis or Valkey in which several gateways count `rate_limits` and wrong passwords together, and tell each other ' +
+      'of bans. While it is away each counts for itself. Read at the start only; not for Workers.',
+  )
+
 export const database = z
   .strictObject({
     url: field

@@ -4,7 +4,7 @@ import { quote } from '../problem.ts'
 import { parseBind } from './bind.ts'
 import { checkHash } from './password-hash.ts'
 import { parseDuration, parseSize } from './units.ts'
-import { checkHttpUrl, refuseDatabaseUrl } from './url.ts'
+import { checkHttpUrl, refuseDatabaseUrl, refuseRedisUrl } from './url.ts'
 
 /** Beyond this, timers of JavaScript fire at once (2^31 ms). */
 const MAX_TIMER = 24 * 86_400_000
@@ -104,6 +104,13 @@ export const databaseUrl = () =>
     const why = refuseDatabaseUrl(text)
     const remedy = 'Write "file:postern.db" or "libsql://host"; a token goes into "auth_token"'
     return why === undefined ? text : refuse(ctx, text, `the database URL ${why}`, remedy)
+  })
+
+export const redisUrl = () =>
+  z.string().transform((text, ctx) => {
+    const why = refuseRedisUrl(text)
+    const remedy = 'Write "redis://host:6379"; user and password have keys of their own'
+    return why === undefined ? text : refuse(ctx, text, `the Redis URL ${why}`, remedy)
   })
 
 /** Goes into one header line. */

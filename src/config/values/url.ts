@@ -32,3 +32,13 @@ export function refuseDatabaseUrl(text: string): string | undefined {
   if (username !== '' || password !== '' || /authToken=/i.test(search)) return 'has a secret in it'
   return host === '' ? 'names no host' : undefined
 }
+
+/** Why this is no address of a Redis, or undefined. The reason never quotes the value. */
+export function refuseRedisUrl(text: string): string | undefined {
+  if (!/^rediss?:\/\//i.test(text)) return 'does not begin with redis:// or rediss://'
+  if (!URL.canParse(text)) return 'is not a URL'
+  const { username, password, host, pathname } = new URL(text)
+  if (username !== '' || password !== '') return 'has a secret in it'
+  if (!/^(?:\/\d*)?$/.test(pathname)) return 'has a path that is no number of a database'
+  return host === '' ? 'names no host' : undefined
+}
