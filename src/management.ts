@@ -1,11 +1,11 @@
 import { canRoutes } from './admin/can.ts'
+import { pricingRoutes } from './admin/pricing.ts'
 import { providerRoutes } from './admin/providers.ts'
 import { adminApi, type Mounted } from './admin/routes.ts'
 import { budgetRoutes } from './budgets.ts'
-import { pricingRoutes } from './admin/pricing.ts'
 import type { Config } from './config/config.ts'
-import { digestOf, hintOf, newRandomKey } from './identity/key-format.ts'
 import type { Door } from './identity/caller.ts'
+import { digestOf, hintOf, newRandomKey } from './identity/key-format.ts'
 import type { Platform } from './platform.ts'
 import { explain } from './policy/explain.ts'
 import { compileGrants } from './policy/grants.ts'
@@ -32,8 +32,8 @@ export const management = (config: Config, platform: Platform, state: State): Mo
     bannable: bannableAddress,
     more: [
       ...canRoutes(explainer(config, state)),
-      ...pricingRoutes({ ...platform, providers: () => state.registry.providers() }),
       ...budgetRoutes(config, platform, state),
+      ...pricingRoutes({ ...platform, providers: () => state.registry.providers() }),
       ...providerRoutes({
         providers: () => state.registry.providers(),
         health: state.health.of,

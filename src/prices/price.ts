@@ -1,5 +1,5 @@
 import { pathPattern } from '../config/values/path-pattern.ts'
-import type { Candidate, Price, Provider, Rates } from '../upstream/upstream.ts'
+import type { Candidate, CostMapping, Price, Provider, Rates } from '../upstream/upstream.ts'
 import { type Catalogue, loadCatalogue } from './catalogue.ts'
 
 /** A price, and where it comes from. */
@@ -57,7 +57,15 @@ const hasList = ({ provider, model }: Candidate): boolean =>
   provider.costBasis !== undefined || mappingOf(provider, model) !== undefined
 
 const mappingOf = ({ modelCostMap = [] }: Provider, model: string) =>
-  modelCostMap.find(({ match }) => pathPattern(match)?.test(model))
+  modelCostMap.find((mapping) => patternOf(mapping)?.test(model))
+
+const patterns = new WeakMap<CostMapping, RegExp | undefined>()
+
+const patternOf = (mapping: CostMapping): RegExp | undefined => {
+  const known = patterns.get(mapping) ?? pathPattern(mapping.match)
+  patterns.set(mapping, known)
+  return known
+}
 
 const listPrice = (
   { provider, model }: Candidate,
