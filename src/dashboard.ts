@@ -1,8 +1,18 @@
 import type { Hono, MiddlewareHandler } from 'hono'
 import type { Config } from './config/config.ts'
-import { modelsPage } from './dashboard/pages/models.ts'
+import { accessPage } from './dashboard/admin/access.ts'
+import { auditPage } from './dashboard/admin/audit.ts'
+import { configPage } from './dashboard/admin/config.ts'
+import { doorsPage } from './dashboard/admin/doors.ts'
+import { peoplePage } from './dashboard/admin/people.ts'
+import { providersPage } from './dashboard/admin/providers.ts'
+import { connectPage } from './dashboard/pages/connect.ts'
+import { homePage } from './dashboard/pages/home.ts'
+import { keysPage } from './dashboard/pages/keys.ts'
+import { type ModelSources, modelsPage } from './dashboard/pages/models.ts'
 import { mountDashboard } from './dashboard/routes.ts'
 import type { Env } from './http/env.ts'
+import { explainer } from './management.ts'
 import type { Platform } from './platform.ts'
 import type { State } from './state.ts'
 import { modelRows } from './upstream/list/openai.ts'
@@ -13,13 +23,25 @@ export interface Dashboard {
 }
 
 /** Our own pages, joined to the stages that they show. */
-export const createDashboard = (
-  _config: Config,
-  platform: Platform,
-  { registry }: State,
-): Dashboard => {
+export const createDashboard = (config: Config, platform: Platform, state: State): Dashboard => {
+  const { registry, document } = state
+  const { ask } = platform.store
+  const models: ModelSources['models'] = ({ allows }) =>
+    modelRows(registry.providers(), allows).data
+  const providers = () => registry.providers()
+  const known = () =>
+    providers().flatMap(({ id, models: names }) => names.map((name) => `${id}/${name}`))
   const pages = [
-    modelsPage({ models: ({ allows }) => modelRows(registry.providers(), allows).data }),
+    homePage({ config, models }),
+    modelsPage({ models }),
+    connectPage({ config, models }),
+    keysPage({ ask }),
+    peoplePage({ config, ask }),
+    accessPage({ config, explain: explainer(config, state), known }),
+    doorsPage({ config, ask, changeable: document !== undefined }),
+    providersPage({ providers, health: state.health.of, load: state.load }),
+    configPage({ document, ask }),
+    auditPage({ ask }),
   ]
   const { assets = {}, clock } = platform
   return {

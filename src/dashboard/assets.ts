@@ -6,7 +6,14 @@ import { Failure } from '../http/errors.ts'
 export type Assets = Readonly<Record<string, string>>
 
 /** Everything a page may load beside itself. */
-export const assetNames = ['style.css', 'icon.svg', 'app.js', 'act.js', 'try.js'] as const
+export const assetNames = [
+  'style.css',
+  'icon.svg',
+  'app.js',
+  'act.js',
+  'try.js',
+  'edit.js',
+] as const
 
 const types: Readonly<Record<string, string>> = {
   css: 'text/css; charset=utf-8',

@@ -115,6 +115,7 @@ export const routes: Readonly<Record<string, Answers>> = {
   'POST /postern/api/quotas/refill': managed(403),
   'GET /api/quotas': managed(200),
   'POST /api/quotas/refill': managed(403),
+  'PUT /postern/api/mode': managed(403),
   'GET /aperture/config': managed(403),
   'PUT /aperture/config': managed(403),
   'POST /aperture/config:validate': managed(403),
@@ -122,7 +123,15 @@ export const routes: Readonly<Record<string, Answers>> = {
   'GET /aperture/pricing/:model{.+}': managed(403),
   'GET /metrics': { ...guarded(403), here: 200 },
   'GET /ui/assets/:version/:name': open(404),
-  'GET /ui/models': page(200),
+  ...Object.fromEntries(
+    ['', '/models', '/connect', '/keys'].map((path) => [`GET /ui${path}`, page(200)]),
+  ),
+  ...Object.fromEntries(
+    ['people', 'access', 'doors', 'providers', 'config', 'audit'].map((path) => [
+      `GET /ui/${path}`,
+      page(403),
+    ]),
+  ),
   // Not from a page of ours.
   'POST /ui/v1/chat/completions': page(403),
   'POST /ui/v1/messages': page(403),

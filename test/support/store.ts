@@ -78,12 +78,13 @@ export const memoryStore = (): MemoryStore => {
     changeQuotas: async (change) => void quotaChanges.push(change),
     recordKeyUse: async (use) => void keyUses.push(use),
     record: async (act) => void acts.push(act),
-    ask: async (name) => {
+    ask: async (name, asks) => {
       if (name === 'quotas') return { balances: [], refills: [] } as never
       if (name === 'audit') return acts.map(({ audit }) => audit).reverse() as never
       if (name === 'bans') return [...bans] as never
+      const { login } = asks as { readonly login?: string }
       return acts.flatMap(({ change }) =>
-        change?.kind === 'key.create'
+        change?.kind === 'key.create' && (login ?? change.key.login) === change.key.login
           ? [{ ...change.key, signed: change.key.kid !== null, revokedAt: null, lastUsedAt: null }]
           : [],
       ) as never

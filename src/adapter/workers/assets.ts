@@ -1,5 +1,6 @@
 import act from '../../dashboard/assets/act.js'
 import app from '../../dashboard/assets/app.js'
+import edit from '../../dashboard/assets/edit.js'
 import icon from '../../dashboard/assets/icon.svg'
 import style from '../../dashboard/assets/style.css'
 import attempt from '../../dashboard/assets/try.js'
@@ -9,6 +10,7 @@ import type { Assets } from '../../dashboard/assets.ts'
 export const assets: Assets = {
   'act.js': act,
   'app.js': app,
+  'edit.js': edit,
   'icon.svg': icon,
   'style.css': style,
   'try.js': attempt,

@@ -83,7 +83,7 @@ const read = async (response, started, onText) => {
   const seconds = (lastAt - firstAt) / 1000
   const count = (tokens || pieces) - 1
   const firstMs = (firstAt || performance.now()) - started
-  return { firstMs, perSecond: count > 0 && seconds > 0 ? count / seconds : Number.NaN, text }
+  return { firstMs, perSecond: count > 0 && seconds > 0.02 ? count / seconds : Number.NaN, text }
 }
 
 /** @type {any} */

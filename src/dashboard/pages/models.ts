@@ -95,7 +95,6 @@ const columns: readonly Column<ModelOffer>[] = [
           ? html`<span class="tag good">loaded</span>`
           : html`<span class="tag" title="The server reads it into memory when it is asked for">on disk</span>`,
     text: ({ loaded }) => (loaded === undefined ? '' : loaded ? 'loaded' : 'on disk'),
-    minor: true,
   },
   {
     head: 'Context',
@@ -103,21 +102,18 @@ const columns: readonly Column<ModelOffer>[] = [
       length === undefined ? html`<span class="quiet">${none}</span>` : count(length),
     text: ({ context_length: length }) => length ?? null,
     numeric: true,
-    minor: true,
   },
   {
     head: '$ in / out per M',
     cell: price,
     text: ({ pricing }) => (pricing ? `${pricing.input ?? ''}/${pricing.output ?? ''}` : null),
     numeric: true,
-    minor: true,
   },
   {
     head: 'Spoken at',
     cell: ({ supported_endpoints: endpoints }) =>
       html`${endpoints.map((path) => html`<span class="tag" title="${path}">${spoken[path] ?? path}</span>`)}`,
     text: ({ supported_endpoints: endpoints }) => endpoints.join(' '),
-    minor: true,
   },
   {
     head: 'Test',

@@ -31,7 +31,8 @@ export const dollars = (usd: number): string => {
   const size = Math.abs(usd)
   if (size >= 1000) return `$${short(usd)}`
   if (size >= 0.995) return `$${usd.toFixed(2)}`
-  return `$${trim(usd.toFixed(Math.min(9, Math.max(2, 1 - Math.floor(Math.log10(size))))))}`
+  const digits = Math.min(9, Math.max(2, 1 - Math.floor(Math.log10(size))))
+  return `$${usd.toFixed(digits).replace(/(\.\d\d.*?)0+$/, '$1')}`
 }
 
 /** `840 ms`, `2.4 s`, `3 min`, `5 h`, `12 d`. */

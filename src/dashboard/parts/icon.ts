@@ -6,7 +6,7 @@ const strokes = {
   home: 'M4 11l8-7 8 7v8a1 1 0 0 1-1 1h-4v-6H9v6H5a1 1 0 0 1-1-1z',
   models: 'M12 3l8 4.5v9L12 21l-8-4.5v-9zM4 7.5l8 4.5 8-4.5M12 12v9',
   connect: 'M9 7H7a5 5 0 0 0 0 10h2M15 7h2a5 5 0 0 1 0 10h-2M8 12h8',
-  keys: 'M14.5 9.5a4 4 0 1 1-3.9 5H3m8-1l-.4 1M7 14.500v3M3 14.500v2.500M15 13.500h.01',
+  keys: 'M15 15a5 5 0 1 0-4.6-3L3 19.4V21h3.5v-2.5H9V16l1.6-1.6A5 5 0 0 0 15 15zM16 8h.01',
   sessions: 'M4 5h16v10H9l-5 4z',
   overview: 'M4 20V10M10 20V4M16 20v-7M21 20H3',
   requests: 'M4 6h16M4 12h16M4 18h10',

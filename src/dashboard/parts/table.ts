@@ -9,8 +9,6 @@ export interface Column<Row> {
   readonly text?: (row: Row) => string | number | null
   /** Numbers stand at the right, and one below the other. */
   readonly numeric?: boolean
-  /** The first to go where there is no room. */
-  readonly minor?: boolean
 }
 
 export interface TableOptions<Row> {
@@ -26,16 +24,14 @@ export interface TableOptions<Row> {
 
 export const table = <Row>({ caption, columns, rows, empty, csv }: TableOptions<Row>): Html => {
   if (rows.length === 0) return html`<div class="empty">${empty}</div>`
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table>
-<thead><tr>${columns.map(({ head, ...column }) => html`<th scope="col"${classOf(column)}>${head}</th>`)}</tr></thead>
-<tbody>${rows.map((row) => html`<tr>${columns.map(({ cell, ...column }) => html`<td${classOf(column)}>${cell(row)}</td>`)}</tr>\n`)}</tbody>
+  // Roles are said aloud, for the stylesheet lays rows out as blocks where there is no room, and browsers then forget them.
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table role="table">
+<thead role="rowgroup"><tr role="row">${columns.map(({ head, numeric }) => html`<th role="columnheader" scope="col"${right(numeric)}>${head}</th>`)}</tr></thead>
+<tbody role="rowgroup">${rows.map((row) => html`<tr role="row">${columns.map(({ head, cell, numeric }) => html`<td role="cell" data-head="${head}"${right(numeric)}><div>${cell(row)}</div></td>`)}</tr>\n`)}</tbody>
 </table></div>${csv === undefined ? '' : html`<p class="below"><a href="${csv}" download>${icon('download')}CSV</a></p>`}`
 }
 
-const classOf = ({ numeric, minor }: { numeric?: boolean; minor?: boolean }): Html | string => {
-  const names = [numeric ? 'right' : '', minor ? 'minor' : ''].filter(Boolean).join(' ')
-  return names === '' ? '' : html` class="${names}"`
-}
+const right = (numeric: boolean | undefined): Html | string => (numeric ? html` class="right"` : '')
 
 /** RFC 4180. What a spreadsheet would take for a formula is text here. */
 export const toCsv = <Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string => {
