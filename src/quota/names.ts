@@ -22,19 +22,6 @@ export const KEYS = '(key)'
 export const nameOf = ({ quota, holder }: Pick<BucketRef, 'quota' | 'holder'>): string =>
   holder === '' ? quota : `${splitName(quota).stem}:${holder}`
 
-/** The quotas that a bucket of this name may be of, likeliest first. */
-export const refsOf = (
-  name: string,
-  quotas: ReadonlyMap<string, Pick<QuotaConfig, 'per'>>,
-): Pick<BucketRef, 'quota' | 'holder'>[] => {
-  const { stem, template: holder } = splitName(name)
-  if (holder === undefined) {
-    return quotas.get(name)?.per === 'everybody' ? [{ quota: name, holder: '' }] : []
-  }
-  const templates = [`${stem}:<user>`, `${stem}:<node>`].filter((quota) => quotas.has(quota))
-  return [...templates, ...(stem === KEYS ? [KEYS] : [])].map((quota) => ({ quota, holder }))
-}
-
 /**
  * The chains that entries of grants charge this caller's requests to, and the budgets of the keys they come with. A
  * bucket that several entries name is charged once, and borrows wherever one of them lets it.

@@ -7,6 +7,9 @@ export interface Amount {
   readonly amount: number
 }
 
+/** Billionths in a dollar. */
+const NANO = 1e9
+
 const SCALE: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, G: 1e9 }
 
 /** `month` is 30 days, as in Aperture. In ms. */
@@ -25,8 +28,11 @@ export function parseAmount(text: string): Amount | undefined {
 }
 
 function readAmount(text: string): Amount | undefined {
-  const dollars = /^\$ ?(\d+(?:\.\d{1,9})?)$/.exec(text)
-  if (dollars) return { unit: 'dollars', amount: Math.round(Number(dollars[1]) * 1e9) }
+  const money = /^\$ ?(\d+)(?:\.(\d{1,9}))?$/.exec(text)
+  if (money) {
+    const [, whole, fraction = ''] = money
+    return { unit: 'dollars', amount: Number(whole) * NANO + Number(fraction.padEnd(9, '0')) }
+  }
   const counted = /^(\d+(?:\.\d+)?) ?([kMG]?) (token|request|concurrent)s?$/.exec(text)
   if (counted) {
     const amount = Math.round(Number(counted[1]) * (SCALE[counted[2] ?? ''] ?? 1))
@@ -105,8 +111,8 @@ export const formatAmount = ({ unit, amount }: Amount): string => {
 
 /** Cents, and more digits where there are any. */
 const dollars = (nano: number): string => {
-  const [whole = '0', cents = ''] = (nano / 1e9).toFixed(9).split('.')
-  return `${whole}.${cents.slice(0, 2)}${cents.slice(2).replace(/0+$/, '')}`
+  const fraction = String(nano % NANO).padStart(9, '0')
+  return `${Math.floor(nano / NANO)}.${fraction.slice(0, 2)}${fraction.slice(2).replace(/0+$/, '')}`
 }
 
 const duration = (ms: number): string => {

@@ -1,0 +1,116 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { formatAmount, parseAmount, parseQuota } from '../../src/config/values/quota-text.ts'
+import { told, valid } from './read.ts'
+
+describe('an amount', () => {
+  it.each([
+    ['$10.00', 'dollars', 10_000_000_000],
+    ['$0.000000001', 'dollars', 1],
+    ['$0', 'dollars', 0],
+    ['2M tokens', 'tokens', 2_000_000],
+    ['1.5k tokens', 'tokens', 1500],
+    ['1 request', 'requests', 1],
+    ['500 requests', 'requests', 500],
+    ['2h compute', 'compute', 7_200_000],
+    ['0 compute', 'compute', 0],
+    ['4 concurrent', 'concurrent', 4],
+  ])('is read: %s', (text, unit, amount) => {
+    expect(parseAmount(text)).toEqual({ unit, amount })
+  })
+
+  it.each(['', '10', '10$', '-$1.00', '$1,000', '$.5', '1e3 tokens', '5 apples', '$99999999999'])(
+    'is none: %j',
+    (text) => {
+      expect(parseAmount(text)).toBeUndefined()
+    },
+  )
+
+  it('of dollars is written so that it reads as the same again', () => {
+    fc.assert(
+      fc.property(fc.maxSafeNat(), (amount) => {
+        expect(parseAmount(formatAmount({ unit: 'dollars', amount }))?.amount).toBe(amount)
+      }),
+    )
+  })
+
+  it.each([
+    ['tokens', 1_500_000, '1,500,000 tokens'],
+    ['requests', 1, '1 request'],
+    ['compute', 5_430_000, '1h 30m 30s compute'],
+    ['compute', 0, '0s compute'],
+    ['compute', -61_000, '-1m 1s compute'],
+    ['dollars', -1_500_000_000, '-$1.50'],
+  ] as const)('of %s is written for people: %d', (unit, amount, text) => {
+    expect(formatAmount({ unit, amount })).toBe(text)
+  })
+})
+
+describe('a quota', () => {
+  it.each([
+    [{ capacity: '$1.00', rate: '$5.00/day' }, undefined],
+    [{ capacity: '100k tokens', rate: '100k tokens/min' }, undefined],
+    [{ capacity: '$1.00', on_exceed: 'reject', unknown_price: 'allow' }, undefined],
+    [{ capacity: '$1.00', rate: '5 requests/day' }, 'counts something else'],
+    [{ capacity: '$1.00', rate: '$1.00/year' }, 'no amount a min'],
+    [{ capacity: '$1.00', on_exceed: 'queue' }, '"on_exceed"'],
+    [{ capacity: '5 requests', unknown_price: 'allow' }, '"unknown_price"'],
+    [{ capacity: '$1.00', unknown_price: 'perhaps' }, '"unknown_price"'],
+    [{ capacity: '4 concurrent', rate: '1 concurrent/min' }, 'no "rate"'],
+    [{}, '"capacity"'],
+  ])('is read, or it is said why not: %j', (quota, why) => {
+    const read = parseQuota(quota)
+    if (why === undefined) expect(read.limit).toBeDefined()
+    else expect(read.why).toContain(why)
+  })
+})
+
+describe('what is said of quotas', () => {
+  const said = (quotas: object, refs: readonly object[] = []) =>
+    told(
+      valid({
+        providers: { p: { baseurl: 'http://127.0.0.1:1', models: ['m'] } },
+        quotas,
+        grants: [
+          {
+            src: ['*'],
+            app: { 'tailscale.com/cap/aperture': [{ role: 'admin', models: '**', quotas: refs }] },
+          },
+        ],
+      }),
+    ).filter((line) => line.includes('quota'))
+
+  it.each([
+    [{ 'x:<team>': {} }, [], 'quota "x:<team>": quota name "x:<team>" has unsupported template'],
+    [{ day: { capacity: 'much' } }, [], 'quota day: "capacity" is none of'],
+    [{}, [{ bucket: 'gone' }], 'quotas references undefined quota "gone"'],
+    [
+      {},
+      [{ bucket: 'x:<team>' }],
+      'grants[0] grant 0 quotas[0]: bucket ref "x:<team>" has unsupported template',
+    ],
+    [
+      { day: { capacity: '$1.00' } },
+      [{ bucket: 'day', overdraft: ['gone'] }],
+      'quotas references undefined quota "gone"',
+    ],
+    [
+      { day: { capacity: '$1.00' }, n: { capacity: '5 requests' } },
+      [{ bucket: 'day', overdraft: ['n'] }],
+      'only what counts the same can lend',
+    ],
+    [
+      { one: { capacity: '1 concurrent' }, two: { capacity: '2 concurrent' } },
+      [{ bucket: 'one', overdraft: ['two'] }],
+      'only what counts the same can lend',
+    ],
+  ])('names what is wrong, as a warning: %j %j', (quotas, refs, sentence) => {
+    expect(said(quotas, refs)).toEqual([expect.stringContaining(sentence)])
+    expect(said(quotas, refs)[0]).toContain(' warning ')
+  })
+
+  it('is nothing where all is well', () => {
+    const quotas = { 'day:<user>': { capacity: '$1.00' }, team: { capacity: '$5.00' } }
+    expect(said(quotas, [{ bucket: 'day:<user>', overdraft: ['team'] }])).toEqual([])
+  })
+})
