@@ -67,6 +67,20 @@ describe('a configuration of Aperture’s loads unchanged:', () => {
     expect(config?.providers.get('claude-team')?.apikey).toBe('key-from-env')
   })
 
+  it.each([
+    [undefined, ['openai_chat']],
+    [{}, ['openai_chat']],
+    [{ openai_chat: true }, ['openai_chat']],
+    [{ anthropic_messages: true }, ['anthropic_messages']],
+    [{ anthropic_messages: false }, ['openai_chat']],
+    [{ openai_chat: true, openai_responses: true }, ['openai_chat', 'openai_responses']],
+    [{ openai_chat: false, gemini_generate_content: true }, ['gemini_generate_content']],
+  ])('compatibility %j, where another flag clears openai_chat', (compatibility, dialects) => {
+    const providers = { p: { baseurl: 'http://h', models: ['m'], compatibility } }
+    const { config } = load(`{ "providers": ${JSON.stringify(providers)}, ${everyone} }`)
+    expect([...(config?.providers.get('p')?.dialects ?? [])].sort()).toEqual(dialects)
+  })
+
   it('Codex', () => {
     const { errors } = load(`{
       "providers": {

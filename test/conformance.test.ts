@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+
+/** What a gateway that reads Aperture's configuration has to do, and the test that shows it. docs/aperture.md is for people. */
+const checklist: Readonly<Record<string, readonly (readonly [file: string, title: string])[]>> = {
+  'joins of baseurl': [['upstream/join', '%s and %s make %s%s']],
+  'openai_chat is cleared by another flag': [
+    ['config/aperture', 'where another flag clears openai_chat'],
+  ],
+  'globs * and **, model ids with slashes': [
+    ['policy/glob', 'agrees with a naive matcher on everything'],
+    ['upstream/route', 'ids with slashes work bare and qualified'],
+  ],
+  'exact tags, joined in one way': [
+    ['policy/grants', "['tag:prod,tag:api', []]"],
+    ['policy/explain', 'tags_differ'],
+  ],
+  'no role: 403 with its sentence': [['wire/bodies', 'access denied: no role granted']],
+  'role without model: 404 with its sentence': [
+    ['policy/authorize', 'no route found for model "m" for user "ana"'],
+    ['wire/dialects', 'no route found for model "nope"'],
+  ],
+  'admin wins': [['policy/grants', 'the highest role wins, in any order']],
+  'floating entries': [['policy/permissions', 'without models for all']],
+  'a hook of several grants fires once': [['wire/hooks', 'is called once, with everything']],
+  '429 of quotas in four dialects, with Retry-After': [
+    ['wire/quotas', 'is answered in the words of its dialect: %s'],
+    ['wire/quotas', 'is told when to come again'],
+  ],
+  'a capacity of zero rejects everything': [['quota/bucket', "it.each(['dollars', 'tokens'"]],
+  'a smaller capacity caps the balance': [['quota/bucket', 'does not fit a smaller definition']],
+  'a quota that cannot be read fails closed': [['wire/quotas', 'a slip in the definition']],
+  'shared buckets, <user>, <node>': [
+    ['wire/quotas', 'is each person’s where it says so'],
+    ['quota/names', 'goes by the node'],
+  ],
+  'billionths of a dollar, whole, in hooks': [['wire/quotas', 'in billionths of a dollar']],
+  'model_cost_map: first match, multiplier': [
+    ['prices/price', 'the first that matches holds'],
+    ['prices/price', 'multiplies every tier as well'],
+  ],
+  'auto_cost_basis: false': [['prices/price', 'not where that is turned off']],
+  'hooks in order, each sees what the one before made of it': [
+    ['wire/hooks', 'that changes the body is seen by the next, and by the provider'],
+  ],
+  'a change that is no object is no change': [['wire/hooks', 'which is no object, allows it']],
+  'block: 403 and its text by default': [['wire/hooks', 'request blocked by guardrail']],
+  'fail_closed: 503': [['wire/hooks', 'answers 503 where it fails closed']],
+  'hooks afterwards delay nothing': [['wire/hooks', 'delays no answer']],
+  'streams are put together, usage included': [['wire/hooks', 'usage and all']],
+  'gzip and br are unpacked': [['hooks/rebuild', 'packed as br or gzip is unpacked']],
+  'unknown and duplicate keys keep nothing but a save': [
+    ['admin/api', 'is judged without being changed'],
+    ['config/parse', 'names a duplicate key at its second place'],
+  ],
+  'nobody locks themselves out': [['admin/api', 'take the last key from who saves it']],
+  'If-Match, 412': [['admin/api', 'is refused when it was changed meanwhile']],
+  'config:validate': [['admin/api', 'valid: true, errors: null']],
+  '/v1/models hides what is disabled or not granted': [
+    ['upstream/list', 'disabled and not allowed ones are hidden'],
+  ],
+  'a qualified id goes upstream bare': [['upstream/route', 'goes upstream without the prefix']],
+  'passthrough falls back to the configured key': [
+    ['wire/client-credential', 'sends the configured key for a client that has %s'],
+  ],
+  'none sends no credential': [['wire/client-credential', 'or send none']],
+  'the client’s credential never leaks upstream': [
+    ['wire/client-credential', 'of the gateway reaches no provider'],
+  ],
+  'forged identity headers are nothing': [
+    ['wire/doors-forgery', 'sees through what tailscaled would say'],
+    ['wire/doors-forgery', '%s is refused, whoever sends it'],
+  ],
+}
+
+const source = (file: string): string =>
+  readFileSync(new URL(`./${file}.test.ts`, import.meta.url), 'utf8')
+
+describe('what Aperture does is held to by a test', () => {
+  it.each(Object.entries(checklist))('%s', (_, shown) => {
+    for (const [file, title] of shown) expect(source(file)).toContain(title)
+  })
+})
