@@ -161,6 +161,13 @@ describe('eventUsage', () => {
     expect(reader.tally.counts?.output).toBe(3)
   })
 
+  it('lets no upstream take back what it told', () => {
+    const reader = eventUsage(false)
+    const less = { prompt_tokens: 0, completion_tokens: 1 }
+    pass(reader, openai('\n') + openai('\n', less))
+    expect(reader.tally.counts).toMatchObject({ input: 7, output: 3 })
+  })
+
   it('counts pieces of text for the estimate, and their length where they are long', () => {
     const reader = eventUsage(false)
     pass(reader, openai('\n'))

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { UsageRow } from '../../src/usage/row.ts'
-import { chatStream, type FakeUpstream, startUpstream } from '../support/fake-upstream.ts'
+import { chatStream, type FakeUpstream, json, startUpstream } from '../support/fake-upstream.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { until } from '../support/raw.ts'
 import { aliceHeaders } from '../support/setup.ts'
@@ -17,8 +17,8 @@ describe('a line of the ledger', () => {
   const provider = (more: object = {}) => ({
     local: {
       baseurl: upstream.url,
-      models: ['m', 'slow', 'usage-none', 'held', 'listed'],
-      prices: { m: price, slow: price, held: price, 'usage-none': price },
+      models: ['m', 'refused', 'failed', 'slow', 'usage-none', 'held', 'listed'],
+      prices: { '*': price, listed: {} },
       ...more,
     },
   })
@@ -48,6 +48,8 @@ describe('a line of the ledger', () => {
     upstream = await startUpstream({
       byModel: {
         listed: chatStream(),
+        refused: json(400, { error: {} }),
+        failed: json(500, { error: {} }),
         held: async (exchange) => {
           await new Promise<void>((resolve) => {
             release = resolve
@@ -78,7 +80,8 @@ describe('a line of the ledger', () => {
   })
 
   it('has the list’s price, where the provider’s is on one', async () => {
-    await gateway.reload({ providers: provider({ cost_basis: 'openai', models: ['gpt-4o'] }) })
+    const models = ['gpt-4o']
+    await gateway.reload({ providers: provider({ cost_basis: 'openai', models, prices: {} }) })
     // $2.50 and $10 per million, $1.25 from the cache.
     expect(await line({ model: 'gpt-4o' })).toMatchObject({
       costNanousd: 8 * 2500 + 3 * 1250 + 6 * 10_000,
@@ -117,7 +120,18 @@ describe('a line of the ledger', () => {
     expect(found?.costNanousd).toBeGreaterThan(100_000)
   })
 
-  it('charges nothing for what the upstream refused', async () => {
+  it.each(['refused', 'failed'])(
+    'charges nothing for what was %s by the upstream',
+    async (model) => {
+      expect(await line({ model })).toMatchObject({
+        costNanousd: 0,
+        costBasis: null,
+        tokensSource: 'none',
+      })
+    },
+  )
+
+  it('charges nothing for what was never sent', async () => {
     expect(await line({ model: 'nobody-has-it' })).toMatchObject({ status: 404, costNanousd: 0 })
   })
 
