@@ -14,6 +14,7 @@ const values = new Set([
   'identity/api-key.ts', // what the store keeps and authentication looks up
   'identity/failure.ts', // why there is no caller, counted by the limiter
   'upstream/upstream.ts', // what the proxy sends and the registry knows
+  'usage/figures.ts', // what is asked of the ledger, and what it answers
   'usage/row.ts', // what the meter writes and the store keeps
   'quota/balance.ts', // what the ledger of quotas writes and the store keeps
   'ratelimit/ban.ts', // what the limiter writes and the store keeps

@@ -1,6 +1,19 @@
 import type { KeyLimits } from '../identity/caller.ts'
 import type { KeptQuotas } from '../quota/balance.ts'
 import type { Ban } from '../ratelimit/ban.ts'
+import type {
+  Dimension,
+  PeoplePoint,
+  RequestSummary,
+  RequestsAsked,
+  RequestsPage,
+  SessionsAsked,
+  SessionsPage,
+  UsageGroup,
+  UsagePoint,
+  UsageScope,
+  UsageSums,
+} from '../usage/figures.ts'
 import type { AuditRow } from './act.ts'
 
 /** A key as it may be shown. */
@@ -35,8 +48,35 @@ export interface Questions {
   }
   /** Buckets of quotas that something happened to since then, and refills to do. */
   readonly quotas: { readonly asks: { readonly since: number }; readonly answers: KeptQuotas }
+  /** Of streamed answers since then. */
+  readonly speeds: { readonly asks: { readonly since: number }; readonly answers: readonly Speed[] }
   /** In force, and lately lapsed. */
   readonly bans: { readonly asks: { readonly now: number }; readonly answers: readonly Ban[] }
+  readonly usageTotals: { readonly asks: UsageScope; readonly answers: UsageSums }
+  /** The values of a dimension with the most requests first. */
+  readonly usageGroups: {
+    readonly asks: UsageScope & { readonly by: Dimension; readonly limit: number }
+    readonly answers: readonly UsageGroup[]
+  }
+  /** By steps of so many ms, counted from the epoch; only those in which there is anything. */
+  readonly usageSeries: {
+    readonly asks: UsageScope & {
+      readonly step: number
+      readonly by?: Dimension
+      /** So many of the dimension's values, the others as one. */
+      readonly top?: number
+    }
+    readonly answers: readonly UsagePoint[]
+  }
+  /** By day (UTC). */
+  readonly usagePeople: { readonly asks: UsageScope; readonly answers: readonly PeoplePoint[] }
+  readonly requests: { readonly asks: RequestsAsked; readonly answers: RequestsPage }
+  /** By its id, or the one that its answer showed; of one login when it is named. Null: there is none. */
+  readonly request: {
+    readonly asks: { readonly id: string; readonly login?: string }
+    readonly answers: RequestSummary | null
+  }
+  readonly sessions: { readonly asks: SessionsAsked; readonly answers: SessionsPage }
 }
 
 export type Question = keyof Questions

@@ -11,7 +11,9 @@ import { type KeyRoutesOptions, keyRoutes } from './keys.ts'
 import { meRoutes } from './me.ts'
 import { openApi } from './openapi.ts'
 import { auditRoutes } from './records.ts'
+import { requestRoutes } from './requests.ts'
 import { type AdminRoute, route } from './route.ts'
+import { usageRoutes } from './usage.ts'
 
 export interface AdminOptions
   extends Pick<KeyRoutesOptions, 'newKey'>,
@@ -42,6 +44,8 @@ export const adminApi = (options: AdminOptions): Mounted[] => {
     ...keyRoutes({ ...options, audit }),
     ...banRoutes({ ...options, audit }),
     ...auditRoutes(platform),
+    ...usageRoutes(platform),
+    ...requestRoutes(platform),
     ...options.more,
   ]
   return [...routes, ...described(routes)].map((each) => ({

@@ -3,7 +3,10 @@ import { selectAudit } from './audit.ts'
 import { selectBans } from './bans.ts'
 import { type KeyRow, limitsOf, listKeys } from './keys.ts'
 import { selectQuotas } from './quotas.ts'
+import { selectRequest, selectRequests } from './requests.ts'
+import { selectGroups, selectPeople, selectSeries, selectTotals } from './rollup.ts'
 import type { Database } from './schema.ts'
+import { selectSessions } from './sessions.ts'
 
 type Answers = {
   readonly [Name in Question]: (
@@ -18,6 +21,13 @@ const answers: Answers = {
   quotas: (db, { since }) => selectQuotas(db, since),
   keys: async (db, { login }) =>
     (await listKeys(db)).filter((row) => login === undefined || row.login === login).map(toSummary),
+  usageTotals: selectTotals,
+  usageGroups: selectGroups,
+  usageSeries: selectSeries,
+  usagePeople: selectPeople,
+  requests: selectRequests,
+  request: selectRequest,
+  sessions: selectSessions,
 }
 
 /** Answers a question from the database. */

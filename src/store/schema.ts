@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import type { LibSQLDatabase } from 'drizzle-orm/libsql'
 import {
   index,
@@ -65,6 +66,30 @@ export const usage = sqliteTable(
     index('usage_started_at').on(table.startedAt),
     index('usage_login_started_at').on(table.login, table.startedAt),
     index('usage_model_started_at').on(table.model, table.startedAt),
+    index('usage_session_id_started_at').on(table.sessionId, table.startedAt),
+    index('usage_failed_started_at').on(table.startedAt).where(sql`outcome <> 'ok'`),
+  ],
+)
+
+/** Requests of one person that belong together, added up by a trigger; times are wall-clock ms since the epoch. */
+export const usageSessions = sqliteTable(
+  'usage_sessions',
+  {
+    login: text('login').notNull(),
+    sessionId: text('session_id').notNull(),
+    firstAt: integer('first_at').notNull(),
+    lastAt: integer('last_at').notNull(),
+    requests: integer('requests').notNull(),
+    failed: integer('failed').notNull(),
+    inputTokens: integer('input_tokens').notNull(),
+    outputTokens: integer('output_tokens').notNull(),
+    costNanousd: integer('cost_nanousd').notNull(),
+    unpriced: integer('unpriced').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.login, table.sessionId] }),
+    index('usage_sessions_first_at').on(table.firstAt, table.login, table.sessionId),
+    index('usage_sessions_login_first_at').on(table.login, table.firstAt, table.sessionId),
   ],
 )
 

@@ -40,9 +40,13 @@ export interface UsageSummary {
   readonly durationMs: number
 }
 
-/** Writes rows, at most 900 at a time (SQLite binds 32,766 values); a row that is already there stays as it is. */
+/**
+ * Writes rows; one that is already there stays as it is. They go to SQLite as one JSON text, which takes half as long as
+ * binding each value of 200 rows.
+ */
 export const insertUsage = (db: Database, rows: readonly UsageRow[]) =>
-  db.insert(usage).values(rows.map(inWholeUnits)).onConflictDoNothing({ target: usage.id })
+  db.run(sql`${INSERT} FROM json_each(${JSON.stringify(rows.map(valuesOf))}) WHERE true
+    ON CONFLICT (id) DO NOTHING`)
 
 /**
  * Sums over the ledger, the largest number of requests first, days in order.
@@ -93,6 +97,11 @@ export const usageColumns: readonly (readonly [keyof UsageRow, column: string])[
   getTableColumns(usage),
 ).map(([key, { name }]) => [key as keyof UsageRow, name])
 
+const INSERT = sql.raw(
+  `INSERT INTO usage (${usageColumns.map(([, column]) => column).join(', ')})
+    SELECT ${usageColumns.map((_, index) => `value ->> ${index}`).join(', ')}`,
+)
+
 const groupColumn: Record<Group, SQL<string>> = {
   none: sql`''`,
   // The plus keeps SQLite from grouping along the index of logins, which visits every row ever written.
@@ -120,10 +129,17 @@ const matching = ({ since, until, login, model }: UsageFilter): SQL | undefined 
 const olderThan = ({ startedAt, id }: Cursor): SQL =>
   sql`(${usage.startedAt}, ${usage.id}) < (${startedAt}, ${id})`
 
-/** The columns are whole milliseconds and microseconds; a clock may have told fractions. */
-const inWholeUnits = (row: UsageRow): UsageRow => ({
-  ...row,
-  firstByteMs: row.firstByteMs === null ? null : Math.round(row.firstByteMs),
-  durationMs: Math.round(row.durationMs),
-  overheadUs: Math.round(row.overheadUs),
-})
+/** In the order of the columns, as SQLite takes them. A journal of an older version lacks the newest columns. */
+const valuesOf = (row: UsageRow): unknown[] =>
+  usageColumns.map(([key]) => cellOf(row[key] ?? defaults[key] ?? null))
+
+const defaults = Object.fromEntries(
+  Object.entries(getTableColumns(usage)).map(([key, column]) => [key, column.default]),
+) as Partial<Record<keyof UsageRow, number>>
+
+/**
+ * The columns are whole milliseconds and microseconds, and a clock may have told fractions. Half a surrogate pair, which
+ * JSON can write, would become text that no reader of the database takes for UTF-8.
+ */
+const cellOf = (value: UsageRow[keyof UsageRow]): unknown =>
+  typeof value === 'number' ? Math.round(value) : value?.toWellFormed()

@@ -170,6 +170,15 @@ describe('rows that come wrong or twice', () => {
     expect(new Set(kept)).toEqual(new Set(readable))
   })
 
+  it('replays a journal of an older version, whose rows had fewer columns', async () => {
+    const dir = dataDir()
+    const { cacheWriteTokens: _, costBasis: __, ...older } = usageRow()
+    writeFileSync(`${dir}/ledger.journal`, `${JSON.stringify({ usage: older })}\n`)
+    await store({ dataDir: dir })
+    const kept = await query(dir, 'SELECT cache_write_tokens, cost_basis FROM usage')
+    expect(kept).toEqual([[0, null]])
+  })
+
   it('sets a line of the journal that no database takes aside, and replays the rest', async () => {
     const dir = dataDir()
     const lines = [JSON.stringify({ usage: usageRow() }), '{"usage":{"id":"x"}}', '}{']

@@ -8,7 +8,7 @@ import { deleteAuthFailures, insertAuthFailures } from '../../src/store/auth-fai
 import { deleteBan, deleteLapsed, selectBans, upsertBan } from '../../src/store/bans.ts'
 import { GROUPS } from '../../src/store/groups.ts'
 import { type Migration, migrate, SchemaTooNew } from '../../src/store/migrate.ts'
-import { authFailures, bans, type Database, usage } from '../../src/store/schema.ts'
+import { authFailures, bans, type Database, usage, usageSessions } from '../../src/store/schema.ts'
 import { insertUsage, listUsage, summarize } from '../../src/store/usage.ts'
 import { startLibsqlServer } from '../support/libsql-server.ts'
 import { ban, dataDir, failureRow, usageRow } from './fixtures.ts'
@@ -18,7 +18,7 @@ const migration = (name: string): Migration => ({
   sql: readFileSync(new URL(`../../src/store/migrations/${name}`, import.meta.url), 'utf8'),
 })
 const ledger = migration('0001-ledger.sql')
-const whole = [ledger, migration('0005-cost.sql')]
+const whole = [ledger, migration('0005-cost.sql'), migration('0007-rollups.sql')]
 
 const open = (url: string): Database => {
   const client = createClient({ url, concurrency: 1 })
@@ -44,7 +44,7 @@ const columnsOf = async (db: Database, table: string): Promise<unknown[]> =>
   (await db.all<{ name: string }>(sql.raw(`PRAGMA table_info(${table})`))).map(({ name }) => name)
 
 describe('migrations', () => {
-  it.each([usage, authFailures, bans])(
+  it.each([usage, usageSessions, authFailures, bans])(
     'make the tables that the schema describes (%#)',
     async (table) => {
       const { name, columns, indexes } = getTableConfig(table)

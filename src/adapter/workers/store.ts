@@ -16,6 +16,7 @@ import audit from '../../store/migrations/0003-audit.sql'
 import quotas from '../../store/migrations/0004-quotas.sql'
 import cost from '../../store/migrations/0005-cost.sql'
 import keyQuota from '../../store/migrations/0006-key-quota.sql'
+import rollups from '../../store/migrations/0007-rollups.sql'
 import { changeStatements, chargeStatements } from '../../store/quotas.ts'
 import type { Database } from '../../store/schema.ts'
 import { insertUsage } from '../../store/usage.ts'
@@ -28,6 +29,7 @@ const migrations: readonly Migration[] = [
   { name: '0004-quotas.sql', sql: quotas },
   { name: '0005-cost.sql', sql: cost },
   { name: '0006-key-quota.sql', sql: keyQuota },
+  { name: '0007-rollups.sql', sql: rollups },
 ]
 
 export interface StoreOptions {

@@ -1,0 +1,182 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type NodeStore, openStore } from '../../src/adapter/node/store.ts'
+import { usageRow } from '../store/fixtures.ts'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+
+const owner = `Basic ${btoa('owner:owner-password')}`
+const alice = `Basic ${btoa('alice:alice-password')}`
+
+const DAY = 86_400_000
+const now = Date.now()
+const id = (n: number) => `${(now - n).toString(16).padStart(12, '0')}`.replace(/^.{8}/, '$&-')
+
+const rows = [
+  usageRow({ id: `${id(1)}-7000-8000-000000000001`, requestId: `${id(9)}-7fff-8000-000000000001` }),
+  usageRow({ id: 'b', model: 'other', status: 502, outcome: 'upstream_error', costNanousd: 7 }),
+  usageRow({ id: 'c', login: 'bob@example.com', userAgent: 'claude-cli/2', sessionId: 's,1' }),
+  usageRow({ id: 'd', login: 'bob@example.com', model: '100%_sure', sessionId: 's,1' }),
+  usageRow({ id: 'e', startedAt: now - 20 * DAY, door: 'tailnet', sessionId: 's,1' }),
+].map((row, at) => ({ ...row, startedAt: row.id === 'e' ? row.startedAt : now - at * 1000 }))
+
+let dir: string
+let store: NodeStore
+let gateway: TestGateway
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'postern-usage-'))
+  store = await openStore({ url: 'file:postern.db', dataDir: dir, log: () => {} })
+  await Promise.all(rows.map((row) => store.recordUsage(row)))
+  gateway = await startTestGateway({}, { platform: { store } })
+})
+afterAll(async () => {
+  await gateway.stop()
+  await store.close()
+  rmSync(dir, { recursive: true })
+})
+
+const ask = (path: string, as = owner) =>
+  fetch(`${gateway.url}/postern/api${path}`, { headers: { authorization: as } })
+
+interface Answer {
+  readonly total: Record<string, unknown>
+  readonly data: Record<string, unknown>[]
+  readonly next: string | null
+  readonly errors?: { location: string; message: string }[]
+}
+const answer = async (path: string, as = owner): Promise<Answer> =>
+  (await ask(path, as)).json() as Promise<Answer>
+
+describe('what was used', () => {
+  it('is summed up over seven days unless another period is named', async () => {
+    const { total } = await answer('/usage')
+    expect(total).toMatchObject({ requests: 4, failed: 1, input_tokens: 40, cost_nanousd: 7 })
+    expect(total).toMatchObject({ unpriced: 3, first_byte: { p50: expect.any(Number) } })
+    const since = new Date(now - 30 * DAY).toISOString()
+    expect((await answer(`/usage?since=${since}`)).total).toMatchObject({ requests: 5 })
+    const before = new Date(now - 3000).toISOString()
+    expect((await answer(`/usage?until=${before}`)).total).toMatchObject({ requests: 0 })
+    const date = new Date(now + DAY).toISOString().slice(0, 10)
+    expect((await answer(`/usage?until=${date}`)).total).toMatchObject({ requests: 4 })
+  })
+
+  it('is narrowed by whatever is named', async () => {
+    for (const [query, requests] of [
+      ['model=other', 1],
+      ['status=502', 1],
+      ['outcome=ok', 3],
+      ['agent=claude-code', 1],
+      ['door=tailnet', 0],
+      ['provider=lmstudio&login=bob@example.com', 2],
+    ] as const) {
+      expect((await answer(`/usage?${query}`)).total.requests).toBe(requests)
+    }
+  })
+
+  it('is told apart by a dimension, and step by step', async () => {
+    const top = await answer('/usage/top?by=login')
+    expect(top.data.map(({ name, requests }) => [name, requests])).toEqual([
+      ['alice@example.com', 2],
+      ['bob@example.com', 2],
+    ])
+    const series = await answer('/usage/series?step=1h&by=model&top=1')
+    expect(series.data.map(({ name }) => name)).toContain(null)
+    expect(series.data.reduce((sum, { requests }) => sum + Number(requests), 0)).toBe(4)
+    const people = await answer('/usage/people')
+    expect(Math.max(...people.data.map(({ people }) => Number(people)))).toBe(2)
+  })
+
+  it.each([
+    ['/usage?since=yesterday', 'query.since'],
+    ['/usage?status=teapot', 'query.status'],
+    ['/usage/top', 'query.by'],
+    ['/usage/top?by=client_ip', 'query.by'],
+    ['/usage/series?step=1h&since=2020-01-01', 'query.step'],
+    ['/usage/series?step=5m&since=2020-01-01&until=2020-01-04', 'query.step'],
+    ['/requests?before=x', 'query.before'],
+    ['/sessions?before=1,%25,x', 'query.before'],
+  ])('says what is wrong with %s', async (path, location) => {
+    const response = await ask(path)
+    expect(response.status).toBe(422)
+    expect(((await response.json()) as Answer).errors?.map((error) => error.location)).toContain(
+      location,
+    )
+  })
+})
+
+describe('whoever is no admin', () => {
+  it('sees only their own', async () => {
+    expect((await answer('/usage', alice)).total.requests).toBe(2)
+    expect((await answer('/usage?login=alice@example.com', alice)).total.requests).toBe(2)
+    expect((await answer('/requests', alice)).data.map((row) => row.id)).not.toContain('c')
+    expect((await answer('/requests?session=s,1', alice)).data.map((row) => row.id)).toEqual(['e'])
+    expect((await answer('/sessions', alice)).data.map((row) => row.login)).toEqual([
+      'alice@example.com',
+    ])
+    expect((await answer('/usage/top?by=login', alice)).data).toHaveLength(1)
+  })
+
+  it.each([
+    '/usage?login=bob@example.com',
+    '/usage/top?by=login&login=bob@example.com',
+    '/usage/series?login=bob@example.com',
+    '/requests?login=bob@example.com',
+    '/sessions?login=bob@example.com',
+    '/usage/people',
+  ])('is refused %s', async (path) => {
+    expect((await ask(path, alice)).status).toBe(403)
+  })
+
+  it('does not find the request of somebody else', async () => {
+    expect((await ask('/requests/c', alice)).status).toBe(404)
+    expect((await ask('/requests/c')).status).toBe(200)
+  })
+})
+
+describe('requests', () => {
+  it('are listed newest first, page by page', async () => {
+    const seen: unknown[] = []
+    let path: string | undefined = '/requests?limit=2'
+    while (path !== undefined) {
+      const { data, next }: Answer = await answer(path)
+      seen.push(...data.map((row) => row.id))
+      path = next === null ? undefined : `/requests?limit=2&before=${encodeURIComponent(next)}`
+    }
+    expect(seen).toEqual(rows.map((row) => row.id))
+  })
+
+  it('are found by what they were, old ones too', async () => {
+    const found = async (query: string) =>
+      (await answer(`/requests?${query}`)).data.map((row) => row.id)
+    expect(await found('outcome=upstream_error')).toEqual(['b'])
+    expect(await found('door=tailnet&status=200')).toEqual(['e'])
+    expect(await found('agent=claude-code')).toEqual(['c'])
+    expect(await found('agent=goose')).toEqual([])
+    expect(await found('login=bob@example.com&model=local-llm')).toEqual(['c'])
+    expect(await found('session=s,1')).toEqual(['c', 'd', 'e'])
+    expect(await found('q=claude-cli')).toEqual(['c'])
+    expect(await found(`q=${encodeURIComponent('100%_')}`)).toEqual(['d'])
+    expect(await found(`q=${encodeURIComponent('%')}`)).toEqual(['d'])
+  })
+
+  it('are shown one by one, by either id', async () => {
+    const [row] = rows
+    for (const name of [row?.id, row?.requestId, row?.id.toUpperCase()]) {
+      const response = await ask(`/requests/${name}`)
+      const { id: found } = (await response.json()) as { id?: string }
+      expect([name, found]).toEqual([name, name === row?.id.toUpperCase() ? undefined : row?.id])
+    }
+  })
+})
+
+describe('sessions', () => {
+  it('belong to one person each, whatever name they go by', async () => {
+    const { data, next } = await answer('/sessions?limit=1')
+    expect(data).toMatchObject([{ login: 'bob@example.com', session_id: 's,1', requests: 2 }])
+    const rest = await answer(`/sessions?limit=1&before=${encodeURIComponent(next ?? '')}`)
+    expect(rest.data).toMatchObject([{ login: 'alice@example.com', requests: 1 }])
+    expect(rest.next).toBeNull()
+  })
+})

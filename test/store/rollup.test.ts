@@ -1,0 +1,307 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { createClient } from '@libsql/client'
+import { sql } from 'drizzle-orm'
+import { drizzle } from 'drizzle-orm/libsql'
+import fc from 'fast-check'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { percentilesOf } from '../../src/store/latency.ts'
+import { type Migration, migrate } from '../../src/store/migrate.ts'
+import { selectGroups, selectPeople, selectSeries, selectTotals } from '../../src/store/rollup.ts'
+import type { Database } from '../../src/store/schema.ts'
+import { insertUsage } from '../../src/store/usage.ts'
+import { DIMENSIONS, type Dimension, type UsageScope } from '../../src/usage/figures.ts'
+import type { UsageRow } from '../../src/usage/row.ts'
+import { startLibsqlServer } from '../support/libsql-server.ts'
+import { dataDir, usageRow } from './fixtures.ts'
+
+const folder = new URL('../../src/store/migrations/', import.meta.url)
+const migrations: Migration[] = readdirSync(folder).map((name) => ({
+  name,
+  sql: readFileSync(new URL(name, folder), 'utf8'),
+}))
+const before = migrations.filter(({ name }) => name < '0007')
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+const START = Date.UTC(2026, 0, 1)
+
+const open = async (steps = migrations): Promise<Database> => {
+  const client = createClient({ url: `file:${dataDir()}/postern.db`, concurrency: 1 })
+  onTestFinished(() => client.close())
+  const db = drizzle({ client })
+  await migrate(db, steps)
+  return db
+}
+
+/** Small numbers that repeat, over some months. */
+const rows = (count: number, seed = 1): UsageRow[] => {
+  let state = seed
+  const next = (below: number): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+  const pick = <T>(list: readonly T[]): T => list[next(list.length)] as T
+  return Array.from({ length: count }, (_, at) => {
+    const served = next(10) > 0
+    return usageRow({
+      id: `id-${seed}-${at}`,
+      startedAt: START + next(100 * DAY),
+      login: pick(['alice', 'bob', 'carol', 'tag:ci']),
+      door: pick(['local', 'tailnet', 'public']),
+      model: pick(['a', 'b', 'c/d', null]),
+      provider: served ? pick(['p', 'q']) : null,
+      userAgent: pick(['curl/8', 'claude-cli/2.0', 'codex_cli_rs/1', 'something new', '']),
+      status: served ? pick([200, 200, 502]) : 429,
+      outcome: served ? pick(['ok', 'ok', 'client_gone', 'upstream_error']) : 'rejected',
+      inputTokens: next(1000),
+      outputTokens: next(500),
+      costNanousd: pick([null, 0, 123_456_789]),
+      tokensSource: pick(['reported', 'estimated']),
+      firstByteMs: served ? next(5000) : null,
+      durationMs: next(2 ** pick([3, 10, 20, 21])),
+      sessionId: pick(['s-1', 's-2', null]),
+    })
+  })
+}
+
+const agentOf = ({ userAgent }: UsageRow): string =>
+  ({ 'curl/8': 'curl', 'claude-cli/2.0': 'claude-code', 'codex_cli_rs/1': 'codex', '': '' })[
+    userAgent
+  ] ?? 'other'
+
+const named = (row: UsageRow, by: Dimension): string =>
+  String(by === 'agent' ? agentOf(row) : (row[by] ?? ''))
+
+const within = (row: UsageRow, { since, until, ...wanted }: UsageScope): boolean =>
+  row.startedAt >= since &&
+  (until === undefined || row.startedAt < until) &&
+  Object.entries(wanted).every(([by, value]) => named(row, by as Dimension) === String(value))
+
+/** The same without any of the code under test. */
+const added = (all: readonly UsageRow[]) => ({
+  requests: all.length,
+  failed: all.filter(({ outcome }) => outcome !== 'ok').length,
+  inputTokens: all.reduce((sum, row) => sum + row.inputTokens, 0),
+  outputTokens: all.reduce((sum, row) => sum + row.outputTokens, 0),
+  costNanousd: all.reduce((sum, row) => sum + (row.costNanousd ?? 0), 0),
+  unpriced: all.filter(({ costNanousd }) => costNanousd === null).length,
+  estimated: all.filter(({ tokensSource }) => tokensSource === 'estimated').length,
+  durationMs: all.reduce((sum, row) => sum + row.durationMs, 0),
+})
+
+const scopes: fc.Arbitrary<UsageScope> = fc
+  .record(
+    {
+      since: fc.oneof(
+        fc.constant(0),
+        fc.integer({ min: 0, max: 100 }).map((days) => START + days * DAY),
+        fc.integer({ min: START - DAY, max: START + 100 * DAY }),
+      ),
+      length: fc.oneof(
+        fc.integer({ min: 0, max: 3 * HOUR }),
+        fc.integer({ min: 0, max: 90 }).map((days) => days * DAY),
+        fc.integer({ min: 0, max: 90 * DAY }),
+      ),
+      login: fc.constantFrom('alice', 'tag:ci', 'nobody'),
+      model: fc.constantFrom('a', 'c/d', "a' OR 1=1 --"),
+      provider: fc.constantFrom('p', 'q'),
+      door: fc.constantFrom('local' as const, 'public' as const),
+      agent: fc.constantFrom('curl', 'other'),
+      status: fc.constantFrom(200, 429),
+      outcome: fc.constantFrom('ok' as const, 'rejected' as const),
+    },
+    { requiredKeys: ['since'] },
+  )
+  .map(({ length, ...scope }) => ({
+    ...scope,
+    ...(length !== undefined && { until: scope.since + length }),
+  }))
+
+describe('the sums of the ledger', () => {
+  const all = rows(2000)
+  let db: Database
+  beforeEach(async () => {
+    db = await open()
+    for (let at = 0; at < all.length; at += 200) await insertUsage(db, all.slice(at, at + 200))
+  })
+
+  it('are those of the rows, whatever is asked about', { timeout: 60_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(scopes, async (scope) => {
+        const wanted = all.filter((row) => within(row, scope))
+        expect(await selectTotals(db, scope)).toMatchObject(added(wanted))
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  it('are those of the rows for each value of a dimension', { timeout: 60_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(scopes, fc.constantFrom(...DIMENSIONS), async (scope, by) => {
+        const groups = await selectGroups(db, { ...scope, by, limit: 100 })
+        const wanted = Object.groupBy(
+          all.filter((row) => within(row, scope)),
+          (row) => named(row, by),
+        )
+        expect(new Set(groups.map(({ name }) => name))).toEqual(new Set(Object.keys(wanted)))
+        for (const group of groups) expect(group).toMatchObject(added(wanted[group.name] ?? []))
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  it('are those of the rows in each step', { timeout: 60_000 }, async () => {
+    const steps = fc.constantFrom(HOUR, 6 * HOUR, DAY, 7 * DAY, 15 * 60_000)
+    const dimensions = fc.option(fc.constantFrom(...DIMENSIONS), { nil: undefined })
+    await fc.assert(
+      fc.asyncProperty(scopes, steps, dimensions, async (scope, step, by) => {
+        const points = await selectSeries(db, { ...scope, step, ...(by && { by }) })
+        const wanted = Object.groupBy(
+          all.filter((row) => within(row, scope)),
+          (row) => `${row.startedAt - (row.startedAt % step)} ${by ? named(row, by) : ''}`,
+        )
+        expect(points).toHaveLength(Object.keys(wanted).length)
+        for (const point of points) {
+          expect(point).toMatchObject(added(wanted[`${point.at} ${point.name}`] ?? []))
+        }
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('fold all but the most used of a dimension into one', async () => {
+    const scope = { since: START + 5, until: START + 60 * DAY + 5, step: 7 * DAY }
+    for (const by of DIMENSIONS) {
+      const points = await selectSeries(db, { ...scope, by, top: 2 })
+      const each = await selectSeries(db, { ...scope, by })
+      const names = (await selectGroups(db, { ...scope, by, limit: 2 })).map(({ name }) => name)
+      const told = (name: string | null) => name !== null && names.includes(name)
+      expect(points.filter(({ name }) => told(name))).toEqual(each.filter(({ name }) => told(name)))
+      for (const at of new Set(each.map((point) => point.at))) {
+        const others = each.filter((point) => point.at === at && !told(point.name))
+        const rest = points.find((point) => point.at === at && point.name === null)
+        const sum = (key: 'requests' | 'costNanousd' | 'bytesOut') =>
+          others.reduce((total, point) => total + point[key], 0)
+        expect(rest?.requests ?? 0).toBe(sum('requests'))
+        expect(rest?.costNanousd ?? 0).toBe(sum('costNanousd'))
+        expect(rest?.bytesOut ?? 0).toBe(sum('bytesOut'))
+      }
+    }
+  })
+
+  it('count each person once a day', async () => {
+    const scope = { since: START, until: START + 20 * DAY, agent: 'curl' }
+    const wanted = new Map<number, Set<string>>()
+    for (const row of all.filter((each) => within(each, scope))) {
+      const day = row.startedAt - (row.startedAt % DAY)
+      wanted.set(day, (wanted.get(day) ?? new Set()).add(row.login))
+    }
+    const expected = [...wanted].sort(([a], [b]) => a - b)
+    expect(await selectPeople(db, scope)).toEqual(
+      expected.map(([at, people]) => ({ at, people: people.size })),
+    )
+    const { agent: _, ...anyAgent } = scope
+    expect(await selectPeople(db, anyAgent)).toHaveLength(20)
+  })
+
+  it('do not count a row twice that is written again', async () => {
+    const first = await selectTotals(db, { since: 0 })
+    await insertUsage(db, [...all.slice(0, 50), usageRow({ id: 'new', startedAt: START })])
+    expect(await selectTotals(db, { since: 0 })).toMatchObject({ requests: first.requests + 1 })
+    const [session] = await db.all<{ requests: number }>(
+      sql`SELECT sum(requests) AS requests FROM usage_sessions`,
+    )
+    expect(session?.requests).toBe(all.filter(({ sessionId }) => sessionId !== null).length)
+  })
+
+  it('leave with the transaction that was to bring them', async () => {
+    const first = await selectTotals(db, { since: 0 })
+    const rolledBack = db.transaction(async (tx) => {
+      await insertUsage(tx as unknown as Database, [usageRow({ id: 'gone' })])
+      tx.rollback()
+    })
+    await expect(rolledBack).rejects.toThrow()
+    expect(await selectTotals(db, { since: 0 })).toEqual(first)
+  })
+})
+
+describe('an older ledger', () => {
+  it('gets the sums of all its rows', async () => {
+    const old = await open(before)
+    const all = rows(1000, 7)
+    for (let at = 0; at < all.length; at += 200) await insertUsage(old, all.slice(at, at + 200))
+    await migrate(old, migrations)
+    const fresh = await open()
+    for (let at = 0; at < all.length; at += 200) await insertUsage(fresh, all.slice(at, at + 200))
+    for (const by of DIMENSIONS) {
+      const asked = { since: START + DAY + 5, until: START + 80 * DAY + 7, by, limit: 100 }
+      expect(await selectGroups(old, asked)).toEqual(await selectGroups(fresh, asked))
+    }
+    const everything = sql`SELECT cube, sum(requests) AS n, sum(latency_512) AS l, count(*) AS cells
+      FROM usage_rollup GROUP BY cube`
+    expect(await old.all(everything)).toEqual(await fresh.all(everything))
+    const sessions = sql`SELECT * FROM usage_sessions`
+    expect(await old.all(sessions)).toEqual(await fresh.all(sessions))
+  })
+})
+
+describe('names that callers invent', () => {
+  it('do not make the sums grow without end', async () => {
+    const db = await open()
+    const invented = (from: number) =>
+      Array.from({ length: 500 }, (_, at) =>
+        usageRow({ model: `m-${from + at}`, provider: null, userAgent: `agent-${from + at}` }),
+      )
+    for (let from = 0; from < 3000; from += 500) await insertUsage(db, invented(from))
+    const groups = await selectGroups(db, { since: 0, by: 'model', limit: 10_000 })
+    expect(groups).toHaveLength(2001)
+    expect(groups[0]).toMatchObject({ name: '', requests: 1000 })
+    await insertUsage(db, [usageRow({ model: 'served after all', provider: 'p' })])
+    const scope = { since: 0, model: 'served after all' }
+    expect(await selectTotals(db, scope)).toMatchObject({ requests: 1 })
+    const agents = await selectGroups(db, { since: 0, by: 'agent', limit: 10_000 })
+    expect(agents.map(({ name }) => name)).toEqual(['other', 'curl'])
+  })
+})
+
+describe('percentiles', () => {
+  it('lie within a factor of the root of two of the truth', async () => {
+    const db = await open()
+    const times = Array.from({ length: 500 }, (_, at) => Math.round(20 * 1.015 ** at))
+    await insertUsage(
+      db,
+      times.map((ms) => usageRow({ startedAt: START, firstByteMs: ms, durationMs: ms * 2 })),
+    )
+    const { firstByte, duration } = await selectTotals(db, { since: 0 })
+    const near = (found = 0, wanted = 0) =>
+      expect(Math.abs(Math.log2(found / wanted))).toBeLessThan(0.5)
+    near(firstByte?.p50, times[249])
+    near(firstByte?.p95, times[474])
+    near(duration?.p50, (times[249] ?? 0) * 2)
+    near(duration?.p95, (times[474] ?? 0) * 2)
+  })
+
+  it('are none without a measurement', () => {
+    expect(percentilesOf([])).toBeNull()
+    expect(percentilesOf([0, 0, 4])).toEqual({ p50: 11, p95: 15 })
+    const beyond = [...Array.from({ length: 19 }, () => 0), 3]
+    expect(percentilesOf(beyond)).toEqual({ p50: 1_048_576, p95: 1_048_576 })
+  })
+})
+
+describe('on a server', () => {
+  it('the sums are kept alike', async () => {
+    const server = await startLibsqlServer({})
+    onTestFinished(() => server.close())
+    const client = createClient({ url: server.url, concurrency: 1 })
+    onTestFinished(() => client.close())
+    const db = drizzle({ client })
+    await migrate(db, migrations)
+    const all = rows(100)
+    await insertUsage(db, all)
+    await insertUsage(db, all)
+    const asked = { since: START + 5, until: START + 70 * DAY + 5 }
+    const wanted = all.filter((row) => within(row, asked))
+    expect(await selectTotals(db, asked)).toMatchObject(added(wanted))
+  })
+})
