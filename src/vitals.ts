@@ -1,6 +1,7 @@
 import type { Family } from './metrics/family.ts'
 import { gauges } from './metrics/gauges.ts'
 import type { Platform } from './platform.ts'
+import { quotaGauges } from './quota/gauges.ts'
 import type { State } from './state.ts'
 
 /** Everything `/metrics` shows: what was counted, what is so now, and what the host adds. */
@@ -13,5 +14,6 @@ export const vitals =
       providers: state.registry.providers(),
       ledgerUp: platform.store.healthy(),
     }),
+    ...quotaGauges(state.quotas),
     ...(platform.vitals?.() ?? []),
   ]

@@ -80,8 +80,12 @@ function amountOf(text: string): Amount {
   throw new InvalidArgumentError('Give an amount such as "$5.00", "100k tokens" or "500 requests".')
 }
 
+/** What flows in drop by drop has nine digits after the dot; a hundredth of a cent is enough for people. */
+const inSight = (unit: BucketState['unit'], amount: number): number =>
+  unit === 'dollars' ? Math.floor(amount / 1e5) * 1e5 : amount
+
 const left = ({ unit, balance, capacity }: BucketState): string =>
-  `${formatAmount({ unit, amount: balance })} of ${formatAmount({ unit, amount: capacity })}`
+  `${formatAmount({ unit, amount: inSight(unit, balance) })} of ${formatAmount({ unit, amount: capacity })}`
 
 const asTable = (states: readonly BucketState[]): string =>
   states.length === 0
@@ -96,7 +100,7 @@ const asTable = (states: readonly BucketState[]): string =>
         ],
         states.map(({ bucket, unit, balance, capacity, rate, spent }) => [
           bucket,
-          formatAmount({ unit, amount: balance }),
+          formatAmount({ unit, amount: inSight(unit, balance) }),
           formatAmount({ unit, amount: capacity }),
           rate || '-',
           formatAmount({ unit, amount: spent }),

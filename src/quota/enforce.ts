@@ -88,7 +88,7 @@ const knownPrice = async (
   }
 }
 
-/** Somebody says that it costs something, if not how much: docs/decisions/041. */
+/** Somebody says that it costs something, if not how much: docs/decisions/051. */
 const isBilled = ({ provider }: Candidate): boolean =>
   provider.costBasis !== undefined ||
   (provider.modelCostMap?.length ?? 0) > 0 ||

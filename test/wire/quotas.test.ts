@@ -191,6 +191,20 @@ describe('a budget', () => {
     expect(await bucketsOf(gateway)).toEqual({ 'n:alice@example.com': 0, 'n:bob': 1, team: 0 })
   })
 
+  it('is on the page of metrics where it is everybody’s, and without anybody’s name', async () => {
+    const gateway = await start({
+      quotas: { 'n:<user>': { capacity: '2 requests' }, team: { capacity: '$1.00' } },
+      charged: [{ bucket: 'n:<user>' }, { bucket: 'team' }],
+    })
+    await ask(gateway)
+    await settled(gateway)
+    const page = await (await fetch(`${gateway.url}/metrics`)).text()
+    expect(page.match(/^postern_quota_.*/gm)).toEqual([
+      'postern_quota_left{quota="team",unit="dollars"} 0.91',
+      'postern_quota_capacity{quota="team",unit="dollars"} 1',
+    ])
+  })
+
   it('is told to hooks, in billionths of a dollar', async () => {
     const hooks = await startHookServer()
     onTestFinished(() => hooks.stop())
