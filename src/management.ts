@@ -19,6 +19,7 @@ export const management = (config: Config, platform: Platform, state: State): Mo
   adminApi({
     platform,
     document: state.document,
+    compareWith: config.compareWith,
     newKey: async () => {
       const key = newRandomKey(platform.random)
       return { key, digest: await digestOf(key), hint: hintOf(key) }

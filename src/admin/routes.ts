@@ -13,12 +13,13 @@ import { openApi } from './openapi.ts'
 import { auditRoutes } from './records.ts'
 import { requestRoutes } from './requests.ts'
 import { type AdminRoute, route } from './route.ts'
-import { usageRoutes } from './usage.ts'
+import { type UsageRoutesOptions, usageRoutes } from './usage.ts'
 
 export interface AdminOptions
   extends Pick<KeyRoutesOptions, 'newKey'>,
     Pick<ConfigRoutesOptions, 'staysAdmin'>,
-    Pick<BanRoutesOptions, 'address' | 'bannable'> {
+    Pick<BanRoutesOptions, 'address' | 'bannable'>,
+    Pick<UsageRoutesOptions, 'compareWith'> {
   readonly platform: Platform
   /** Absent where the configuration cannot be changed from here. */
   readonly document: ConfigDocument | undefined
@@ -44,7 +45,7 @@ export const adminApi = (options: AdminOptions): Mounted[] => {
     ...keyRoutes({ ...options, audit }),
     ...banRoutes({ ...options, audit }),
     ...auditRoutes(platform),
-    ...usageRoutes(platform),
+    ...usageRoutes({ ...platform, compareWith: options.compareWith }),
     ...requestRoutes(platform),
     ...options.more,
   ]

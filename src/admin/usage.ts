@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Platform } from '../platform.ts'
+import { type Compare, comparison } from '../prices/compare.ts'
 import { DIMENSIONS, type UsageScope, type UsageSums } from '../usage/figures.ts'
 import { type AdminRequest, type AdminRoute, route } from './route.ts'
 import { iso, refuse, scopeOf, scopeQuery } from './usage-scope.ts'
@@ -51,7 +52,24 @@ const mostPoints = 1500
 /** Sums are kept by the hour: anything finer is read row by row. */
 const longestByRows = 2 * 86_400_000
 
-const groupsQuery = scopeQuery.extend({
+const comparedQuery = scopeQuery.extend({
+  compare_with: z
+    .string()
+    .max(128)
+    .optional()
+    .describe('As `anthropic/claude-sonnet-4-6`. Default: as the configuration says.'),
+})
+
+const compared = sums.extend({
+  compared_nanousd: z
+    .int()
+    .nullable()
+    .optional()
+    .describe('What the same tokens would have cost there; null where no list has that model.'),
+})
+const comparedWith = z.string().optional().describe('The model of a cloud that it is held against.')
+
+const groupsQuery = comparedQuery.extend({
   by,
   limit: z.coerce.number().int().min(1).max(1000).default(20),
 })
@@ -68,9 +86,18 @@ const seriesQuery = scopeQuery.extend({
     .describe('With by: so many values, the others together as null.'),
 })
 
+export interface UsageRoutesOptions extends Pick<Platform, 'store' | 'clock'> {
+  /** A model of a cloud; absent: none, unless somebody asks for it. */
+  readonly compareWith?: string | undefined
+}
+
 /** What was used: sums, who and what used most, and how it went on. */
-export const usageRoutes = ({ store, clock }: Pick<Platform, 'store' | 'clock'>): AdminRoute[] => {
+export const usageRoutes = ({ store, clock, compareWith }: UsageRoutesOptions): AdminRoute[] => {
   const now = clock.now
+  const comparing = (request: AdminRequest<unknown>) => {
+    const { compare_with: asked = compareWith } = request.query as z.output<typeof comparedQuery>
+    return asked ? comparedTo(asked, now()) : nothing
+  }
   return [
     route({
       method: 'get',
@@ -78,13 +105,16 @@ export const usageRoutes = ({ store, clock }: Pick<Platform, 'store' | 'clock'>)
       id: 'getUsage',
       summary: 'Sums over a period: your own; everybody’s for admins.',
       needs: 'role',
-      query: scopeQuery,
-      answers: z.object({ ...period, total: sums }),
+      query: comparedQuery,
+      answers: z.object({ ...period, compared_with: comparedWith, total: compared }),
       handle: async (request) => {
         const scope = scopeOf(request, now())
+        const { name, cost } = await comparing(request)
+        const total = await store.ask('usageTotals', scope)
         return request.c.json({
           ...periodOf(scope, now()),
-          total: toRecord(await store.ask('usageTotals', scope)),
+          ...name,
+          total: { ...toRecord(total), ...cost(total) },
         })
       },
     }),
@@ -96,13 +126,22 @@ export const usageRoutes = ({ store, clock }: Pick<Platform, 'store' | 'clock'>)
         'Sums for each person, model, provider, door, program, status or outcome, the most requests first.',
       needs: 'role',
       query: groupsQuery,
-      answers: z.object({ ...period, data: z.array(sums.extend({ name: z.string() })) }),
+      answers: z.object({
+        ...period,
+        compared_with: comparedWith,
+        data: z.array(compared.extend({ name: z.string() })),
+      }),
       handle: async (request) => {
         const { by, limit } = request.query as z.output<typeof groupsQuery>
         const scope = scopeOf(request, now())
         const groups = await store.ask('usageGroups', { ...scope, by, limit })
-        const data = groups.map(({ name, ...rest }) => ({ name, ...toRecord(rest) }))
-        return request.c.json({ ...periodOf(scope, now()), data })
+        const other = await comparing(request)
+        const data = groups.map(({ name, ...rest }) => ({
+          name,
+          ...toRecord(rest),
+          ...other.cost(rest),
+        }))
+        return request.c.json({ ...periodOf(scope, now()), ...other.name, data })
       },
     }),
     route({
@@ -148,6 +187,22 @@ export const usageRoutes = ({ store, clock }: Pick<Platform, 'store' | 'clock'>)
       },
     }),
   ]
+}
+
+/** What is said of the comparison, in the answer and for each sum. */
+interface Comparing {
+  readonly name: { readonly compared_with?: string }
+  readonly cost: (sums: UsageSums) => { readonly compared_nanousd?: number | null }
+}
+
+const nothing: Comparing = { name: {}, cost: () => ({}) }
+
+const comparedTo = async (model: string, at: number): Promise<Comparing> => {
+  const cost: Compare = await comparison(model, at)
+  return {
+    name: { compared_with: model },
+    cost: (sums) => ({ compared_nanousd: cost(sums) }),
+  }
 }
 
 const periodOf = ({ since, until }: UsageScope, now: number) => ({

@@ -75,6 +75,25 @@ describe('what was used', () => {
     }
   })
 
+  it('is held against a model of a cloud, where one is named', async () => {
+    const plain = (await (await ask('/usage')).json()) as Answer
+    expect(plain.total).not.toHaveProperty('compared_nanousd')
+    const found = await (await ask('/usage?compare_with=anthropic/claude-sonnet-4-6')).json()
+    // Four requests of 7 fresh tokens at $3, 3 cached at $0.30, 20 out at $15.
+    expect(found).toMatchObject({
+      compared_with: 'anthropic/claude-sonnet-4-6',
+      total: { requests: 4, compared_nanousd: 4 * (7 * 3000 + 3 * 300 + 20 * 15_000) },
+    })
+    const none = await (await ask('/usage?compare_with=nobody/has-it')).json()
+    expect(none).toMatchObject({ total: { compared_nanousd: null } })
+    await gateway.reload({ compare_with: 'openai/gpt-4o' })
+    expect(await (await ask('/usage/top?by=login')).json()).toMatchObject({
+      compared_with: 'openai/gpt-4o',
+      data: [{ compared_nanousd: expect.any(Number) }, { compared_nanousd: expect.any(Number) }],
+    })
+    await gateway.reload({})
+  })
+
   it('is told apart by a dimension, and step by step', async () => {
     const top = await answer('/usage/top?by=login')
     expect(top.data.map(({ name, requests }) => [name, requests])).toEqual([
