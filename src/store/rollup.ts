@@ -82,7 +82,9 @@ const gatherTop = async (
   asked: Asked & { readonly by: Dimension },
   top: number,
 ): Promise<Tally[]> => {
-  const groups = await selectGroups(db, { ...asked, limit: top })
+  // Over the whole period: the top of each step would be others, and the same ones again.
+  const { step: _, ...whole } = asked
+  const groups = await selectGroups(db, { ...whole, limit: top })
   const { by, ...all } = asked
   const [total, named] = await gatherEach(db, [
     all,
