@@ -65,5 +65,5 @@ export function refill(bucket: Bucket, amount: number, now: number): void {
 export function redefine(bucket: Bucket, limit: QuotaLimit, now: number): void {
   fill(bucket, now)
   bucket.limit = limit
-  bucket.balance = Math.min(limit.capacity, bucket.balance)
+  fill(bucket, now)
 }

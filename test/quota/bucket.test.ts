@@ -39,6 +39,7 @@ describe('a bucket', () => {
   it('loses what does not fit a smaller definition, for good', () => {
     const bucket = newBucket(dollars(100), 0)
     redefine(bucket, dollars(40), 0)
+    expect(bucket.balance).toBe(40)
     redefine(bucket, dollars(100), 0)
     expect(bucket.balance).toBe(40)
   })

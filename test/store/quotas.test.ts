@@ -15,7 +15,7 @@ import {
 import type { Database } from '../../src/store/schema.ts'
 import { insertUsage } from '../../src/store/usage.ts'
 import { startLibsqlServer } from '../support/libsql-server.ts'
-import { dataDir, usageRow } from './fixtures.ts'
+import { child, countUsage, dataDir, query, store, usageRow } from './fixtures.ts'
 
 const folder = new URL('../../src/store/migrations/', import.meta.url)
 const migrations = readdirSync(folder).map((name) => ({
@@ -133,6 +133,17 @@ describe.each(places)('buckets in %s', (_, place) => {
     expect(await kept(db)).toMatchObject([{ balance: 1000, spent: 300 }])
   })
 
+  it('lose nothing when a refill or a definition comes by a clock that is behind', async () => {
+    const db = await place()
+    await pay(db, 'a', charge({ rate: 0.1 }))
+    await insertRefill(db, refill({ at: 9000 }))
+    await write(db, changeStatements(db, { refilled: [refill({ at: 9000 })] }))
+    expect(await kept(db)).toMatchObject([{ balance: 900, at: 10_000 }])
+    const redefined = { quota: 'day:<user>', unit: 'dollars', capacity: 2000, rate: 0, at: 9000 }
+    await write(db, changeStatements(db, { redefined: [redefined] }))
+    expect(await kept(db)).toMatchObject([{ balance: 900, at: 10_000 }])
+  })
+
   it('keep what fits of a new definition, and fill by the old one until then', async () => {
     const db = await place()
     await pay(db, 'a', charge({ rate: 0.1 }))
@@ -157,5 +168,51 @@ describe.each(places)('buckets in %s', (_, place) => {
     await pay(db, 'a', charge())
     await pay(db, 'b', charge({ holder: 'bob', at: 20_000 }))
     expect(await kept(db, 15_000)).toMatchObject([{ holder: 'bob' }])
+  })
+})
+
+describe('what a request takes out of a bucket', () => {
+  const inFile = (dir: string) => query(dir, 'SELECT holder, balance, spent FROM quotas')
+
+  it('waits in the journal with its row while the database is locked, and counts once', async () => {
+    const dir = dataDir()
+    const ledger = await store({ dataDir: dir })
+    const holder = child('./lock-holder.ts', dir)
+    await holder.line()
+    const row = usageRow()
+    await ledger.recordUsage(row, [charge()])
+    // The same once more, as a thread that died may leave it in the journal twice.
+    await ledger.recordUsage(row, [charge()])
+    await ledger.recordUsage(usageRow(), [charge({ amount: 1 })])
+    expect(ledger.counters().journaled).toBeGreaterThan(0)
+    await holder.kill()
+    await expect.poll(() => countUsage(dir), { timeout: 5000 }).toBe(2)
+    expect(await inFile(dir)).toEqual([['alice', 699, 301]])
+  })
+
+  it('is told to the next gateway before its first request', async () => {
+    const dir = dataDir()
+    const ledger = await store({ dataDir: dir })
+    await ledger.recordUsage(usageRow(), [charge()])
+    await ledger.close()
+    const next = await store({ dataDir: dir })
+    const told: unknown[] = []
+    next.onQuotas({ kept: ({ balances }) => told.push(...balances), refills: () => {} })
+    expect(told).toMatchObject([{ holder: 'alice', balance: 700 }])
+    expect([ledger.shared, next.shared]).toEqual([false, false])
+  })
+
+  it('is counted though another row of its batch is refused', async () => {
+    const dir = dataDir()
+    const ledger = await store({ dataDir: dir })
+    const broken = usageRow({ login: null as never })
+    const writes = [
+      ledger.recordUsage(usageRow(), [charge()]),
+      ledger.recordUsage(broken, [charge({ amount: 5 })]),
+      ledger.recordUsage(usageRow(), [charge({ amount: 1 })]),
+    ]
+    const outcomes = await Promise.allSettled(writes)
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect(await inFile(dir)).toEqual([['alice', 699, 301]])
   })
 })

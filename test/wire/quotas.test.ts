@@ -307,20 +307,25 @@ describe('what becomes of a request that was let in', () => {
     expect(await bucketsOf(gateway)).toEqual({ team: 1_000_000_000, n: 3 })
   })
 
-  it('and whose client left before the answer: charged all the same', async () => {
-    const gateway = await start(setting)
-    held = Promise.withResolvers()
-    const before = upstream.requests.length
-    const leaving = new AbortController()
-    const left = ask(gateway, {}, { signal: leaving.signal }).catch(() => 'left')
-    await upstream.received(before + 1)
-    leaving.abort()
-    expect(await left).toBe('left')
-    await settled(gateway)
-    release()
-    const { team = 0, n } = await bucketsOf(gateway)
-    expect([team < 1_000_000_000, n]).toEqual([true, 2])
-  })
+  it.each(['/v1/chat/completions', '/v1/embeddings'])(
+    'and whose client left before the answer: charged all the same (%s)',
+    async (path) => {
+      const gateway = await start(setting)
+      held = Promise.withResolvers()
+      const before = upstream.requests.length
+      const leaving = new AbortController()
+      const left = ask(gateway, { input: 'x' }, { path, signal: leaving.signal }).catch(
+        () => 'left',
+      )
+      await upstream.received(before + 1)
+      leaving.abort()
+      expect(await left).toBe('left')
+      await settled(gateway)
+      release()
+      const { team = 0, n } = await bucketsOf(gateway)
+      expect([team < 1_000_000_000, n]).toEqual([true, 2])
+    },
+  )
 
   it('while the configuration changes: counted where its budget still is, and never twice', async () => {
     const gateway = await start(setting)
