@@ -4,6 +4,8 @@ import { providerRoutes } from './admin/providers.ts'
 import { adminApi, type Mounted } from './admin/routes.ts'
 import { budgetRoutes } from './budgets.ts'
 import type { Config } from './config/config.ts'
+import { doctorRoutes } from './doctor/route.ts'
+import { createDoctor } from './doctor.ts'
 import type { Door } from './identity/caller.ts'
 import { digestOf, hintOf, newRandomKey } from './identity/key-format.ts'
 import type { Platform } from './platform.ts'
@@ -33,6 +35,7 @@ export const management = (config: Config, platform: Platform, state: State): Mo
     bannable: bannableAddress,
     more: [
       ...canRoutes(explainer(config, state)),
+      ...doctorRoutes(createDoctor(config, platform, state)),
       ...budgetRoutes(config, platform, state),
       ...pricingRoutes({ ...platform, providers: () => state.registry.providers() }),
       ...providerRoutes({

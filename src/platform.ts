@@ -1,5 +1,6 @@
 import type { Act } from './admin/act.ts'
 import type { Ask } from './admin/questions.ts'
+import type { Machine } from './doctor/machine.ts'
 import type { KeyRing, KeyUse } from './identity/api-key.ts'
 import type { Family } from './metrics/family.ts'
 import type { Charge, KeptQuotas, QuotaChange, Refill } from './quota/balance.ts'
@@ -51,6 +52,8 @@ export interface Platform {
   readonly vitals?: () => readonly Family[]
   /** The files that our pages load, by name; absent: they come without. */
   readonly assets?: Readonly<Record<string, string>>
+  /** What the host can find out about itself for the doctor; absent: nothing (Workers). */
+  readonly machine?: Machine
   /** Absent: this gateway counts for itself. */
   readonly shared?: Shared | undefined
   /** Keeps work alive that outlasts the response. Failures are logged, never thrown. */

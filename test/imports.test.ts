@@ -10,6 +10,7 @@ const values = new Set([
   'platform.ts', // the port itself
   'admin/act.ts', // what an admin did, and what the store keeps of it
   'admin/questions.ts', // what pages and the API ask the store
+  'doctor/machine.ts', // what a host finds out about itself, and the doctor reads
   'identity/caller.ts', // what authentication proves, read by every later stage
   'identity/api-key.ts', // what the store keeps and authentication looks up
   'identity/failure.ts', // why there is no caller, counted by the limiter
@@ -39,6 +40,7 @@ const ranks: Readonly<Record<string, number>> = {
   hooks: 2, // between stages 10 and 11, and after the answer
   admin: 2, // JSON API over the stores
   metrics: 2, // counts beside stages 2, 12 and 13
+  doctor: 2.5, // looks at what the stages are set up with; none of them knows it
   dashboard: 2, // pages over the admin queries
   '': 3, // app.ts and state.ts join the stages
   adapter: 4, // the only code that knows a runtime

@@ -31,6 +31,19 @@ export interface KeySummary {
   readonly lastUsedAt: number | null
 }
 
+/** How fast a model wrote, by provider: tokens a second, the newest answer first. */
+export interface Speed {
+  readonly provider: string
+  readonly model: string
+  readonly rates: readonly number[]
+}
+
+/** Wrong guesses by the address they came from. */
+export interface Guesses {
+  readonly clientIp: string
+  readonly count: number
+}
+
 /**
  * What may be asked of the database, with the arguments and the answer of each. A host answers them where waiting
  * holds up no request.
@@ -50,6 +63,11 @@ export interface Questions {
   readonly quotas: { readonly asks: { readonly since: number }; readonly answers: KeptQuotas }
   /** Of streamed answers since then. */
   readonly speeds: { readonly asks: { readonly since: number }; readonly answers: readonly Speed[] }
+  /** Since then, the most first. */
+  readonly guesses: {
+    readonly asks: { readonly since: number }
+    readonly answers: readonly Guesses[]
+  }
   /** In force, and lately lapsed. */
   readonly bans: { readonly asks: { readonly now: number }; readonly answers: readonly Ban[] }
   readonly usageTotals: { readonly asks: UsageScope; readonly answers: UsageSums }

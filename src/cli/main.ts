@@ -3,6 +3,7 @@ import { banCommand } from './ban.ts'
 import { caddyCommand } from './caddy.ts'
 import { canCommand } from './can.ts'
 import { checkCommand } from './check.ts'
+import { doctorCommand } from './doctor.ts'
 import { exposeCommand } from './expose.ts'
 import { importCommand } from './import.ts'
 import { initCommand } from './init.ts'
@@ -29,6 +30,7 @@ for (const command of [
   initCommand(),
   checkCommand(),
   verifyCommand(),
+  doctorCommand(),
   userCommand(),
   keyCommand(),
   canCommand(),

@@ -7,6 +7,7 @@ import { selectRequest, selectRequests } from './requests.ts'
 import { selectGroups, selectPeople, selectSeries, selectTotals } from './rollup.ts'
 import type { Database } from './schema.ts'
 import { selectSessions } from './sessions.ts'
+import { selectGuesses, selectSpeeds } from './signs.ts'
 
 type Answers = {
   readonly [Name in Question]: (
@@ -18,6 +19,8 @@ type Answers = {
 const answers: Answers = {
   audit: selectAudit,
   bans: (db, { now }) => selectBans(db, now),
+  speeds: selectSpeeds,
+  guesses: selectGuesses,
   quotas: (db, { since }) => selectQuotas(db, since),
   keys: async (db, { login }) =>
     (await listKeys(db)).filter((row) => login === undefined || row.login === login).map(toSummary),

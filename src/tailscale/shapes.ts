@@ -39,6 +39,8 @@ const statusAnswer = z.object({
       UserID: z.number(),
       Tags: nullable(z.array(z.string())),
       CapMap: nullable(z.record(z.string(), z.unknown())),
+      /** When the node must prove itself anew; absent: never. */
+      KeyExpiry: nullable(z.string()),
     }),
   ),
 })

@@ -105,6 +105,7 @@ export const routes: Readonly<Record<string, Answers>> = {
   'POST /postern/api/bans': managed(403),
   'DELETE /postern/api/bans/:address{.+}': managed(403),
   'GET /postern/api/can': managed(403),
+  'GET /postern/api/doctor': managed(403),
   'GET /postern/api/providers': managed(403),
   'GET /api/providers': managed(403),
   'GET /postern/api/audit': managed(403),

@@ -7,6 +7,7 @@ import { createState } from '../../state.ts'
 import { withDemo } from '../../upstream/demo.ts'
 import { createRegistry } from '../../upstream/registry.ts'
 import { loadConfig, watchConfig } from './config-file.ts'
+import { createMachine } from './doctor.ts'
 import { createDocument } from './document.ts'
 import { absoluteIn, type Place } from './expose/change.ts'
 import { endOverdue, keepDeadline } from './expose/deadline.ts'
@@ -59,7 +60,12 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   const send = withDemo(transport.send)
   const tailscale = createLocalApi({ socket: () => config.tailscale.socket })
   const vitals = createVitals(store)
-  const parts = { store, passwords, send, log, tailscale, sessionSecret, vitals }
+  const machine = createMachine({
+    dataDir,
+    database: () => config.database,
+    running: async () => true,
+  })
+  const parts = { store, passwords, send, log, tailscale, sessionSecret, vitals, machine }
   const platform = createPlatform({ ...parts, shared: shared?.counters })
   const registry = createRegistry(platform, config)
   const document = createDocument({ path: configPath, reload: () => reload.now() })

@@ -15,6 +15,7 @@ export interface NodeParts {
   /** What this host counts, for `/metrics`. */
   readonly vitals?: Platform['vitals']
   readonly shared?: Platform['shared']
+  readonly machine?: Platform['machine']
   /** Default: a new one, so that sessions end with the process. */
   readonly sessionSecret?: Uint8Array
 }
@@ -23,7 +24,7 @@ const clock: Clock = { now: () => Date.now(), elapsed: () => performance.now() }
 
 /** Node's side of the port. The pepper lives in this process only: digests of credentials mean nothing outside it. */
 export const createPlatform = (parts: NodeParts): Platform => {
-  const { store, passwords, send, log, tailscale, vitals, shared } = parts
+  const { store, passwords, send, log, tailscale, vitals, shared, machine } = parts
   const pepper = randomBytes(32)
   return {
     clock,
@@ -38,6 +39,7 @@ export const createPlatform = (parts: NodeParts): Platform => {
     assets: readAssets(),
     ...(tailscale && { tailscale }),
     ...(vitals && { vitals }),
+    ...(machine && { machine }),
     shared,
     waitUntil: (work) => {
       work.catch((error: unknown) => log('error', 'background', { reason: String(error) }))

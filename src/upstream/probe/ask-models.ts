@@ -38,15 +38,21 @@ const listOf = ({ dialects, geminiByVertex }: Pick<Provider, 'dialects' | 'gemin
 export const canBeAsked = (provider: Parameters<typeof listOf>[0]): boolean =>
   listOf(provider) !== undefined
 
-/** Asks a provider for its models, with its credential. Undefined: it did not tell. Never rejects. */
-export async function askModels(send: Send, provider: Provider): Promise<AskedModels | undefined> {
+/** What asks a provider for its models, with its credential. Undefined: it is not to be asked. */
+export const modelsRequest = (provider: Provider): UpstreamRequest | undefined => {
   const list = listOf(provider)
   if (!list) return undefined
   const { origin, path } = joinBase(provider.baseurl, 'models', list.version)
   const headers = [...provider.addHeaders, ...list.headers, ...keyHeader(provider)]
-  const get: Get = (target) =>
-    askJson(send, { origin, path: target, method: 'GET', headers, body: null }, limits)
-  const answer = await get(path + list.search)
+  return { origin, path: path + list.search, method: 'GET', headers, body: null }
+}
+
+/** Asks a provider for its models, with its credential. Undefined: it did not tell. Never rejects. */
+export async function askModels(send: Send, provider: Provider): Promise<AskedModels | undefined> {
+  const request = modelsRequest(provider)
+  if (!request) return undefined
+  const get: Get = (path) => askJson(send, { ...request, path }, limits)
+  const answer = await get(request.path)
   const rows = listRows(answer) ?? geminiRows(answer)
   if (!rows) return undefined
   const { models, details } = describeRows(rows)

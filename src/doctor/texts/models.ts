@@ -1,0 +1,65 @@
+import type { Text } from './text.ts'
+
+/** What is wrong with a provider that answers, and with all of them. */
+export const models = {
+  'models.none_found': {
+    severity: 'warning',
+    says: 'no model server was found on this machine: the built-in demo answers, which is no model',
+    remedy:
+      'Start Ollama, LM Studio, vLLM, SGLang or llama.cpp, or name one: "providers" in the configuration (docs/providers.md)',
+    means: 'With no providers configured the usual ports of loopback are looked at.',
+  },
+  'models.all_disabled': {
+    severity: 'error',
+    says: 'every provider is disabled',
+    remedy: 'Take "disabled": true away from one of them',
+    means: 'No model can be asked.',
+  },
+  'models.itself': {
+    severity: 'error',
+    says: '{address} is the gateway itself: each request would come back to it',
+    remedy: 'Write the address of the model server in "baseurl"',
+    means: 'The provider has the port of one of our own listeners.',
+  },
+  'models.empty': {
+    severity: 'error',
+    says: '{address} answers, and has no model',
+    remedy: '{download}',
+    means: 'The list of the server is empty.',
+  },
+  'models.not_listed': {
+    severity: 'error',
+    says: '"{model}" is configured, and {address} does not list it',
+    remedy: '{instead}',
+    means:
+      'A request for it gets the 404 of the server. Where the list is that of a cloud provider this is a warning: those answer to names that they do not list.',
+  },
+  'models.none_loaded': {
+    severity: 'warning',
+    says: 'none of the models at {address} is in memory: the first question waits until one is',
+    remedy: '{load}',
+    means:
+      'No fault where models are loaded on demand. A large one takes a minute or more, for which some clients do not wait.',
+  },
+  'models.on_processor': {
+    severity: 'warning',
+    says: '{model} runs with {share} % of it on the graphics card: the rest is on the processor, many times slower',
+    remedy:
+      'See `ollama ps` and `nvidia-smi`: free the card of other programs, take a smaller quantisation or context (OLLAMA_CONTEXT_LENGTH), or mend the driver',
+    means: 'Ollama tells how much of a model is in the memory of the card (`/api/ps`).',
+  },
+  'models.ollama_old': {
+    severity: 'warning',
+    says: 'Ollama {version} is older than {floor}, which mends a known hole',
+    remedy: 'Update it: `curl -fsSL https://ollama.com/install.sh | sh`',
+    means: 'CVE-2026-7482.',
+  },
+  'models.exposed': {
+    severity: 'warning',
+    says: '{server} at port {port} can be reached from outside this machine, at {addresses}, without a key: past the gateway and its ledger',
+    remedy:
+      'Let it listen on 127.0.0.1 only (OLLAMA_HOST=127.0.0.1, `--host 127.0.0.1`, in LM Studio "Serve on Local Network" off; in Docker `-p 127.0.0.1:{port}:…`)',
+    means:
+      'The base URL is on loopback, and the same port answers at an address of the network or tailnet. Whoever gets there needs no password, and appears nowhere.',
+  },
+} as const satisfies Record<string, Text>
