@@ -14,7 +14,7 @@ export interface Result {
   readonly flood?: readonly FloodResult[]
   readonly locked?: LockedResult
   /** What `bench/ledger.ts` found. */
-  readonly ledger?: unknown
+  readonly ledger?: LedgerResult
 }
 
 export interface Machine {
@@ -88,4 +88,16 @@ export interface LockedResult {
   /** Requests that were answered, and lines of the ledger after all of it. */
   readonly answered: number
   readonly recorded: number
+}
+
+export interface LedgerResult {
+  readonly rows: number
+  /** ms */
+  readonly start: number
+  /** How many were asked, several times each; the slowest of them; how many took more than 200 ms at least once. */
+  readonly questions: number
+  readonly slowest: { readonly what: string; readonly p50: number; readonly max: number }
+  readonly slow: number
+  /** Rows a second. */
+  readonly written: number
 }

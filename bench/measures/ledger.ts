@@ -1,13 +1,36 @@
-import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { partsFolder } from '../../test/support/parts/part.ts'
 import { must } from '../../test/support/parts/run.ts'
 import { root } from '../peers/postern.ts'
+import type { LedgerResult } from '../result.ts'
 
+const rows = 10_000_000
 const script = join(root, 'bench', 'ledger.ts')
 
-/** What `bench/ledger.ts` prints on its last line, as JSON: its queries on many rows. Undefined where there is none. */
-export const measureLedger = async (): Promise<unknown> => {
-  if (!existsSync(script)) return undefined
-  const { stdout } = await must(process.execPath, [script, '--json'])
-  return JSON.parse(stdout.trim().split('\n').at(-1) ?? 'null')
+/** `bench/ledger.ts` on ten million rows. Filling them takes minutes, so they are kept. */
+export const measureLedger = async (): Promise<LedgerResult> => {
+  const folder = join(partsFolder(), `bench-ledger-${rows}`)
+  await mkdir(folder, { recursive: true })
+  const { stdout } = await must(process.execPath, [script, String(rows), folder])
+  return { rows, ...readLedger(stdout) }
+}
+
+/** @throws Error when it says something else than it did */
+export const readLedger = (text: string): Omit<LedgerResult, 'rows'> => {
+  const number = (pattern: RegExp): number => {
+    const found = text.match(pattern)?.[1]
+    if (found === undefined) throw new Error(`bench/ledger.ts does not tell ${pattern}`)
+    return Number(found)
+  }
+  const questions = [...text.matchAll(/^(\S.*?) +([\d.]+) +([\d.]+) +([\d.]+)$/gm)]
+  const slowest = questions.toSorted((a, b) => Number(b[4]) - Number(a[4]))[0]
+  if (slowest === undefined) throw new Error('bench/ledger.ts asked nothing')
+  return {
+    start: number(/^start +([\d.]+) s$/m) * 1000,
+    questions: questions.length,
+    slowest: { what: slowest[1] ?? '', p50: Number(slowest[3]), max: Number(slowest[4]) },
+    slow: number(/slower than 200 ms: (\d+)/),
+    written: number(/rows written: (\d+) rows\/s/),
+  }
 }

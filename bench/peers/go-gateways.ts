@@ -67,7 +67,7 @@ server:
     per_endpoint:
       default_requests_per_minute: 0
 proxy:
-  engine: olla
+  engine: sherpa
   profile: auto
   load_balancer: priority
 discovery:
@@ -93,7 +93,10 @@ logging:
   output: stdout
 `
 
-/** Its own engine, no limits, no log of requests. */
+/**
+ * No limits, no log of requests. Sherpa, its other engine: with the one called olla, a client that leaves counts as a fault
+ * of the model server, and the last requests of a run shut it out for half a minute.
+ */
 export const olla = peer(
   { name: 'olla', title: 'Olla', does: 'nothing' },
   ollaPart,

@@ -34,6 +34,7 @@ export const litellm: Peer = {
         command: pathOf(part),
         args: ['--config', file, '--num_workers', '1', ...where],
         env: {
+          LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY: 'true',
           LITELLM_MODE: 'PRODUCTION',
           LITELLM_LOG: 'ERROR',
           LITELLM_LOCAL_MODEL_COST_MAP: 'True',

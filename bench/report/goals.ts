@@ -128,6 +128,20 @@ export const goals: readonly Goal[] = [
     reached: ({ result: { locked } }) =>
       locked && unchanged(locked) && locked.recorded >= locked.answered,
   },
+  {
+    what: 'slowest question to 10,000,000 rows, ms',
+    goal: '≤ 200',
+    beyond: '',
+    show: ({ result: { ledger } }) => number(ledger?.slowest.max),
+    reached: ({ result: { ledger } }) => atMost(ledger?.slowest.max, 200),
+  },
+  {
+    what: 'opening 10,000,000 rows, s',
+    goal: '≤ 2',
+    beyond: '',
+    show: ({ result: { ledger } }) => number(ledger && ledger.start / 1000),
+    reached: ({ result: { ledger } }) => atMost(ledger?.start, 2_000),
+  },
 ]
 
 /** The goals, what is reached with everything on and with everything off, in Markdown. */

@@ -73,7 +73,13 @@ const faults = ({ flood = [], locked, ledger }: Result): string => {
         `${locked.answered.toLocaleString('en')} requests, ${locked.recorded.toLocaleString('en')} lines in the ledger.`,
     )
   }
-  if (ledger !== undefined) lines.push(`* **Ledger**: ${JSON.stringify(ledger)}`)
+  if (ledger) {
+    lines.push(
+      `* **A ledger of ${ledger.rows.toLocaleString('en')} rows**: opened in ${number(ledger.start)} ms; the slowest of ` +
+        `${ledger.questions} questions that pages ask (${ledger.slowest.what}) takes ${number(ledger.slowest.p50)} ms, ` +
+        `at most ${number(ledger.slowest.max)}; ${ledger.written.toLocaleString('en')} rows a second are written.`,
+    )
+  }
   return lines.join('\n')
 }
 
