@@ -4,16 +4,22 @@ import { accessPage } from './dashboard/admin/access.ts'
 import { auditPage } from './dashboard/admin/audit.ts'
 import { configPage } from './dashboard/admin/config.ts'
 import { doorsPage } from './dashboard/admin/doors.ts'
+import { overviewPage } from './dashboard/admin/overview.ts'
 import { peoplePage } from './dashboard/admin/people.ts'
 import { providersPage } from './dashboard/admin/providers.ts'
+import { quotasPage } from './dashboard/admin/quotas.ts'
 import { connectPage } from './dashboard/pages/connect.ts'
-import { homePage } from './dashboard/pages/home.ts'
+import { type HomeSources, homePage } from './dashboard/pages/home.ts'
 import { keysPage } from './dashboard/pages/keys.ts'
 import { type ModelSources, modelsPage } from './dashboard/pages/models.ts'
+import { requestPage } from './dashboard/pages/request.ts'
+import { requestsPage } from './dashboard/pages/requests.ts'
+import { sessionsPage } from './dashboard/pages/sessions.ts'
 import { mountDashboard } from './dashboard/routes.ts'
 import type { Env } from './http/env.ts'
 import { explainer } from './management.ts'
 import type { Platform } from './platform.ts'
+import { bucketsFor } from './quota/show.ts'
 import type { State } from './state.ts'
 import { modelRows } from './upstream/list/openai.ts'
 
@@ -31,21 +37,41 @@ export const createDashboard = (config: Config, platform: Platform, state: State
   const providers = () => registry.providers()
   const known = () =>
     providers().flatMap(({ id, models: names }) => names.map((name) => `${id}/${name}`))
+  const ofCaller = bucketsFor(state.quotas, config.quotas)
+  const mine: HomeSources['buckets'] = async (c) => {
+    await state.quotas.ready()
+    return ofCaller(c)
+  }
+  const everybodys = async () => {
+    await state.quotas.ready()
+    return state.quotas.show(state.quotas.refs())
+  }
   const pages = [
-    homePage({ config, models }),
+    homePage({ config, models, ask, buckets: mine }),
     modelsPage({ models }),
     connectPage({ config, models }),
     keysPage({ ask }),
+    overviewPage({ ask }),
+    requestsPage({ ask }),
+    requestPage({ ask }),
+    sessionsPage({ ask }),
     peoplePage({ config, ask }),
     accessPage({ config, explain: explainer(config, state), known }),
+    quotasPage({ config, buckets: everybodys }),
     doorsPage({ config, ask, changeable: document !== undefined }),
     providersPage({ providers, health: state.health.of, load: state.load }),
     configPage({ document, ask }),
     auditPage({ ask }),
   ]
   const { assets = {}, clock } = platform
-  return {
-    routes: (app, guards) =>
-      mountDashboard(app, guards, { pages, assets, clock, name: 'Postern', logo: undefined }),
+  const options = {
+    pages,
+    assets,
+    clock,
+    name: 'Postern',
+    logo: undefined,
+    listen: state.live.listen,
+    draining: () => state.draining,
   }
+  return { routes: (app, guards) => mountDashboard(app, guards, options) }
 }

@@ -5,6 +5,7 @@ import { runHooks } from './hooks/run-hooks.ts'
 import type { Env } from './http/env.ts'
 import { Failure, fail } from './http/errors.ts'
 import { methodNotAllowed } from './http/guards.ts'
+import { telling } from './live.ts'
 import { counting } from './metrics/observe.ts'
 import type { Platform } from './platform.ts'
 import { authorizeTarget } from './policy/guards.ts'
@@ -55,7 +56,7 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
     metered: meter({
       ...config,
       ...platform,
-      store: counting(settling(platform.store, quotas), metrics),
+      store: telling(counting(settling(platform.store, quotas), metrics), state.live),
     }),
     routes: (app, guards) => {
       for (const operation of operations) {

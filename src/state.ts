@@ -3,6 +3,7 @@ import { createHooksState, type HooksState } from './hooks/state.ts'
 import { type CredentialCache, createCredentialCache } from './identity/credential-cache.ts'
 import { createKeySets, type KeySets } from './identity/key-sets.ts'
 import { createKeys, type Keys } from './identity/keys.ts'
+import { createLive, type Live } from './live.ts'
 import { createMetrics, type Metrics } from './metrics/metrics.ts'
 import type { Platform } from './platform.ts'
 import type { Stoppable } from './proxy/exchange.ts'
@@ -41,6 +42,8 @@ export interface State {
   /** Budgets. */
   readonly quotas: QuotaLedger
   readonly metrics: Metrics
+  /** News of the ledger. */
+  readonly live: Live
   /** Answers under way. */
   readonly open: Set<Stoppable>
   /** The host is shutting down: no new work. */
@@ -76,6 +79,7 @@ export const createState = (
     hooks: createHooksState(platform, (key) => keyHeader({ ...key, authMode: 'override' })),
     metrics,
     quotas: new QuotaLedger(platform),
+    live: createLive(),
     open: new Set(),
     draining: false,
   }

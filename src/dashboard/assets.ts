@@ -13,6 +13,7 @@ export const assetNames = [
   'act.js',
   'try.js',
   'edit.js',
+  'live.js',
 ] as const
 
 const types: Readonly<Record<string, string>> = {

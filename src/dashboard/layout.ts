@@ -59,7 +59,10 @@ ${whoami(frame)}
 `
 
 const group = (frame: Frame, needs: DashboardPage['needs'], title: string): Html | string => {
-  const pages = frame.pages.filter((page) => page.needs === needs)
+  const { isAdmin } = frame.view
+  const pages = frame.pages.filter(
+    (page) => (isAdmin && page.forAdmins ? 'admin' : page.needs) === needs,
+  )
   if (pages.length === 0) return ''
   return html`<h2>${title}</h2><ul>${pages.map((page) => html`<li>${link(page, frame.page)}</li>`)}</ul>`
 }

@@ -25,6 +25,10 @@ export interface DashboardPage {
   readonly about: string
   readonly icon: Icon
   readonly needs: 'role' | 'admin'
+  /** For users their own, for admins everybody's: listed where it is more. */
+  readonly forAdmins?: true
+  /** Not in the menu. */
+  readonly unlisted?: true
   /** Files of `assets` beside those that every page loads. */
   readonly scripts?: readonly string[]
   render(view: View): Html | Promise<Html>

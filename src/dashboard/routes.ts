@@ -5,9 +5,10 @@ import type { Caller } from '../identity/caller.ts'
 import type { Clock } from '../platform.ts'
 import { type Assets, createAssets } from './assets.ts'
 import { document } from './layout.ts'
+import { type LiveOptions, showLive } from './live.ts'
 import type { DashboardPage, View } from './page.ts'
 
-export interface DashboardOptions {
+export interface DashboardOptions extends LiveOptions {
   readonly pages: readonly DashboardPage[]
   readonly assets: Assets
   readonly clock: Clock
@@ -44,6 +45,7 @@ export const mountDashboard = (
 ): void => {
   const assets = createAssets(options.assets)
   app.get('/ui/assets/:version/:name', (c) => assets.serve(c))
+  app.on('GET', ['/ui/live'], ...guards, showLive(options))
   for (const page of options.pages) {
     app.on('GET', [page.path], ...guards, show(page, options, assets.base))
   }
@@ -61,7 +63,9 @@ const show =
     const frame = {
       ...options,
       page,
-      pages: options.pages.filter(({ needs }) => needs === 'role' || view.isAdmin),
+      pages: options.pages.filter(
+        ({ needs, unlisted }) => !unlisted && (needs === 'role' || view.isAdmin),
+      ),
       assets: await base(),
       view,
       content,

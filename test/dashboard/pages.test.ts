@@ -6,8 +6,17 @@ import { file, type MemoryDocument, memoryDocument, secrets } from './document.t
 const hostile = `"><svg onload=alert(1)><img src=x onerror=alert(1)></textarea></script>{{7*7}}'`
 const parts = [/<svg onload/, /<img src=x/, /<\/script>\{\{/, /<\/textarea><\/script>/]
 
-const pages = ['', '/models', '/connect', '/keys']
-const adminPages = ['/people', '/access', '/doors', '/providers', '/config', '/audit']
+const pages = ['', '/models', '/connect', '/keys', '/requests', '/sessions']
+const adminPages = [
+  '/overview',
+  '/people',
+  '/access',
+  '/quotas',
+  '/doors',
+  '/providers',
+  '/config',
+  '/audit',
+]
 const all = [...pages, ...adminPages].map((page) => `/ui${page}`)
 
 let site: Site

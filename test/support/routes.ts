@@ -114,6 +114,8 @@ export const routes: Readonly<Record<string, Answers>> = {
   'GET /postern/api/usage/series': managed(200),
   'GET /postern/api/usage/people': managed(403),
   'GET /postern/api/requests': managed(200),
+  'GET /postern/api/usage.csv': managed(200),
+  'GET /postern/api/usage.ndjson': managed(200),
   'GET /postern/api/requests/:id': managed(404),
   'GET /postern/api/sessions': managed(200),
   'GET /postern/api/config': managed(403),
@@ -132,13 +134,16 @@ export const routes: Readonly<Record<string, Answers>> = {
   'GET /metrics': { ...guarded(403), here: 200 },
   'GET /ui/assets/:version/:name': open(404),
   ...Object.fromEntries(
-    ['', '/models', '/connect', '/keys'].map((path) => [`GET /ui${path}`, page(200)]),
-  ),
-  ...Object.fromEntries(
-    ['people', 'access', 'doors', 'providers', 'config', 'audit'].map((path) => [
-      `GET /ui/${path}`,
-      page(403),
+    ['', '/models', '/connect', '/keys', '/requests', '/sessions', '/live'].map((path) => [
+      `GET /ui${path}`,
+      page(200),
     ]),
+  ),
+  'GET /ui/requests/:id': page(404),
+  ...Object.fromEntries(
+    ['overview', 'people', 'access', 'quotas', 'doors', 'providers', 'config', 'audit'].map(
+      (path) => [`GET /ui/${path}`, page(403)],
+    ),
   ),
   // Not from a page of ours.
   'POST /ui/v1/chat/completions': page(403),

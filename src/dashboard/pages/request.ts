@@ -1,0 +1,117 @@
+import { html } from 'hono/html'
+import type { Ask } from '../../admin/questions.ts'
+import { Failure } from '../../http/errors.ts'
+import type { Html } from '../../http/page.ts'
+import type { RequestSummary } from '../../usage/figures.ts'
+import { linkTo } from '../links.ts'
+import type { DashboardPage, View } from '../page.ts'
+import { bytes, cost, count, exact, none, when } from '../parts/format.ts'
+import { card, tiles } from '../parts/pieces.ts'
+import { latency, outcome } from '../parts/usage.ts'
+
+/** One request in full. What was said in it is not kept. */
+export const requestPage = ({ ask }: { readonly ask: Ask }): DashboardPage => ({
+  path: '/ui/requests/:id',
+  title: 'Request',
+  about: 'One line of the ledger in full. What was said in it is not kept.',
+  icon: 'requests',
+  needs: 'role',
+  unlisted: true,
+  render: async (view) => {
+    const id = (view.c.req.param('id') ?? '').slice(0, 64)
+    const mine = view.isAdmin ? {} : { login: view.caller.login }
+    const row = await ask('request', { id, ...mine })
+    if (!row) throw new Failure('not_found', 'There is no such request.')
+    return html`${tiles([
+      ['Outcome', outcome(row)],
+      ['First token', latency(row.firstByteMs)],
+      ['In all', latency(row.durationMs)],
+      ['Cost', cost(row.costNanousd), row.costBasis ?? ''],
+    ])}<div class="two">${card('What', pairs(what(row)))}${card('Who', pairs(who(row, view)))}${card('Tokens', pairs(tokensOf(row)))}${card('Time and size', pairs(timing(row)))}</div>`
+  },
+})
+
+type Pair = readonly [string, Html | string | null]
+
+const pairs = (all: readonly Pair[]): Html =>
+  html`<div class="body"><dl class="pairs">${all.map(
+    ([name, value]) =>
+      html`<dt>${name}</dt><dd>${value === null || value === '' ? html`<span class="quiet">${none}</span>` : value}</dd>`,
+  )}</dl></div>`
+
+const mono = (text: string | null): Html | null =>
+  text === null || text === '' ? null : html`<span class="mono">${text}</span>`
+
+const what = (row: RequestSummary): Pair[] => [
+  ['Asked for', mono(row.model)],
+  [
+    'Answered by',
+    mono(row.provider === null ? null : `${row.provider}/${row.upstreamModel ?? ''}`),
+  ],
+  ['Path', mono(row.route)],
+  ['Dialect', row.dialect],
+  ['Label', row.label],
+  [
+    'Session',
+    row.sessionId === null
+      ? null
+      : html`<a class="mono" href="${linkTo('/ui/requests', { session: row.sessionId, range: '1y' })}">${row.sessionId}</a>`,
+  ],
+  ['Request id', mono(row.requestId)],
+]
+
+const who = (row: RequestSummary, { isAdmin, now }: View): Pair[] => [
+  ['Login', row.login],
+  ['Known by', row.kind],
+  ['Credential', mono(row.credentialId)],
+  ['Device', row.node],
+  ['Door', row.door],
+  ['Address', mono(row.clientIp)],
+  ['Program', html`<span title="${row.agent}">${row.userAgent || none}</span>`],
+  ['When', when(row.startedAt, now)],
+  ...(isAdmin && row.model !== null
+    ? [
+        [
+          'Allowed by',
+          html`<a href="${linkTo('/ui/access', { who: row.login, model: row.model, door: row.door })}">which grant, as of now</a>`,
+        ] as const,
+      ]
+    : []),
+]
+
+const tokensOf = (row: RequestSummary): Pair[] => [
+  ['In', count(row.inputTokens)],
+  ['of it from a cache', count(row.cachedTokens)],
+  ['of it into a cache', count(row.cacheWriteTokens)],
+  ['Out', count(row.outputTokens)],
+  ['of it reasoning', count(row.reasoningTokens)],
+  [
+    'Counted by',
+    { reported: 'the provider', estimated: 'us, by their length', none: 'nobody' }[
+      row.tokensSource
+    ],
+  ],
+  ['Tool calls', count(row.toolCalls)],
+  ...(row.webSearches > 0 ? [['Web searches', count(row.webSearches)] as const] : []),
+  ...(row.images > 0 ? [['Images', count(row.images)] as const] : []),
+]
+
+const timing = (row: RequestSummary): Pair[] => [
+  ['In the gateway', html`<span class="num">${exact(row.overheadUs)} µs</span>`],
+  ['To the first token', latency(row.firstByteMs)],
+  ['In all', latency(row.durationMs)],
+  [
+    'Tokens a second',
+    row.firstByteMs !== null && row.durationMs > row.firstByteMs && row.outputTokens > 1
+      ? html`<span class="num">${((row.outputTokens / (row.durationMs - row.firstByteMs)) * 1000).toFixed(1)}</span>`
+      : null,
+  ],
+  [
+    'Sent',
+    html`<span class="num" title="${exact(row.bytesIn)} bytes">${bytes(row.bytesIn)}</span>`,
+  ],
+  [
+    'Answered',
+    html`<span class="num" title="${exact(row.bytesOut)} bytes">${bytes(row.bytesOut)}</span>`,
+  ],
+]
