@@ -54,6 +54,9 @@ const request = z.object({
 })
 type RequestRecord = z.output<typeof request>
 
+/** In the order in which they are shown. */
+export const requestColumns = Object.keys(request.shape) as readonly (keyof RequestRecord)[]
+
 const session = z.object({
   login: text,
   session_id: text,

@@ -14,6 +14,7 @@ import { auditRoutes } from './records.ts'
 import { requestRoutes } from './requests.ts'
 import { type AdminRoute, route } from './route.ts'
 import { type UsageRoutesOptions, usageRoutes } from './usage.ts'
+import { usageExportRoutes } from './usage-export.ts'
 
 export interface AdminOptions
   extends Pick<KeyRoutesOptions, 'newKey'>,
@@ -47,6 +48,7 @@ export const adminApi = (options: AdminOptions): Mounted[] => {
     ...auditRoutes(platform),
     ...usageRoutes({ ...platform, compareWith: options.compareWith }),
     ...requestRoutes(platform),
+    ...usageExportRoutes(platform),
     ...options.more,
   ]
   return [...routes, ...described(routes)].map((each) => ({

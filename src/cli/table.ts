@@ -30,21 +30,6 @@ const shown = (row: readonly string[]): string[] =>
     return safe.length > WIDEST ? `${safe.slice(0, WIDEST - 1)}…` : safe
   })
 
-export type Cell = string | number | null
-
-/**
- * One line of CSV (RFC 4180). Text that a spreadsheet would run as a formula gets an apostrophe in front, as OWASP
- * advises: a model may be called `=HYPERLINK(…)`.
- */
-export const csvLine = (cells: readonly Cell[]): string => `${cells.map(csvCell).join(',')}\r\n`
-
-const csvCell = (cell: Cell): string => {
-  if (cell === null) return ''
-  if (typeof cell === 'number') return String(cell)
-  const text = /^[=+\-@\t\r\n]/.test(cell) ? `'${cell}` : cell
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
-}
-
 /** Writes to stdout at the reader's pace; a reader that leaves (`| head`) ends the command in peace. */
 export const print = async (text: string): Promise<void> => {
   if (process.stdout.listenerCount('error') === 0) process.stdout.on('error', () => process.exit(0))

@@ -1,8 +1,9 @@
+import { type Cell, csvLine } from '../http/csv.ts'
 import type { Database } from '../store/schema.ts'
 import type { Cursor } from '../store/usage.ts'
 import type { UsageRow } from '../usage/row.ts'
 import type { Queries } from './ledger.ts'
-import { type Cell, csvLine, print, table } from './table.ts'
+import { print, table } from './table.ts'
 import type { UsageFlags } from './usage.ts'
 
 /** One page of rows is in memory at a time, and no page keeps the database's log from being cut (hazards 221). */

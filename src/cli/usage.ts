@@ -1,11 +1,13 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { parseDuration } from '../config/values/units.ts'
+import { csvLine } from '../http/csv.ts'
 import { type Compare, comparison } from '../prices/compare.ts'
 import { GROUPS, type Group } from '../store/groups.ts'
 import type { Database } from '../store/schema.ts'
 import type { UsageSummary } from '../store/usage.ts'
 import { configOf, type LedgerFlags, ledgerOptions, type Queries, withLedger } from './ledger.ts'
-import { csvLine, print, table } from './table.ts'
+import { ago, start } from './since.ts'
+import { print, table } from './table.ts'
+import { exportCommand } from './usage-export.ts'
 import { printRows } from './usage-rows.ts'
 
 export interface UsageFlags extends LedgerFlags {
@@ -42,6 +44,8 @@ export const usageCommand = (): Command =>
         flags.rows ? printRows(db, queries, flags) : printSums(db, queries, flags),
       ),
     )
+    .enablePositionalOptions()
+    .addCommand(exportCommand())
 
 const printSums = async (db: Database, { summarize }: Queries, flags: UsageFlags) => {
   const { since, by, limit = 1000 } = flags
@@ -153,21 +157,6 @@ const NOTHING: UsageSummary = {
   bytesIn: 0,
   bytesOut: 0,
   durationMs: 0,
-}
-
-function start(text: string): number {
-  if (text === 'all') return 0
-  if (/^\d{4}-\d{2}-\d{2}/.test(text)) {
-    const at = Date.parse(text)
-    if (!Number.isNaN(at)) return at
-  }
-  return ago(text)
-}
-
-function ago(text: string): number {
-  const ms = parseDuration(text)
-  if (ms === undefined) throw new InvalidArgumentError('Give 7d, 12h, a date, or all.')
-  return Date.now() - ms
 }
 
 function count(text: string): number {

@@ -190,6 +190,68 @@ describe('requests', () => {
   })
 })
 
+describe('every request', () => {
+  const lines = async (path: string, as = owner) => {
+    const response = await ask(path, as)
+    expect(response.status).toBe(200)
+    expect(response.headers.get('content-disposition')).toContain('attachment')
+    return (await response.text()).trimEnd().split(/\r?\n/)
+  }
+
+  it('comes as CSV, with the names of the columns, and as NDJSON', async () => {
+    const [head, ...csv] = await lines('/usage.csv')
+    expect(head?.split(',').slice(0, 3)).toEqual(['id', 'started_at', 'login'])
+    expect(csv).toHaveLength(rows.length)
+    const ndjson = (await lines('/usage.ndjson')).map((line) => JSON.parse(line) as { id: string })
+    expect(ndjson.map((record) => record.id)).toEqual(rows.map((row) => row.id))
+    expect(await lines('/usage.csv?status=502')).toHaveLength(2)
+    expect(await lines('/usage.csv?login=nobody')).toEqual([head])
+  })
+
+  it('is only one’s own for others', async () => {
+    expect(await lines('/usage.csv', alice)).toHaveLength(4)
+    expect((await ask('/usage.ndjson?login=bob@example.com', alice)).status).toBe(403)
+  })
+
+  it('is no formula for a spreadsheet', async () => {
+    const names = ['=1+1', '+1', '-1', '@sum', '\tx', '\rx']
+    const login = 'mallory@example.com'
+    await Promise.all(
+      names.map((model, at) => store.recordUsage(usageRow({ login, model, id: `x${at}` }))),
+    )
+    const text = await (await ask(`/usage.csv?login=${login}`)).text()
+    for (const name of names) expect(text).toMatch(new RegExp(`,"?'${name.replace(/[+]/g, '[+]')}`))
+  })
+
+  it('is read page by page, at the pace of whoever takes it', async () => {
+    const login = 'busy@example.com'
+    const many = Array.from({ length: 3500 }, (_, at) => usageRow({ login, id: `many-${at}` }))
+    await Promise.all(many.map((row) => store.recordUsage(row)))
+    const pages: number[] = []
+    const asking: NodeStore = {
+      ...store,
+      ask: async (name, asks) => {
+        const page = await store.ask(name, asks)
+        if (name === 'requests') pages.push((page as { rows: unknown[] }).rows.length)
+        return page
+      },
+    }
+    const slow = await startTestGateway({}, { platform: { store: asking } })
+    const response = await fetch(`${slow.url}/postern/api/usage.ndjson?login=${login}`, {
+      headers: { authorization: owner },
+    })
+    expect(pages.length).toBeLessThan(4)
+    const text = await response.text()
+    expect(pages).toEqual([1000, 1000, 1000, 500])
+    const ids = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { id: string }).id)
+    expect(new Set(ids)).toEqual(new Set(many.map((row) => row.id)))
+    await slow.stop()
+  })
+})
+
 describe('sessions', () => {
   it('belong to one person each, whatever name they go by', async () => {
     const { data, next } = await answer('/sessions?limit=1')

@@ -26,7 +26,7 @@ export const postern = async (dir: string, ...args: string[]): Promise<Printed> 
     error += String(text)
     return true
   })
-  const program = new Command('postern')
+  const program = new Command('postern').enablePositionalOptions()
   for (const command of [banCommand(), keyCommand(), quotaCommand(), usageCommand()]) program.addCommand(command)
   for (const command of everyCommand(program)) {
     command.exitOverride().configureOutput({ writeErr: (text) => (error += text) })

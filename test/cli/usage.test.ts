@@ -120,6 +120,26 @@ describe('postern usage', () => {
     expect(lines).toHaveLength(1500)
   })
 
+  it('exports what is asked for as the API does', async () => {
+    const dir = await ledger([
+      { id: 'a', model: '=1+1', startedAt: Date.now() - 9 * DAY },
+      { id: 'b', status: 502, outcome: 'upstream_error' },
+    ])
+    const csv = await postern(dir, 'usage', 'export')
+    expect(csv.out.split('\r\n')).toHaveLength(4)
+    expect(csv.out).toContain(",'=1+1,")
+    const ndjson = async (...flags: string[]) =>
+      (await postern(dir, 'usage', 'export', '--format', 'ndjson', ...flags)).out
+        .trimEnd()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { id: string }).id)
+    expect(await ndjson()).toEqual(['b', 'a'])
+    expect(await ndjson('--since', '7d')).toEqual(['b'])
+    expect(await ndjson('--until', '7d')).toEqual(['a'])
+    expect(await ndjson('--outcome', 'upstream_error', '--status', '502')).toEqual(['b'])
+    expect(await postern(dir, 'usage', 'export', '--status', 'x')).toMatchObject({ code: 2 })
+  })
+
   it('prints an empty list as JSON when nothing matches', async () => {
     const { out } = await postern(await ledger([]), 'usage', '--rows', '--json')
     expect(JSON.parse(out)).toEqual([])

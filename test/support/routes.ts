@@ -141,9 +141,17 @@ export const routes: Readonly<Record<string, Answers>> = {
   ),
   'GET /ui/requests/:id': page(404),
   ...Object.fromEntries(
-    ['overview', 'people', 'access', 'quotas', 'doors', 'providers', 'config', 'audit'].map(
-      (path) => [`GET /ui/${path}`, page(403)],
-    ),
+    [
+      'overview',
+      'people',
+      'access',
+      'quotas',
+      'doors',
+      'providers',
+      'config',
+      'audit',
+      'doctor',
+    ].map((path) => [`GET /ui/${path}`, page(403)]),
   ),
   // Not from a page of ours.
   'POST /ui/v1/chat/completions': page(403),

@@ -1,0 +1,55 @@
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { FORMATS, type Format, pagesOf, textsOf } from '../admin/usage-export.ts'
+import type { Door } from '../identity/caller.ts'
+import type { Outcome } from '../usage/row.ts'
+import { type LedgerFlags, ledgerOptions, withLedger } from './ledger.ts'
+import { start } from './since.ts'
+import { print } from './table.ts'
+
+interface ExportFlags extends LedgerFlags {
+  readonly format: Format
+  readonly since: number
+  readonly until?: number
+  readonly login?: string
+  readonly model?: string
+  readonly provider?: string
+  readonly door?: Door
+  readonly agent?: string
+  readonly status?: number
+  readonly outcome?: Outcome
+}
+
+/** `postern usage export`: every request, as the API writes them. */
+export const exportCommand = (): Command =>
+  ledgerOptions(
+    new Command('export').description('every request as CSV or NDJSON, newest first, any number'),
+  )
+    .addOption(new Option('--format <format>').choices([...FORMATS]).default('csv'))
+    .option('--since <when>', '7d, 12h, a date such as 2026-11-01 (UTC), or all', start, 0)
+    .option('--until <when>', 'the same, exclusive', start)
+    .option('--login <login>', 'of one person')
+    .option('--model <model>')
+    .option('--provider <provider>')
+    .addOption(new Option('--door <door>').choices(['local', 'tailnet', 'public']))
+    .option('--agent <agent>', 'the program that called, as claude-code, codex, curl')
+    .option('--status <status>', 'of the answer', status)
+    .addOption(
+      new Option('--outcome <outcome>').choices([
+        'ok',
+        'client_gone',
+        'upstream_error',
+        'rejected',
+      ]),
+    )
+    .action(({ config, data, format, ...scope }: ExportFlags) =>
+      withLedger({ config, data }, async (db) => {
+        const { selectRequests } = await import('../store/requests.ts')
+        const pages = pagesOf((asked) => selectRequests(db, asked), scope)
+        for await (const text of textsOf(format, pages)) await print(text)
+      }),
+    )
+
+function status(text: string): number {
+  if (!/^[1-5]\d\d$/.test(text)) throw new InvalidArgumentError('Give a status such as 502.')
+  return Number(text)
+}
