@@ -3,6 +3,7 @@ import type { Config } from './config/config.ts'
 import { accessPage } from './dashboard/admin/access.ts'
 import { auditPage } from './dashboard/admin/audit.ts'
 import { configPage } from './dashboard/admin/config.ts'
+import { doctorPage } from './dashboard/admin/doctor.ts'
 import { doorsPage } from './dashboard/admin/doors.ts'
 import { overviewPage } from './dashboard/admin/overview.ts'
 import { peoplePage } from './dashboard/admin/people.ts'
@@ -16,6 +17,7 @@ import { requestPage } from './dashboard/pages/request.ts'
 import { requestsPage } from './dashboard/pages/requests.ts'
 import { sessionsPage } from './dashboard/pages/sessions.ts'
 import { mountDashboard } from './dashboard/routes.ts'
+import { createDoctor } from './doctor.ts'
 import type { Env } from './http/env.ts'
 import { explainer } from './management.ts'
 import type { Platform } from './platform.ts'
@@ -62,14 +64,14 @@ export const createDashboard = (config: Config, platform: Platform, state: State
     providersPage({ providers, health: state.health.of, load: state.load }),
     configPage({ document, ask }),
     auditPage({ ask }),
+    doctorPage({ examine: createDoctor(config, platform, state) }),
   ]
   const { assets = {}, clock } = platform
   const options = {
     pages,
     assets,
     clock,
-    name: 'Postern',
-    logo: undefined,
+    ...config.ui,
     listen: state.live.listen,
     draining: () => state.draining,
   }

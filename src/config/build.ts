@@ -17,6 +17,7 @@ export function buildConfig(file: ConfigFile): Config {
     tailscale: { socket: file.tailscale.socket, capabilities: file.tailscale.capabilities },
     allowedHosts: file.allowed_hosts,
     webui: file.webui && toWebui(file.webui),
+    ui: { name: file.ui.name, logo: file.ui.logo },
     providers: buildProviders(file.providers, file.auto_cost_basis),
     grants: buildGrants(file, users),
     quotas: buildQuotas(file.quotas),

@@ -19,6 +19,7 @@ export interface Config {
   readonly allowedHosts: readonly string[]
   readonly tailscale: TailscaleConfig
   readonly webui: WebuiConfig | undefined
+  readonly ui: UiConfig
   /** By id, in the order of the file. Empty: look for model servers on loopback. */
   readonly providers: ReadonlyMap<string, ProviderConfig>
   readonly grants: readonly GrantConfig[]
@@ -81,6 +82,13 @@ export interface WebuiConfig {
   readonly headers: { readonly email: string; readonly name: string; readonly groups: string }
   /** Login of Open WebUI's own credential, and the secret of the tokens by which it says for whom it asks. */
   readonly speaksFor: { readonly login: string; readonly secret: string } | undefined
+}
+
+/** How our own pages present themselves. */
+export interface UiConfig {
+  readonly name: string
+  /** A data: URL of a picture. */
+  readonly logo: string | undefined
 }
 
 export interface ProviderConfig {

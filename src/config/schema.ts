@@ -9,7 +9,7 @@ import { provider } from './schema/providers.ts'
 import { quotas } from './schema/quotas.ts'
 import { tailscale } from './schema/tailscale.ts'
 import { user } from './schema/users.ts'
-import { webui } from './schema/webui.ts'
+import { ui, webui } from './schema/webui.ts'
 import * as field from './values/fields.ts'
 
 /**
@@ -43,6 +43,7 @@ export const fileSchema = z.strictObject({
         'Names of the tailnet need no mention for that.',
     ),
   webui,
+  ui,
   providers: z
     .record(z.string(), provider)
     .prefault({})

@@ -14,6 +14,7 @@ export const assetNames = [
   'try.js',
   'edit.js',
   'live.js',
+  'late.js',
 ] as const
 
 const types: Readonly<Record<string, string>> = {

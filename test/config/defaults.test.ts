@@ -24,6 +24,7 @@ describe('defaults', () => {
       tailscale: { socket: undefined, capabilities: ['tailscale.com/cap/aperture'] },
       allowedHosts: [],
       webui: undefined,
+      ui: { name: 'Postern', logo: undefined },
       providers: new Map(),
       quotas: new Map(),
       grants: [{ src: ['(owner)'], entries: [{ role: 'admin', models: ['**'] }] }],

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { testConfig } from '../support/config.ts'
 import { type Site, startSite, type Visitor } from './browser.ts'
 import { file, type MemoryDocument, memoryDocument, secrets } from './document.ts'
 
@@ -16,6 +17,7 @@ const adminPages = [
   '/providers',
   '/config',
   '/audit',
+  '/doctor',
 ]
 const all = [...pages, ...adminPages].map((page) => `/ui${page}`)
 
@@ -148,6 +150,37 @@ describe('connecting', () => {
       `/ui/connect?client=claude-code&model=${encodeURIComponent(`local/${hostile}`)}`,
     )
     expect(text).toContain('ANTHROPIC_MODEL=&#39;local/&quot;&gt;')
+  })
+})
+
+describe('the name', () => {
+  it('and the picture are those of the configuration, and text', async () => {
+    const logo = `data:image/svg+xml;base64,${btoa('<svg xmlns="http://www.w3.org/2000/svg"/>')}`
+    const own = await startSite({ ui: { name: '<b>Home & Hearth</b>', logo } })
+    const text = await (await own.visitor('alice')).read('/ui/models')
+    expect(text).toContain('<title>Models · &lt;b&gt;Home &amp; Hearth&lt;/b&gt;</title>')
+    expect(text).toContain(`<img src="${logo}" alt="" width="28" height="28">`)
+    await own.gateway.stop()
+  })
+
+  it.each([
+    { name: '' },
+    { name: 'a\nb' },
+    { name: 'x'.repeat(41) },
+    { logo: 'https://evil.example/x.png' },
+    { logo: 'data:text/html;base64,PHNjcmlwdD4=' },
+    { logo: 'data:image/png;base64,"><script>' },
+  ])('and the picture are refused: %j', (ui) => {
+    expect(() => testConfig({ ui })).toThrow(/ui\./)
+  })
+})
+
+describe('the doctor', () => {
+  it('is asked when the page is there', async () => {
+    expect(await owner.read('/ui/doctor')).toContain('data-late="/ui/doctor?look=1"')
+    const text = await owner.read('/ui/doctor?look=1')
+    expect(text).toContain('<th role="columnheader" scope="col">What to do</th>')
+    expect(parts.filter((part) => part.test(text))).toEqual([])
   })
 })
 

@@ -51,3 +51,27 @@ export const webui = z
   .describe(
     'Open WebUI, shown for every path that is not the gateway’s own. Absent: `/` leads to the dashboard.',
   )
+
+/** Our own pages. */
+export const ui = z
+  .strictObject({
+    name: z
+      .string()
+      // One line, so that it can stand in a menu and a title.
+      .regex(/^[^\p{C}]{1,40}$/u, 'is no name of 1 to 40 characters')
+      .prefault('Postern')
+      .describe('What the dashboard calls itself.'),
+    logo: z
+      .string()
+      .max(131_072)
+      .regex(
+        /^data:image\/(?:png|jpeg|webp|svg\+xml);base64,[A-Za-z0-9+/]+={0,2}$/,
+        'is no data:image/…;base64,… of PNG, JPEG, WebP or SVG',
+      )
+      .optional()
+      .describe(
+        'A square picture beside it: `"data:image/svg+xml;base64,…"`, or PNG, JPEG or WebP, 96 KiB at most. Absent: a door.',
+      ),
+  })
+  .prefault({})
+  .describe('How the dashboard presents itself.')
