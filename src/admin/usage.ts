@@ -8,7 +8,9 @@ import { iso, refuse, scopeOf, scopeQuery } from './usage-scope.ts'
 const latency = z
   .object({ p50: z.number(), p95: z.number() })
   .nullable()
-  .describe('ms; right within a factor of 1.41, mostly far closer.')
+  .describe(
+    'ms; right within a factor of 1.41, mostly far closer. Null where steps are told apart.',
+  )
 
 const sums = z.object({
   requests: z.int(),
@@ -44,11 +46,14 @@ const steps = {
   '6h': 21_600_000,
   '1d': 86_400_000,
   '7d': 604_800_000,
+  '30d': 2_592_000_000,
 } as const
 type Step = keyof typeof steps
 
 /** More than fit on a page, and less than would be slow. */
 const mostPoints = 1500
+/** Where values are told apart in each step. */
+const mostSteps = 200
 /** Sums are kept by the hour: anything finer is read row by row. */
 const longestByRows = 2 * 86_400_000
 
@@ -215,8 +220,9 @@ const seriesOf = ({ query }: AdminRequest<unknown>, scope: UsageScope, now: numb
   const { step: name, by, top } = query as z.output<typeof seriesQuery>
   const step = steps[name]
   const length = until - since
-  if (length / step > mostPoints) {
-    throw refuse('query.step', `would be more than ${mostPoints} points: take a longer step`)
+  const most = by === undefined ? mostPoints : mostSteps
+  if (length / step > most) {
+    throw refuse('query.step', `would be more than ${most} steps: take longer ones`)
   }
   if (step < steps['1h'] && length > longestByRows) {
     throw refuse('query.step', 'is for periods of two days at most')

@@ -95,7 +95,10 @@ const gatherTop = async (
     if (rest !== undefined) addTally(rest, tally, -1)
   }
   const others = [...total.values()].filter(({ sums }) => sums[0] !== 0)
-  return [...named.values(), ...others.map((tally) => ({ ...tally, name: null }))]
+  return [
+    ...named.values(),
+    ...others.map((tally) => ({ ...tally, name: null, firstByte: [], duration: [] })),
+  ]
 }
 
 /** How many people there were on each day (UTC) of a period that is rounded to days. */
@@ -210,7 +213,8 @@ const selectSegment = (segment: Segment, asked: Asked): SQL => {
   ]
   const only = by === undefined ? NOTHING : among(by, asked.names)
   const grouped = groups.length === 0 ? sql`` : sql`GROUP BY ${sql.join(groups, sql`, `)}`
-  const selected = sql`SELECT json_array(${at}, ${name}, ${COLUMNS}) AS row`
+  const columns = hasLatency(asked) ? sql`${SUMS}, ${LATENCIES}` : SUMS
+  const selected = sql`SELECT json_array(${at}, ${name}, ${columns}) AS row`
   if (cube === undefined) {
     return sql`${selected} FROM usage_facts
       WHERE bucket >= ${from} AND bucket < ${to} ${matching(asked)} ${only} ${grouped}`
@@ -273,11 +277,18 @@ const among = (by: Dimension, names: readonly string[] | undefined): SQL =>
     ? NOTHING
     : sql`AND CAST(${sql.identifier(by)} AS TEXT) IN (SELECT value FROM json_each(${JSON.stringify(names)}))`
 
-const COLUMNS: SQL = sql.raw(
-  [
-    ...MEASURES.map(([, column]) => `sum(${column})`),
-    ...LATENCY_COLUMNS.flatMap((column) => [`sum(${column}) & 2147483647`, `sum(${column}) >> 31`]),
-  ].join(', '),
+/**
+ * Latencies are two thirds of the work. Nobody looks at them for each value of each step, or for each person of those who
+ * did something certain: there they would take longer than somebody waits.
+ */
+const hasLatency = (asked: Asked): boolean =>
+  asked.by === undefined ||
+  (asked.step === undefined && !(asked.by === 'login' && needsOf(asked).cell))
+
+const SUMS = sql.raw(MEASURES.map(([, column]) => `sum(${column})`).join(', '))
+
+const LATENCIES = sql.raw(
+  LATENCY_COLUMNS.map((column) => `sum(${column}) & 2147483647, sum(${column}) >> 31`).join(', '),
 )
 
 const compareNames = (a: string | null, b: string | null): number =>

@@ -51,9 +51,12 @@ export interface UsageSums {
   readonly bytesIn: number
   readonly bytesOut: number
   readonly durationMs: number
-  /** ms to the upstream's first byte; null without one. */
+  /**
+   * ms to the upstream's first byte; null without one, for a value of a dimension in a step, and for one of
+   * several people who did something certain.
+   */
   readonly firstByte: Percentiles | null
-  /** ms in all; null without a request. */
+  /** ms in all; null where that is. */
   readonly duration: Percentiles | null
 }
 

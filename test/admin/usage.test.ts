@@ -114,6 +114,7 @@ describe('what was used', () => {
     ['/usage/top?by=client_ip', 'query.by'],
     ['/usage/series?step=1h&since=2020-01-01', 'query.step'],
     ['/usage/series?step=5m&since=2020-01-01&until=2020-01-04', 'query.step'],
+    ['/usage/series?step=1d&since=2020-01-01&until=2021-01-01&by=model', 'query.step'],
     ['/requests?before=x', 'query.before'],
     ['/sessions?before=1,%25,x', 'query.before'],
   ])('says what is wrong with %s', async (path, location) => {
