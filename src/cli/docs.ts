@@ -2,14 +2,16 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { firstRunConfig } from '../config/first-run.ts'
 import { type JsonSchema, jsonSchema } from '../config/json-schema.ts'
+import { doctorPage } from './doctor/page.ts'
 
 /**
- * Writes the configuration reference and the JSON Schema from the schema's own descriptions:
- * `node src/cli/docs.ts`, after any change there. A test fails when the files are not current.
+ * Writes the configuration reference and the JSON Schema from the schema's own descriptions, and the doctor's page from
+ * its words: `node src/cli/docs.ts`, after any change there. A test fails when the files are not current.
  */
 export const generated = (): ReadonlyMap<string, string> =>
   new Map([
     ['docs/configuration.md', referencePage()],
+    ['docs/doctor.md', doctorPage()],
     ['docs/schema/postern.schema.json', `${JSON.stringify(jsonSchema(), null, 2)}\n`],
   ])
 

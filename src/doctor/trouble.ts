@@ -41,6 +41,7 @@ export const troubleOf = (error: unknown): { readonly trouble: Trouble; readonly
     return { trouble: 'silent', code: 'no answer' }
   }
   const code = codeOf(error)
+  if (isNoHttp(error)) return { trouble: 'not_http', code: 'no status line' }
   return { trouble: known[code] ?? byFamily(code), code: code || 'no code' }
 }
 
@@ -52,10 +53,12 @@ export const codeOf = (error: unknown): string => {
   return ''
 }
 
-const byFamily = (code: string): Trouble => {
-  if (code.startsWith('ERR_SSL')) return 'no_tls'
-  return code.startsWith('HPE_') ? 'not_http' : 'lost'
-}
+const byFamily = (code: string): Trouble => (code.startsWith('ERR_SSL') ? 'no_tls' : 'lost')
+
+/** undici's parser has a name of its own for it, and no code. */
+const isNoHttp = (error: unknown): boolean =>
+  error instanceof Error &&
+  (error.cause instanceof Error ? isNoHttp(error.cause) : error.name === 'HTTPParserError')
 
 /** The same in a few words, where a server has no texts of its own. */
 export const inWords = (error: unknown): string => {

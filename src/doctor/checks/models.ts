@@ -2,11 +2,10 @@ import { demoBase, type Provider } from '../../upstream/upstream.ts'
 import { type Finding, finding, fine } from '../finding.ts'
 import type { Check, Given } from '../given.ts'
 import { inTime, TooLate } from '../in-time.ts'
-import { isSelf, originPort } from './addresses.ts'
-import { exposedModels } from './exposed.ts'
-import { examineAnswer } from './models-answer.ts'
-import { askForModels } from './models-ask.ts'
-import { ollamaFindings } from './ollama.ts'
+import { examineAnswer } from './models/answer.ts'
+import { askForModels } from './models/ask.ts'
+import { exposedModels } from './models/exposed.ts'
+import { ollamaFindings } from './models/ollama.ts'
 
 /** Each provider is asked for its models, with its own key. */
 export const checkModels: Check = async (given) => {
@@ -33,7 +32,6 @@ const lookInTime = (provider: Provider, given: Given): Promise<Finding[]> =>
 const look = async (provider: Provider, given: Given): Promise<Finding[]> => {
   const { id, baseurl } = provider
   const address = new URL(baseurl).host
-  if (isSelf(baseurl, given.config)) return [finding('models.itself', id, { address })]
   const asked = await askForModels(provider, given)
   if (asked.finding) return [asked.finding]
   const [about, onCard, exposed] = await Promise.all([
@@ -42,7 +40,5 @@ const look = async (provider: Provider, given: Given): Promise<Finding[]> => {
     exposedModels(provider, given),
   ])
   const found = [...about, ...onCard, ...exposed]
-  return found.length > 0
-    ? found
-    : [fine('models', id, `${asked.says} at port ${originPort(baseurl)}`)]
+  return found.length > 0 ? found : [fine('models', id, `${asked.says} at ${address}`)]
 }

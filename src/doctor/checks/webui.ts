@@ -2,13 +2,12 @@ import type { Config, WebuiConfig } from '../../config/config.ts'
 import { olderThan } from '../../tailscale/version.ts'
 import { ask } from '../../upstream/probe/ask.ts'
 import { isObject } from '../../upstream/probe/describe.ts'
+import { hostOf, isLoopback, originPort, reachedFromOutside } from '../addresses.ts'
 import { type Finding, finding, fine } from '../finding.ts'
 import type { Check, Given } from '../given.ts'
 import { patience } from '../in-time.ts'
 import type { Machine, MachineFacts } from '../machine.ts'
 import { codeOf, inWords } from '../trouble.ts'
-import { hostOf, isLoopback, isSelf, originPort } from './addresses.ts'
-import { reachedFromOutside } from './exposed.ts'
 
 /** CVE-2026-45339, -45400, -45401. */
 const floor = '0.9.5'
@@ -18,7 +17,6 @@ export const checkWebui: Check = async (given) => {
   const { webui } = given.config
   if (webui === undefined) return []
   const address = new URL(webui.url).host
-  if (isSelf(webui.url, given.config)) return [finding('webui.itself', 'webui', { address })]
   const [page, elsewhere] = await Promise.all([
     lookAtPage(webui, given),
     lookAround(webui, given.config, given.machine),

@@ -1,6 +1,6 @@
 import type { Text } from './text.ts'
 
-/** What is wrong with a provider that answers, and with all of them. */
+/** What is wrong with a provider that answers, and with all of them; and with how fast they answer. */
 export const models = {
   'models.none_found': {
     severity: 'warning',
@@ -14,12 +14,6 @@ export const models = {
     says: 'every provider is disabled',
     remedy: 'Take "disabled": true away from one of them',
     means: 'No model can be asked.',
-  },
-  'models.itself': {
-    severity: 'error',
-    says: '{address} is the gateway itself: each request would come back to it',
-    remedy: 'Write the address of the model server in "baseurl"',
-    means: 'The provider has the port of one of our own listeners.',
   },
   'models.empty': {
     severity: 'error',
@@ -61,5 +55,12 @@ export const models = {
       'Let it listen on 127.0.0.1 only (OLLAMA_HOST=127.0.0.1, `--host 127.0.0.1`, in LM Studio "Serve on Local Network" off; in Docker `-p 127.0.0.1:{port}:…`)',
     means:
       'The base URL is on loopback, and the same port answers at an address of the network or tailnet. Whoever gets there needs no password, and appears nowhere.',
+  },
+  'speed.dropped': {
+    severity: 'warning',
+    says: '{model} writes {now} tokens a second, and wrote {before} before: it probably does not run on the graphics card any more',
+    remedy: '{look}',
+    means:
+      'The middle of its last answers is below two fifths of the middle of those before, by the ledger (streamed answers of the last 30 days). Other causes: a second program on the card, a model that does not fit beside another, a longer context, heat.',
   },
 } as const satisfies Record<string, Text>

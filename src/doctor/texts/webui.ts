@@ -16,12 +16,6 @@ export const webui = {
       'Correct "webui.url": 3000 is the usual port of its container, 8080 of `open-webui serve`',
     means: 'It does not answer `/api/config` as Open WebUI does.',
   },
-  'webui.itself': {
-    severity: 'error',
-    says: '{address} is the gateway itself: a page would be asked for in circles',
-    remedy: 'Write the address of Open WebUI in "webui.url", mostly http://127.0.0.1:3000',
-    means: '`webui.url` has the port of one of our own listeners.',
-  },
   'webui.old': {
     severity: 'warning',
     says: 'Open WebUI {version} is older than {floor}, which mends known holes',

@@ -66,12 +66,12 @@ const sizeOf = (path: string): Promise<number> =>
     () => 0,
   )
 
-/** Nobody gets at the files of a folder that only its owner may enter. The lock is empty. */
+/** Nobody gets at the files of a folder that only its owner may enter. The lock, and what SQLite puts beside it, is empty. */
 const exposedIn = async (folder: string): Promise<string[]> => {
   if (process.platform === 'win32') return []
   try {
     if (((await stat(folder)).mode & 0o001) === 0) return []
-    const names = (await readdir(folder)).filter((name) => name !== 'ledger.lock')
+    const names = (await readdir(folder)).filter((name) => !name.startsWith('ledger.lock'))
     const states = await Promise.all(names.map((name) => stat(join(folder, name))))
     return names.filter((_, at) => states[at]?.isFile() && (states[at].mode & 0o004) !== 0)
   } catch {

@@ -1,11 +1,11 @@
-import { type Answer, ask, askJson } from '../../upstream/probe/ask.ts'
-import { canBeAsked, modelsRequest } from '../../upstream/probe/ask-models.ts'
-import { geminiRows, listRows } from '../../upstream/probe/describe.ts'
-import type { Provider, UpstreamRequest } from '../../upstream/upstream.ts'
-import { type Finding, finding } from '../finding.ts'
-import type { Given } from '../given.ts'
-import { patience } from '../in-time.ts'
-import { findingOf } from './models-unreached.ts'
+import { type Answer, ask, askJson } from '../../../upstream/probe/ask.ts'
+import { canBeAsked, modelsRequest } from '../../../upstream/probe/ask-models.ts'
+import { geminiRows, listRows } from '../../../upstream/probe/describe.ts'
+import type { Provider, UpstreamRequest } from '../../../upstream/upstream.ts'
+import { type Finding, finding } from '../../finding.ts'
+import type { Given } from '../../given.ts'
+import { patience } from '../../in-time.ts'
+import { findingOf } from './unreached.ts'
 
 type Rows = NonNullable<ReturnType<typeof listRows>>
 

@@ -1,9 +1,9 @@
-import { olderThan } from '../../tailscale/version.ts'
-import { isObject } from '../../upstream/probe/describe.ts'
-import type { Provider } from '../../upstream/upstream.ts'
-import { type Finding, finding } from '../finding.ts'
-import type { Given } from '../given.ts'
-import { getFrom } from './models-answer.ts'
+import { olderThan } from '../../../tailscale/version.ts'
+import { isObject } from '../../../upstream/probe/describe.ts'
+import type { Provider } from '../../../upstream/upstream.ts'
+import { type Finding, finding } from '../../finding.ts'
+import type { Given } from '../../given.ts'
+import { getFrom } from './answer.ts'
 
 /** CVE-2026-7482. */
 const floor = '0.17.1'

@@ -1,12 +1,12 @@
-import { nearest } from '../../config/read/nearest.ts'
-import { keyHeader } from '../../upstream/credential/credential.ts'
-import { askJson } from '../../upstream/probe/ask.ts'
-import { describeRows } from '../../upstream/probe/describe.ts'
-import { identify, mergeDetails } from '../../upstream/probe/identify.ts'
-import type { ModelDetails, Provider } from '../../upstream/upstream.ts'
-import { type Finding, finding } from '../finding.ts'
-import type { Given } from '../given.ts'
-import { hostOf, isLoopback } from './addresses.ts'
+import { nearest } from '../../../config/read/nearest.ts'
+import { keyHeader } from '../../../upstream/credential/credential.ts'
+import { askJson } from '../../../upstream/probe/ask.ts'
+import { describeRows } from '../../../upstream/probe/describe.ts'
+import { identify, mergeDetails } from '../../../upstream/probe/identify.ts'
+import type { ModelDetails, Provider } from '../../../upstream/upstream.ts'
+import { hostOf, isLoopback } from '../../addresses.ts'
+import { type Finding, finding } from '../../finding.ts'
+import type { Given } from '../../given.ts'
 
 type Rows = Parameters<typeof describeRows>[0]
 

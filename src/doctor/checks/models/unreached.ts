@@ -1,9 +1,9 @@
-import type { Provider } from '../../upstream/upstream.ts'
-import { type Finding, finding } from '../finding.ts'
-import type { Given } from '../given.ts'
-import { patience } from '../in-time.ts'
-import { troubleOf } from '../trouble.ts'
-import { hostOf, isLoopback, originPort } from './addresses.ts'
+import type { Provider } from '../../../upstream/upstream.ts'
+import { hostOf, isLoopback, originPort } from '../../addresses.ts'
+import { type Finding, finding } from '../../finding.ts'
+import type { Given } from '../../given.ts'
+import { patience } from '../../in-time.ts'
+import { troubleOf } from '../../trouble.ts'
 
 const dockerHost = 'host.docker.internal'
 
@@ -19,7 +19,7 @@ export const findingOf = async (
   const address = new URL(baseurl).host
   switch (trouble) {
     case 'refused': {
-      const inside = isLoopback(host) && ((await machine?.facts())?.container ?? false)
+      const inside = isLoopback(host) && (await runsInContainer(machine))
       if (inside) return finding('models.in_container', id, { address, port })
       if (host === dockerHost) return finding('models.docker_host_refused', id, { address })
       return finding('models.refused', id, { address, start: howToStart(host, port) })
@@ -45,6 +45,9 @@ export const findingOf = async (
     }
   }
 }
+
+const runsInContainer = async (machine: Given['machine']): Promise<boolean> =>
+  (await machine?.facts().catch(() => undefined))?.container ?? false
 
 /** By the port: the server that would tell its name is not there. */
 const starts: Readonly<Record<number, string>> = {
