@@ -20,6 +20,7 @@ interface Stand {
 const startStand = async ({ config = told, status = 200, socket = 101 }: Stand = {}) => {
   const upgrades: IncomingMessage[] = []
   const sockets = new Set<Socket>()
+  const left = Promise.withResolvers<void>()
   const server = createServer((request, response) => {
     const body = typeof config === 'string' ? config : JSON.stringify(config)
     response.writeHead(request.url === '/api/config' ? status : 404).end(body)
@@ -30,6 +31,7 @@ const startStand = async ({ config = told, status = 200, socket = 101 }: Stand =
   })
   server.on('upgrade', (request: IncomingMessage, connection: Socket) => {
     upgrades.push(request)
+    connection.resume().once('end', () => left.resolve())
     if (socket === 0) {
       connection.destroy()
       return
@@ -43,7 +45,7 @@ const startStand = async ({ config = told, status = 200, socket = 101 }: Stand =
     server.close()
   })
   const { port } = server.address() as AddressInfo
-  return { url: `http://127.0.0.1:${port}`, port, upgrades }
+  return { url: `http://127.0.0.1:${port}`, port, upgrades, left: left.promise }
 }
 
 const look = async (stand: Stand, webui: object = {}, { config, ...rest }: Patient = {}) => {
@@ -69,6 +71,12 @@ describe('Open WebUI', () => {
       url: '/ws/socket.io/?EIO=4&transport=websocket',
       headers: { origin: 'https://ai.tail1234.ts.net' },
     })
+  })
+
+  it('gets its WebSocket closed again', async () => {
+    const { url, left } = await startStand()
+    await checkWebui(given({ config: { webui: { url } } }))
+    await left
   })
 
   it('does not answer, or with an error', async () => {

@@ -65,7 +65,11 @@ const ask = <Answer>(
         outgoing.destroy()
       })
     outgoing.once('response', (incoming) => void settle(read(incoming)))
-    outgoing.once('upgrade', (incoming) => void settle(read(incoming)))
+    outgoing.once('upgrade', (incoming, socket) => {
+      // It is the request's no more, and would stay open until the other side is tired of it.
+      socket.destroy()
+      void settle(read(incoming))
+    })
     // Stays for good: one more may follow the answer.
     outgoing.on('error', (error) => {
       clearTimeout(timer)
