@@ -11,13 +11,12 @@ import { patience } from '../in-time.ts'
 
 type Absolute = (path: string) => string
 
-const nobodyToAsk: TailnetFacts = { status: undefined, serveConfig: undefined }
-
 /** The configuration is held against tailscaled, as at each start, and the tailnet against what the doors need. */
 export const checkDoors: Check = async ({ config, localApi, machine, clock }) => {
+  // A host without a way to tailscaled has no doors of its own (Workers).
+  if (localApi === undefined) return []
   const absolute: Absolute = machine ? (path) => machine.absolute(path) : (path) => path
-  const facts =
-    localApi === undefined ? nobodyToAsk : await readFacts(localApi, AbortSignal.timeout(patience))
+  const facts = await readFacts(localApi, AbortSignal.timeout(patience))
   const problems = crossCheck(config, facts, absolute)
   const found = [
     ...problems.map(asFinding),
