@@ -27,7 +27,8 @@ export const postern = async (dir: string, ...args: string[]): Promise<Printed> 
     return true
   })
   const program = new Command('postern').enablePositionalOptions()
-  for (const command of [banCommand(), keyCommand(), quotaCommand(), usageCommand()]) program.addCommand(command)
+  for (const command of [banCommand(), keyCommand(), quotaCommand(), usageCommand()])
+    program.addCommand(command)
   for (const command of everyCommand(program)) {
     command.exitOverride().configureOutput({ writeErr: (text) => (error += text) })
   }
