@@ -43,19 +43,19 @@ const brand = ({ name, logo }: Frame): Html =>
   html`<a class="brand" href="/ui">${logo === undefined ? mark() : html`<img src="${logo}" alt="" width="28" height="28">`}<span>${name}</span></a>`
 
 /** Where there is no room for a menu beside the page. */
-const bar = (frame: Frame): Html => html`<div class="bar">
+const bar = (frame: Frame): Html => html`<header class="bar">
 <button class="plain" type="button" popovertarget="menu" aria-label="Menu">${icon('menu')}</button>
 ${brand(frame)}
 <button class="plain" type="button" data-palette aria-label="Search">${icon('search')}</button>
-</div>
+</header>
 `
 
-const menu = (frame: Frame): Html => html`<div id="menu" class="menu" popover>
+const menu = (frame: Frame): Html => html`<aside id="menu" class="menu" aria-label="Menu" popover>
 ${brand(frame)}
 <button class="search" type="button" data-palette>${icon('search')}<span>Go to…</span><kbd>⌘K</kbd></button>
 <nav aria-label="Pages">${group(frame, 'role', 'Yours')}${group(frame, 'admin', 'Admin')}</nav>
 ${whoami(frame)}
-</div>
+</aside>
 `
 
 const group = (frame: Frame, needs: DashboardPage['needs'], title: string): Html | string => {
@@ -68,7 +68,7 @@ const group = (frame: Frame, needs: DashboardPage['needs'], title: string): Html
 }
 
 const link = (page: DashboardPage, current: DashboardPage): Html =>
-  html`<a href="${page.path}"${page === current ? html` aria-current="page"` : ''}>${icon(page.icon)}${page.title}</a>`
+  html`<a href="${page.path}"${page === current || current.path.startsWith(`${page.path}/:`) ? html` aria-current="page"` : ''}>${icon(page.icon)}${page.title}</a>`
 
 const whoami = ({ view }: Frame): Html => {
   const { caller, isAdmin, c } = view

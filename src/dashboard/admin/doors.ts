@@ -112,7 +112,8 @@ const banColumns = (now: number): readonly Column<Ban>[] => [
     text: ({ until }) => (until === null ? null : new Date(until).toISOString()),
   },
   {
-    head: '',
+    head: 'Act',
+    bare: true,
     cell: ({ address }) =>
       act(`DELETE /postern/api/bans/${encodeURIComponent(address)}`, 'Let in', {
         confirm: `Let ${address} in again?`,

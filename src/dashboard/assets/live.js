@@ -25,6 +25,20 @@ const refresh = async () => {
   }
 }
 
-const events = new EventSource('/ui/live')
-events.addEventListener('message', () => void refresh())
-document.addEventListener('visibilitychange', () => void refresh())
+/** @type {EventSource | undefined} */
+let events
+
+// Browsers keep six connections to a server: a page that nobody looks at needs none.
+const listen = () => {
+  events?.close()
+  events = undefined
+  if (document.hidden) return
+  events = new EventSource('/ui/live')
+  events.addEventListener('message', () => void refresh())
+}
+
+document.addEventListener('visibilitychange', () => {
+  listen()
+  void refresh()
+})
+listen()

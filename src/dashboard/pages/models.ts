@@ -33,7 +33,7 @@ export const modelsPage = ({ models }: ModelSources): DashboardPage => ({
   render: ({ permissions, asked }) => {
     const all = models(permissions)
     const rows = matching(all, asked('q'))
-    return html`<section class="card" aria-label="Models">
+    return html`<div class="card">
 ${all.length > 8 ? search(asked('q')) : ''}${table({
   caption: 'Models',
   columns,

@@ -70,7 +70,8 @@ export const keyColumns = (now: number, whose: boolean): readonly Column<KeySumm
     text: ({ expiresAt }) => iso(expiresAt),
   },
   {
-    head: '',
+    head: 'Act',
+    bare: true,
     cell: (key) =>
       stateOf(key, now) === 'revoked'
         ? ''

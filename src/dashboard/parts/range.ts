@@ -73,6 +73,8 @@ export const rangeTabs = (
       name,
       current: query.range === id,
     })),
-  )}<form method="get" class="days">${Object.entries(kept).map(([name, value]) =>
+  )}<details class="days"${query.from ? html` open` : ''}><summary>Other dates</summary><form method="get">${Object.entries(
+    kept,
+  ).map(([name, value]) =>
     value ? html`<input type="hidden" name="${name}" value="${value}">` : '',
-  )}<input type="date" name="from" aria-label="From" value="${query.from ?? ''}" required><input type="date" name="to" aria-label="To" value="${query.to ?? ''}"><button class="small">Show</button></form></div>`
+  )}<input type="date" name="from" aria-label="From" value="${query.from ?? ''}" required><input type="date" name="to" aria-label="To" value="${query.to ?? ''}"><button class="small">Show</button></form></details></div>`

@@ -9,6 +9,8 @@ export interface Column<Row> {
   readonly text?: (row: Row) => string | number | null
   /** Numbers stand at the right, and one below the other. */
   readonly numeric?: boolean
+  /** What is in it says what it is: its head is only heard. */
+  readonly bare?: boolean
 }
 
 export interface TableOptions<Row> {
@@ -26,8 +28,8 @@ export const table = <Row>({ caption, columns, rows, empty, csv }: TableOptions<
   if (rows.length === 0) return html`<div class="empty">${empty}</div>`
   // Roles are said aloud, for the stylesheet lays rows out as blocks where there is no room, and browsers then forget them.
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table role="table">
-<thead role="rowgroup"><tr role="row">${columns.map(({ head, numeric }) => html`<th role="columnheader" scope="col"${right(numeric)}>${head}</th>`)}</tr></thead>
-<tbody role="rowgroup">${rows.map((row) => html`<tr role="row">${columns.map(({ head, cell, numeric }) => html`<td role="cell" data-head="${head}"${right(numeric)}><div>${cell(row)}</div></td>`)}</tr>\n`)}</tbody>
+<thead role="rowgroup"><tr role="row">${columns.map(({ head, numeric, bare }) => html`<th role="columnheader" scope="col"${right(numeric)}>${bare ? html`<span class="heard">${head}</span>` : head}</th>`)}</tr></thead>
+<tbody role="rowgroup">${rows.map((row) => html`<tr role="row">${columns.map(({ head, cell, numeric, bare }) => html`<td role="cell" data-head="${bare ? '' : head}"${right(numeric)}><div>${cell(row)}</div></td>`)}</tr>\n`)}</tbody>
 </table></div>${csv === undefined ? '' : html`<p class="below"><a href="${csv}" download>${icon('download')}CSV</a></p>`}`
 }
 

@@ -73,7 +73,7 @@ export const over = (
     .sort((a, b) => Number(a.each === null) - Number(b.each === null) || b.all - a.all)
   const series = ordered.map(({ each }) => ({
     rest: each === null,
-    name: each === null ? 'all others' : each === '' ? (names.length > 1 ? 'none' : name) : each,
+    name: each === null ? 'all others' : each === '' ? (names.length > 1 ? 'without' : name) : each,
     at: new Map(
       points.filter((point) => point.name === each).map((point) => [point.at, of(point)]),
     ),
