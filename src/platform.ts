@@ -1,6 +1,7 @@
 import type { Act } from './admin/act.ts'
 import type { Ask } from './admin/questions.ts'
 import type { Machine } from './doctor/machine.ts'
+import type { ExportChange } from './export/state.ts'
 import type { KeyRing, KeyUse } from './identity/api-key.ts'
 import type { Family } from './metrics/family.ts'
 import type { Charge, KeptQuotas, QuotaChange, Refill } from './quota/balance.ts'
@@ -12,23 +13,6 @@ import type { AuthFailureRow, UsageRow } from './usage/row.ts'
  * What a host supplies: the only way the core reaches time, randomness, the network, the database or the log.
  * `setTimeout`, `URL`, `TextEncoder`, streams and `AbortController` are the same on every runtime and used directly.
  */
-/**
- * Counts and news that several gateways share. Each call rejects when the others cannot be asked in a moment: every
- * gateway then decides by what it knows itself.
- */
-export interface Shared {
-  /** Takes one of `events` in `window` ms. Resolves with ms to wait when none is left, else 0. */
-  take(bucket: string, rate: { readonly events: number; readonly window: number }): Promise<number>
-  /** Counts a wrong guess; resolves with how many there were within `window` ms. */
-  fail(address: string, window: number): Promise<number>
-  /** Begins the count of an address anew. */
-  forget(address: string, window: number): Promise<void>
-  /** Tells the others of a ban. */
-  announce(ban: Ban): Promise<void>
-  /** Called with bans that others imposed. */
-  onBan(listener: (ban: Ban) => void): void
-}
-
 export interface Platform {
   readonly clock: Clock
   /** UUIDv7, for rows and request ids. */
@@ -58,6 +42,23 @@ export interface Platform {
   readonly shared?: Shared | undefined
   /** Keeps work alive that outlasts the response. Failures are logged, never thrown. */
   readonly waitUntil: (work: Promise<unknown>) => void
+}
+
+/**
+ * Counts and news that several gateways share. Each call rejects when the others cannot be asked in a moment: every
+ * gateway then decides by what it knows itself.
+ */
+export interface Shared {
+  /** Takes one of `events` in `window` ms. Resolves with ms to wait when none is left, else 0. */
+  take(bucket: string, rate: { readonly events: number; readonly window: number }): Promise<number>
+  /** Counts a wrong guess; resolves with how many there were within `window` ms. */
+  fail(address: string, window: number): Promise<number>
+  /** Begins the count of an address anew. */
+  forget(address: string, window: number): Promise<void>
+  /** Tells the others of a ban. */
+  announce(ban: Ban): Promise<void>
+  /** Called with bans that others imposed. */
+  onBan(listener: (ban: Ban) => void): void
 }
 
 export interface Clock {
@@ -128,6 +129,8 @@ export interface Store {
   /** Called with the buckets as they were kept, as soon as they could be read, and with refills to do whenever there are. */
   onQuotas(listener: QuotaListener): void
   changeQuotas(change: QuotaChange): Promise<void>
+  /** Notes how far an exporter is. */
+  saveExport(change: ExportChange): Promise<void>
   /** Writes an act and what it changes, in one transaction. */
   record(act: Act): Promise<void>
   /** Asks the database, off the request's path of everybody else. Rejects when it does not answer. */

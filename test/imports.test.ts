@@ -17,6 +17,7 @@ const values = new Set([
   'upstream/upstream.ts', // what the proxy sends and the registry knows
   'usage/figures.ts', // what is asked of the ledger, and what it answers
   'usage/row.ts', // what the meter writes and the store keeps
+  'export/state.ts', // how far an exporter is, and what the store keeps of it
   'quota/balance.ts', // what the ledger of quotas writes and the store keeps
   'ratelimit/ban.ts', // what the limiter writes and the store keeps
   'metrics/family.ts', // what a host counts, and the page of metrics shows
@@ -38,6 +39,7 @@ const ranks: Readonly<Record<string, number>> = {
   usage: 2, // stage 13
   quota: 2, // stage 10
   hooks: 2, // between stages 10 and 11, and after the answer
+  export: 2, // copies the ledger elsewhere
   admin: 2, // JSON API over the stores
   metrics: 2, // counts beside stages 2, 12 and 13
   doctor: 2.5, // looks at what the stages are set up with; none of them knows it

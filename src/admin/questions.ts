@@ -1,3 +1,4 @@
+import type { ExportRow, ExportRowsAsked, ExportState } from '../export/state.ts'
 import type { KeyLimits } from '../identity/caller.ts'
 import type { KeptQuotas } from '../quota/balance.ts'
 import type { Ban } from '../ratelimit/ban.ts'
@@ -95,6 +96,11 @@ export interface Questions {
     readonly answers: RequestSummary | null
   }
   readonly sessions: { readonly asks: SessionsAsked; readonly answers: SessionsPage }
+  readonly exportState: {
+    readonly asks: { readonly name: string }
+    readonly answers: ExportState
+  }
+  readonly exportRows: { readonly asks: ExportRowsAsked; readonly answers: readonly ExportRow[] }
 }
 
 export type Question = keyof Questions

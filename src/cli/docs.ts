@@ -82,10 +82,11 @@ function typeOf(schema: JsonSchema): string {
   if (schema.additionalProperties && !schema.properties) {
     return `object of ${typeOf(schema.additionalProperties)}`
   }
+  // What may be null has a default that says so.
+  const [type = ''] = [schema.type ?? []].flat()
   return (
-    { string: 'text', integer: 'whole number', number: 'number', boolean: 'true/false' }[
-      schema.type ?? ''
-    ] ?? 'object'
+    { string: 'text', integer: 'whole number', number: 'number', boolean: 'true/false' }[type] ??
+    'object'
   )
 }
 

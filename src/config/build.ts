@@ -2,7 +2,14 @@ import { buildGrants, buildGroups } from './build-grants.ts'
 import { buildHooks } from './build-hooks.ts'
 import { buildProviders } from './build-providers.ts'
 import { buildQuotas } from './build-quotas.ts'
-import type { Config, IssuerConfig, ListenerConfig, UserConfig, WebuiConfig } from './config.ts'
+import type {
+  Config,
+  IssuerConfig,
+  ListenerConfig,
+  S3Config,
+  UserConfig,
+  WebuiConfig,
+} from './config.ts'
 import type { ConfigFile } from './schema.ts'
 
 /** The validated file in the shape the program works with. */
@@ -36,6 +43,7 @@ export function buildConfig(file: ConfigFile): Config {
     compareWith: file.compare_with || undefined,
     labelHeader: file.label_header.toLowerCase(),
     database: { url: file.database.url, authToken: file.database.auth_token },
+    exporters: { s3: toS3(file.exporters.s3) },
     redis: file.redis && { ...file.redis, user: file.redis.user, password: file.redis.password },
     log: file.log,
   }
@@ -56,6 +64,20 @@ const toWebui = ({ speaks_for, ...webui }: NonNullable<ConfigFile['webui']>): We
   ...webui,
   speaksFor: speaks_for,
 })
+
+const mostRows = 10_000
+
+const toS3 = (file: ConfigFile['exporters']['s3']): S3Config | undefined => {
+  const { bucket_name: bucket, access_key_id, access_secret, limit, ...rest } = file
+  if (!bucket) return undefined
+  return {
+    ...rest,
+    bucket,
+    accessKeyId: access_key_id ?? '',
+    accessSecret: access_secret ?? '',
+    limit: Math.min(limit, mostRows),
+  }
+}
 
 const toLimits = (limits: ConfigFile['limits']): Config['limits'] => ({
   body: limits.body,

@@ -42,6 +42,8 @@ export interface Config {
   readonly labelHeader: string
   readonly database: DatabaseConfig
   /** Absent: limits are this gateway's own. */
+  /** Where the ledger is copied to. */
+  readonly exporters: { readonly s3: S3Config | undefined }
   readonly redis: RedisConfig | undefined
   readonly log: LogConfig
 }
@@ -302,6 +304,22 @@ export interface DatabaseConfig {
   /** `file:…` (relative to the data directory), `libsql://…`, `https://…` or `http://…`. */
   readonly url: string
   readonly authToken: string | undefined
+}
+
+/** A bucket that the ledger is copied to. */
+export interface S3Config {
+  readonly bucket: string
+  /** Of a server that is not AWS; empty for AWS. */
+  readonly endpoint: string
+  readonly region: string
+  /** Before every name, without a slash at its end. */
+  readonly prefix: string
+  readonly accessKeyId: string
+  readonly accessSecret: string
+  /** ms */
+  readonly every: number
+  /** Rows in one object. */
+  readonly limit: number
 }
 
 /** A Redis or Valkey that several gateways count in. */

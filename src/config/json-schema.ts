@@ -4,7 +4,7 @@ import { fileSchema } from './schema.ts'
 
 /** The part of JSON Schema (draft 2020-12) that describes a configuration file. */
 export interface JsonSchema {
-  readonly type?: string
+  readonly type?: string | readonly string[]
   readonly description?: string
   readonly default?: unknown
   readonly enum?: readonly string[]

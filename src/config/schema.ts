@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { withoutEffect } from './schema/aperture.ts'
+import { exporters } from './schema/exporters.ts'
 import { grants, temporaryGrants } from './schema/grants.ts'
 import { hooks } from './schema/hooks.ts'
 import { issuers } from './schema/issuers.ts'
@@ -70,6 +71,7 @@ export const fileSchema = z.strictObject({
   auth_failures: authFailures,
   limits,
   database,
+  exporters,
   redis,
   log,
   auto_cost_basis: z

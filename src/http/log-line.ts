@@ -56,10 +56,12 @@ export const secretsOf = ({
   listeners,
   webui,
   hooks,
+  exporters,
 }: Config): string[] =>
   [...providers.values()]
     .flatMap(({ apikey, addHeaders }) => [apikey, ...addHeaders.map(([, value]) => value)])
     .concat(database.authToken ?? '', redis?.password ?? '', webui?.speaksFor?.secret ?? '')
     .concat(listeners.map(({ hopSecret }) => hopSecret ?? ''))
+    .concat(exporters.s3?.accessSecret ?? '')
     .concat([...hooks.values()].flatMap(({ apikey, secret, url }) => [apikey, secret ?? '', url]))
     .filter((secret) => secret.length >= 8)

@@ -1,6 +1,7 @@
 import type { KeySummary, Question, Questions } from '../admin/questions.ts'
 import { selectAudit } from './audit.ts'
 import { selectBans } from './bans.ts'
+import { selectExport, selectExportRows } from './exports.ts'
 import { type KeyRow, limitsOf, listKeys } from './keys.ts'
 import { selectQuotas } from './quotas.ts'
 import { selectRequest, selectRequests } from './requests.ts'
@@ -31,6 +32,8 @@ const answers: Answers = {
   requests: selectRequests,
   request: selectRequest,
   sessions: selectSessions,
+  exportState: selectExport,
+  exportRows: selectExportRows,
 }
 
 /** Answers a question from the database. */

@@ -147,12 +147,11 @@ const timeOf = (id: string): number | undefined => {
 }
 
 const select = (db: Database, where: SQL | undefined, limit: number): Promise<RequestSummary[]> =>
-  db
-    .select({ ...getTableColumns(usage), agent: sql<string>`agent` })
-    .from(usage)
-    .where(where)
-    .orderBy(desc(usage.startedAt), desc(usage.id))
-    .limit(limit)
+  selectRows(db).where(where).orderBy(desc(usage.startedAt), desc(usage.id)).limit(limit)
+
+/** Whole rows, and the program that called. */
+export const selectRows = (db: Database) =>
+  db.select({ ...getTableColumns(usage), agent: sql<string>`agent` }).from(usage)
 
 const page = (rows: RequestSummary[], limit: number): RequestsPage => {
   const last = rows[limit - 1]

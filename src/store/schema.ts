@@ -152,6 +152,17 @@ export const signingKeys = sqliteTable('signing_keys', {
   retiredAt: integer('retired_at'),
 })
 
+/** How far an exporter is: what the other side has, and what is being sent. */
+export const exports = sqliteTable('exports', {
+  name: text('name').notNull().primaryKey(),
+  done: text('done'),
+  doneAt: integer('done_at'),
+  rows: integer('rows').notNull().default(0),
+  last: text('last'),
+  object: text('object'),
+  batchRows: integer('batch_rows').notNull().default(0),
+})
+
 /** One act on the gateway; the id is a UUIDv7, so its order is that of time. */
 export const audit = sqliteTable('audit', {
   id: text('id').notNull().primaryKey(),

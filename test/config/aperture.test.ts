@@ -147,16 +147,22 @@ describe('a configuration of Aperture’s loads unchanged:', () => {
     expect(errors).toEqual([])
   })
 
+  it('an exporter to a bucket', () => {
+    const { errors, notes } = load(`{ ${providers}, ${everyone},
+      "exporters": { "s3": { "endpoint": "https://s3.example.net", "bucket_name": "gw", "region": "us-east-1",
+        "prefix": "prod", "access_key_id": "AK", "access_secret": "SK", "every": 1800, "limit": 2000 } },
+    }`)
+    expect([errors, notes]).toEqual([[], []])
+  })
+
   it('sections for what Postern does not do, each named', () => {
     const { errors, notes } = load(`{ ${providers}, ${everyone},
-      "exporters": { "s3": { "endpoint": "https://s3.example.net", "bucket_name": "gw", "access_key_id": "AK",
-        "access_secret": "SK", "every": 1800 } },
       "connectors": { "servers": { "local": { "url": "http://localhost:8185/v1/mcp" } } },
       "flags": { "chat_ui": { "value": true } },
     }`)
     expect(errors).toEqual([])
     expect(notes).toEqual(
-      ['exporters', 'connectors', 'flags'].map((key) => `${key} has no effect in this version`),
+      ['connectors', 'flags'].map((key) => `${key} has no effect in this version`),
     )
   })
 })

@@ -436,7 +436,6 @@ describe('grants', () => {
 describe('sections of Aperture’s', () => {
   it('that have no effect yet are named, and the rest holds', () => {
     const sections = {
-      exporters: { s3: { bucket_name: 'b' } },
       connectors: { servers: {} },
       mcp: { servers: {} },
       flags: { chat_ui: { value: true } },

@@ -77,6 +77,7 @@ export const memoryStore = (): MemoryStore => {
     shared: false,
     changeQuotas: async (change) => void quotaChanges.push(change),
     recordKeyUse: async (use) => void keyUses.push(use),
+    saveExport: async () => {},
     record: async (act) => void acts.push(act),
     ask: async (name, asks) => {
       if (name === 'quotas') return { balances: [], refills: [] } as never

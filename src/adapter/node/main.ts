@@ -1,6 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import type { Config } from '../../config/config.ts'
 import { formatProblem } from '../../config/problem.ts'
+import { createExporter } from '../../export/exporter.ts'
+import { createPut } from '../../export/s3.ts'
 import { secretsOf } from '../../http/log-line.ts'
 import { priceFinder } from '../../prices/price.ts'
 import { createState } from '../../state.ts'
@@ -84,6 +86,8 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   // Now that nobody waits: reading the lists would hold up the first request that needs one. Whoever asks is told of an error.
   void priceFinder(registry.providers(), platform.clock.now()).catch(() => {})
 
+  const exporter = createExporter({ ...platform, put: createPut(platform) })
+  exporter.use(config.exporters.s3)
   const reload = createReload({
     path: configPath,
     log,
@@ -93,6 +97,7 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
       await gateway.reload(next)
       config = next
       secrets = secretsOf(next)
+      exporter.use(next.exporters.s3)
       await registry.update(next)
     },
   })
@@ -112,7 +117,7 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   watched.stop()
   deadline.stop()
   registry.stop()
-  await gateway.stop(grace)
+  await Promise.all([gateway.stop(grace), exporter.stop()])
   await store.close()
   shared?.close()
   await Promise.all([transport.close(), passwords.close()])

@@ -150,6 +150,12 @@ class WorkerStore implements NodeStore {
 
   changeQuotas: Store['changeQuotas'] = (change) => this.#write({ quotas: change }, 1)
 
+  saveExport: Store['saveExport'] = (change) => {
+    const saved = this.#write({ exported: change }, 1)
+    this.#sendGathered()
+    return saved
+  }
+
   record: Store['record'] = (act) => {
     const recorded = this.#write({ act }, 1)
     this.#sendGathered()

@@ -8,6 +8,7 @@ import { answer } from '../../store/answers.ts'
 import { insertAuthFailures } from '../../store/auth-failures.ts'
 import { selectBans, upsertBan } from '../../store/bans.ts'
 import { actStatements } from '../../store/changes.ts'
+import { saveExport } from '../../store/exports.ts'
 import { selectKeyRing, touchKey } from '../../store/keys.ts'
 import { type Migration, migrate } from '../../store/migrate.ts'
 import ledger from '../../store/migrations/0001-ledger.sql'
@@ -17,6 +18,7 @@ import quotas from '../../store/migrations/0004-quotas.sql'
 import cost from '../../store/migrations/0005-cost.sql'
 import keyQuota from '../../store/migrations/0006-key-quota.sql'
 import rollups from '../../store/migrations/0007-rollups.sql'
+import exported from '../../store/migrations/0008-exports.sql'
 import { changeStatements, chargeStatements } from '../../store/quotas.ts'
 import type { Database } from '../../store/schema.ts'
 import { insertUsage } from '../../store/usage.ts'
@@ -30,6 +32,7 @@ const migrations: readonly Migration[] = [
   { name: '0005-cost.sql', sql: cost },
   { name: '0006-key-quota.sql', sql: keyQuota },
   { name: '0007-rollups.sql', sql: rollups },
+  { name: '0008-exports.sql', sql: exported },
 ]
 
 export interface StoreOptions {
@@ -89,6 +92,8 @@ export const createStore = (config: DatabaseConfig, options: StoreOptions): Work
     changeQuotas: async (change) => {
       await attempt((db) => inOne(db, changeStatements(db, change)))
     },
+    // No exporter runs here: an isolate has no time of its own.
+    saveExport: async (change) => void (await attempt((db) => saveExport(db, change))),
     record: async (act) => {
       await attempt((db) => inOne(db, actStatements(db, act)))
     },

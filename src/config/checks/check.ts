@@ -3,6 +3,7 @@ import { valueAt } from '../read/remainder.ts'
 import type { ConfigFile } from '../schema.ts'
 import { checkAperture } from './aperture.ts'
 import { checkDoors } from './doors.ts'
+import { checkExporters } from './exporters.ts'
 import { checkGrants } from './grants.ts'
 import { checkHooks } from './hooks.ts'
 import { checkIssuers } from './issuers.ts'
@@ -48,6 +49,7 @@ export function check(file: ConfigFile, root: Json): Finding[] {
     ...checkQuotas(file, declared),
     ...checkHooks(file, declared, root),
     ...checkAperture(file),
+    ...checkExporters(file),
     ...checkLimits(file),
   ]
 }

@@ -8,7 +8,6 @@ const later = (text: string) =>
 
 /** Sections of Aperture's files that this version has no use for. Each stands here until it works. */
 export const withoutEffect = {
-  exporters: later('Where records are copied to.'),
   connectors: later('Tool servers and HTTP services.'),
   mcp: later('Deprecated name of `connectors`.'),
   flags: later('Switches of Aperture’s.'),

@@ -9,7 +9,15 @@ export interface Lookup {
 }
 
 /** Keys whose text may be a reference. In a URL only `env:` is one: `file:` is a scheme there. */
-const SECRETS = new Set(['apikey', 'password', 'auth_token', 'hop_secret', 'secret'])
+const SECRETS = new Set([
+  'apikey',
+  'password',
+  'auth_token',
+  'hop_secret',
+  'secret',
+  'access_key_id',
+  'access_secret',
+])
 const URLS = new Set(['url', 'baseurl'])
 
 /** True for a value that must not appear in any message. */

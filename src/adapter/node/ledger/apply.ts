@@ -3,6 +3,7 @@ import type { Ban } from '../../../ratelimit/ban.ts'
 import { insertAuthFailures } from '../../../store/auth-failures.ts'
 import { upsertBan } from '../../../store/bans.ts'
 import { actStatements } from '../../../store/changes.ts'
+import { saveExport } from '../../../store/exports.ts'
 import { touchKey } from '../../../store/keys.ts'
 import { changeStatements, chargeStatements } from '../../../store/quotas.ts'
 import type { Database } from '../../../store/schema.ts'
@@ -28,6 +29,7 @@ const apply = async (db: Database, lines: readonly string[]): Promise<void> => {
     ...bans.map((ban: Ban) => upsertBan(db, ban)),
     ...used.map((use) => touchKey(db, use)),
     ...entries.flatMap((entry) => ('act' in entry ? actStatements(db, entry.act) : [])),
+    ...entries.flatMap((entry) => ('exported' in entry ? [saveExport(db, entry.exported)] : [])),
   ]
   if (first !== undefined) await db.batch([first, ...rest])
 }

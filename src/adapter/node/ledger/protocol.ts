@@ -1,5 +1,6 @@
 import type { Act } from '../../../admin/act.ts'
 import type { Question } from '../../../admin/questions.ts'
+import type { ExportChange } from '../../../export/state.ts'
 import type { KeyRing, KeyUse } from '../../../identity/api-key.ts'
 import type { LogFields, LogLevel } from '../../../platform.ts'
 import type { Charge, KeptQuotas, QuotaChange, Refill } from '../../../quota/balance.ts'
@@ -14,6 +15,7 @@ export type Entry =
   | { readonly ban: Ban }
   | { readonly used: KeyUse }
   | { readonly act: Act }
+  | { readonly exported: ExportChange }
 
 /** What the worker is started with. */
 export interface WorkerOptions {
