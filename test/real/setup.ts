@@ -16,6 +16,7 @@ import { openWebui } from '../support/parts/open-webui.ts'
 import { type Part, partsFolder } from '../support/parts/part.ts'
 import { pythonSdks } from '../support/parts/python-sdks.ts'
 import { redis } from '../support/parts/redis.ts'
+import { s3rver } from '../support/parts/s3rver.ts'
 
 const parts: readonly Part[] = [
   caddy,
@@ -24,6 +25,7 @@ const parts: readonly Part[] = [
   pythonSdks,
   chromium,
   redis,
+  s3rver,
   codingAgents,
   openWebui,
   llamaServer,
