@@ -44,9 +44,7 @@ export const modeRoutes = (options: ConfigRoutesOptions): AdminRoute[] => [
       const current = await options.document.read()
       const edited = setAt(current.text, ['mode'], body.mode)
       const { problems, config } = options.document.parse(edited)
-      if (!config || problems.some(({ severity }) => severity === 'error')) {
-        throw refused(problems.map(toDetail))
-      }
+      if (!config) throw refused(problems.map(toDetail))
       if (!options.staysAdmin(c, config)) throw refused([lockedOut])
       await apply(options, c, current, edited, 'mode.set')
       return c.json(body)
