@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { vi } from 'vitest'
+import { backupCommand, restoreCommand } from '../../src/cli/backup.ts'
 import { banCommand } from '../../src/cli/ban.ts'
 import { keyCommand } from '../../src/cli/key.ts'
 import { quotaCommand } from '../../src/cli/quota.ts'
@@ -27,7 +28,14 @@ export const postern = async (dir: string, ...args: string[]): Promise<Printed> 
     return true
   })
   const program = new Command('postern').enablePositionalOptions()
-  for (const command of [banCommand(), keyCommand(), quotaCommand(), usageCommand()])
+  for (const command of [
+    banCommand(),
+    keyCommand(),
+    quotaCommand(),
+    usageCommand(),
+    backupCommand(),
+    restoreCommand(),
+  ])
     program.addCommand(command)
   for (const command of everyCommand(program)) {
     command.exitOverride().configureOutput({ writeErr: (text) => (error += text) })

@@ -52,7 +52,7 @@ export const openDatabase = async (options: DatabaseOptions): Promise<OpenDataba
   const { client, db } = path === undefined ? await connect(options) : await openFile(path)
   try {
     if (path !== undefined) await prepareFile(client)
-    await migrate(db, migrations())
+    await migrate(db, knownMigrations())
   } catch (error) {
     client.close()
     throw path === undefined ? error : explained(error, path)
@@ -132,7 +132,8 @@ const prepareFile = async (client: Client): Promise<void> => {
   await client.execute(`PRAGMA cache_size = -${CACHE / 1024}`)
 }
 
-const explained = (error: unknown, path: string): unknown => {
+/** What SQLite says of a file that it cannot use, with what to do. */
+export const explained = (error: unknown, path: string): unknown => {
   const code = errorCode(error)
   if (code !== 'SQLITE_NOTADB' && code !== 'SQLITE_CORRUPT') return error
   return new UnusableDatabase(
@@ -142,7 +143,8 @@ const explained = (error: unknown, path: string): unknown => {
   )
 }
 
-const migrations = (): Migration[] => {
+/** In the order of their names. */
+export const knownMigrations = (): Migration[] => {
   const folder = new URL('../../../store/migrations/', import.meta.url)
   return readdirSync(folder)
     .filter((name) => name.endsWith('.sql'))
