@@ -73,7 +73,7 @@ const once = async <T>(options: DatabaseOptions, work: Work<T>): Promise<T> => {
 }
 
 /** Without a configuration the defaults hold, as they do for `postern up`. */
-export export const databaseOf = async (flags: LedgerFlags): Promise<DatabaseOptions> => {
+export const databaseOf = async (flags: LedgerFlags): Promise<DatabaseOptions> => {
   const { database = { url: 'file:postern.db', authToken: undefined } } =
     (await configOf(flags)) ?? {}
   return { ...database, dataDir: flags.data }

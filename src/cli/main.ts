@@ -1,6 +1,4 @@
 import { Command, CommanderError } from 'commander'
-import { backupCommand, restoreCommand } from './backup.ts'
-import { backupCommand } from './backup.ts'
 import { banCommand } from './ban.ts'
 import { caddyCommand } from './caddy.ts'
 import { canCommand } from './can.ts'
@@ -10,10 +8,8 @@ import { exposeCommand } from './expose.ts'
 import { importCommand } from './import.ts'
 import { initCommand } from './init.ts'
 import { keyCommand } from './key.ts'
-import { migrateCommand } from './migrate.ts'
 import { modelsCommand } from './models.ts'
 import { quotaCommand } from './quota.ts'
-import { restoreCommand } from './restore.ts'
 import { runCommand } from './run.ts'
 import { upCommand } from './up.ts'
 import { usageCommand } from './usage.ts'
@@ -40,17 +36,12 @@ for (const command of [
   canCommand(),
   banCommand(),
   usageCommand(),
-  backupCommand(),
-  restoreCommand(),
   quotaCommand(),
   modelsCommand(),
   runCommand(),
   exposeCommand(),
   importCommand(),
   caddyCommand(),
-  backupCommand(),
-  restoreCommand(),
-  migrateCommand(),
 ]) {
   program.addCommand(command)
 }

@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { vi } from 'vitest'
-import { backupCommand, restoreCommand } from '../../src/cli/backup.ts'
 import { banCommand } from '../../src/cli/ban.ts'
 import { keyCommand } from '../../src/cli/key.ts'
 import { quotaCommand } from '../../src/cli/quota.ts'
@@ -28,14 +27,7 @@ export const postern = async (dir: string, ...args: string[]): Promise<Printed> 
     return true
   })
   const program = new Command('postern').enablePositionalOptions()
-  for (const command of [
-    banCommand(),
-    keyCommand(),
-    quotaCommand(),
-    usageCommand(),
-    backupCommand(),
-    restoreCommand(),
-  ])
+  for (const command of [banCommand(), keyCommand(), quotaCommand(), usageCommand()])
     program.addCommand(command)
   for (const command of everyCommand(program)) {
     command.exitOverride().configureOutput({ writeErr: (text) => (error += text) })

@@ -49,14 +49,24 @@ const CACHE = 32 * 1024 * 1024
  */
 export const openDatabase = async (options: DatabaseOptions): Promise<OpenDatabase> => {
   const path = filePath(options)
-  const { client, db } = path === undefined ? await connect(options) : await openFile(path)
+  const open = await openAsItIs(options)
   try {
-    if (path !== undefined) await prepareFile(client)
-    await migrate(db, knownMigrations())
+    if (path !== undefined) await prepareFile(open.client)
+    await migrate(open.db, migrations())
   } catch (error) {
-    client.close()
+    open.close()
     throw path === undefined ? error : explained(error, path)
   }
+  return open
+}
+
+/**
+ * Opens a database whatever its schema is, and changes nothing of it. A file that is not there is made.
+ * @throws UnusableDatabase
+ */
+export const openAsItIs = async (options: DatabaseOptions): Promise<OpenDatabase> => {
+  const path = filePath(options)
+  const { client, db } = path === undefined ? await connect(options) : await openFile(path)
   return { db, client, close: () => client.close() }
 }
 
@@ -132,8 +142,7 @@ const prepareFile = async (client: Client): Promise<void> => {
   await client.execute(`PRAGMA cache_size = -${CACHE / 1024}`)
 }
 
-/** What SQLite says of a file that it cannot use, with what to do. */
-export const explained = (error: unknown, path: string): unknown => {
+const explained = (error: unknown, path: string): unknown => {
   const code = errorCode(error)
   if (code !== 'SQLITE_NOTADB' && code !== 'SQLITE_CORRUPT') return error
   return new UnusableDatabase(
@@ -144,7 +153,7 @@ export const explained = (error: unknown, path: string): unknown => {
 }
 
 /** In the order of their names. */
-export const knownMigrations = (): Migration[] => {
+export const migrations = (): Migration[] => {
   const folder = new URL('../../../store/migrations/', import.meta.url)
   return readdirSync(folder)
     .filter((name) => name.endsWith('.sql'))
