@@ -153,7 +153,7 @@ const explained = (error: unknown, path: string): unknown => {
 }
 
 /** In the order of their names. */
-export const migrations = (): Migration[] => {
+export const knownMigrations = (): Migration[] => {
   const folder = new URL('../../../store/migrations/', import.meta.url)
   return readdirSync(folder)
     .filter((name) => name.endsWith('.sql'))
