@@ -153,7 +153,7 @@ const explained = (error: unknown, path: string): unknown => {
 }
 
 /** In the order of their names. */
-export const knownMigrations = (): Migration[] => {
+export const migrations = (): Migration[] => {
   const folder = new URL('../../../store/migrations/', import.meta.url)
   return readdirSync(folder)
     .filter((name) => name.endsWith('.sql'))
