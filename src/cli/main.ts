@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { backupCommand } from './backup.ts'
 import { banCommand } from './ban.ts'
 import { caddyCommand } from './caddy.ts'
 import { canCommand } from './can.ts'
@@ -8,8 +9,10 @@ import { exposeCommand } from './expose.ts'
 import { importCommand } from './import.ts'
 import { initCommand } from './init.ts'
 import { keyCommand } from './key.ts'
+import { migrateCommand } from './migrate.ts'
 import { modelsCommand } from './models.ts'
 import { quotaCommand } from './quota.ts'
+import { restoreCommand } from './restore.ts'
 import { runCommand } from './run.ts'
 import { upCommand } from './up.ts'
 import { usageCommand } from './usage.ts'
@@ -42,6 +45,9 @@ for (const command of [
   exposeCommand(),
   importCommand(),
   caddyCommand(),
+  backupCommand(),
+  restoreCommand(),
+  migrateCommand(),
 ]) {
   program.addCommand(command)
 }

@@ -35,3 +35,8 @@ export const print = async (text: string): Promise<void> => {
   if (process.stdout.listenerCount('error') === 0) process.stdout.on('error', () => process.exit(0))
   if (!process.stdout.write(text)) await once(process.stdout, 'drain')
 }
+
+/** What begins, for somebody who watches: a nightly job has nothing to say unless something is wrong. */
+export const progress = (text: string): void => {
+  if (process.stderr.isTTY) process.stderr.write(`${text} …\n`)
+}

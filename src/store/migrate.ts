@@ -25,25 +25,30 @@ export class SchemaTooNew extends Error {
  *
  * A table records the versions because servers of libSQL do not all let a client set `PRAGMA user_version`.
  *
+ * @returns the names of those that were applied.
  * @throws SchemaTooNew when the database is ahead of `migrations`.
  */
-export const migrate = async (db: Database, migrations: readonly Migration[]): Promise<void> => {
+export const migrate = async (
+  db: Database,
+  migrations: readonly Migration[],
+): Promise<readonly string[]> => {
   const steps = inOrder(migrations)
   const newest = steps.at(-1)?.version ?? 0
-  if (check(await currentVersion(db), newest)) return
-  await db.transaction(
+  if (check(await schemaVersion(db), newest)) return []
+  return db.transaction(
     async (tx) => {
       await tx.run(sql`CREATE TABLE IF NOT EXISTS schema_migrations (
         version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL)`)
       const current = await recordedVersion(tx)
       check(current, newest)
-      for (const { version, name, statements } of steps) {
-        if (version <= current) continue
+      const missing = steps.filter(({ version }) => version > current)
+      for (const { version, name, statements } of missing) {
         for (const statement of statements) await tx.run(sql.raw(statement))
         await tx.run(
           sql`INSERT INTO schema_migrations VALUES (${version}, ${name}, unixepoch() * 1000)`,
         )
       }
+      return missing.map(({ name }) => name)
     },
     { behavior: 'immediate' },
   )
@@ -66,7 +71,8 @@ const inOrder = (migrations: readonly Migration[]): Step[] =>
     }))
     .sort((a, b) => a.version - b.version)
 
-const versionOf = (name: string): number => {
+/** The version that a migration of this name leads to. */
+export const versionOf = (name: string): number => {
   const digits = /^(\d{4})-.+\.sql$/.exec(name)?.[1]
   if (digits === undefined) throw new Error(`migration "${name}" is not named NNNN-what.sql`)
   return Number(digits)
@@ -85,7 +91,8 @@ const check = (found: number, known: number): boolean => {
   return found === known
 }
 
-const currentVersion = async (db: Queries): Promise<number> => {
+/** 0 when no Postern ever wrote to it. */
+export const schemaVersion = async (db: Queries): Promise<number> => {
   const { tables } = await db.get<{ tables: number }>(sql`SELECT count(*) AS tables
     FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'`)
   return tables === 0 ? 0 : recordedVersion(db)

@@ -2,9 +2,12 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { vi } from 'vitest'
+import { backupCommand } from '../../src/cli/backup.ts'
 import { banCommand } from '../../src/cli/ban.ts'
 import { keyCommand } from '../../src/cli/key.ts'
+import { migrateCommand } from '../../src/cli/migrate.ts'
 import { quotaCommand } from '../../src/cli/quota.ts'
+import { restoreCommand } from '../../src/cli/restore.ts'
 import { usageCommand } from '../../src/cli/usage.ts'
 
 export interface Printed {
@@ -27,8 +30,17 @@ export const postern = async (dir: string, ...args: string[]): Promise<Printed> 
     return true
   })
   const program = new Command('postern').enablePositionalOptions()
-  for (const command of [banCommand(), keyCommand(), quotaCommand(), usageCommand()])
+  for (const command of [
+    backupCommand(),
+    banCommand(),
+    keyCommand(),
+    migrateCommand(),
+    quotaCommand(),
+    restoreCommand(),
+    usageCommand(),
+  ]) {
     program.addCommand(command)
+  }
   for (const command of everyCommand(program)) {
     command.exitOverride().configureOutput({ writeErr: (text) => (error += text) })
   }
