@@ -59,7 +59,14 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   app.use(requireOpenDoor(config.mode))
   const banned = { bans, platform, exempt: hasCachedCredential(proofs.passwords, proofs.keys) }
   const counted = authFailures({ failures, bans, platform, config: config.authFailures })
-  const people = createPeople({ config, platform, proofs, banned, failures: counted })
+  const people = createPeople({
+    config,
+    platform,
+    proofs,
+    banned,
+    failures: counted,
+    ended: state.endedSessions,
+  })
   app.use(...people.welcome)
   const rules = { limiter, platform, rules: config.rateLimits }
   app.use(rateLimit({ ...rules, stage: 'before-authentication' }))

@@ -33,6 +33,7 @@ export const management = (config: Config, platform: Platform, state: State): Mo
     },
     address: banAddress,
     bannable: bannableAddress,
+    ended: state.endedSessions.add,
     more: [
       ...canRoutes(explainer(config, state)),
       ...doctorRoutes(createDoctor(config, platform, state)),

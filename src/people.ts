@@ -1,10 +1,12 @@
-import type { Hono, MiddlewareHandler } from 'hono'
+import type { Context, Hono, MiddlewareHandler } from 'hono'
+import type { Change } from './admin/act.ts'
+import { createAudit } from './admin/audit.ts'
 import type { Config } from './config/config.ts'
 import type { Env } from './http/env.ts'
 import { hostCheck } from './http/host-check.ts'
 import { pagesForPeople, showPage } from './http/page.ts'
 import { requireOwnPages, requireSameOrigin } from './http/same-origin.ts'
-import { authenticate, isInSession } from './identity/authenticate.ts'
+import { authenticate, isInSession, sessionOf } from './identity/authenticate.ts'
 import { showLogin, signIn, signOut } from './identity/login/login.ts'
 import { explain, logoutPage } from './identity/login/pages.ts'
 import { inviteToLogin, renewSession, requirePerson } from './identity/login/require-person.ts'
@@ -15,11 +17,13 @@ import type { Platform } from './platform.ts'
 import { grantsLoopback } from './policy/guards.ts'
 import type { Proofs } from './proofs.ts'
 import { type RefuseBannedOptions, refuseBanned } from './ratelimit/refuse-banned.ts'
+import type { State } from './state.ts'
 
 export interface PeopleOptions {
   readonly config: Config
   readonly platform: Platform
   readonly proofs: Proofs
+  readonly ended: State['endedSessions']
   readonly banned: RefuseBannedOptions
   /** Stands around every check of a credential. */
   readonly failures: MiddlewareHandler<Env>
@@ -41,8 +45,9 @@ export interface People {
 }
 
 export const createPeople = (options: PeopleOptions): People => {
-  const { config, platform, proofs, banned, failures } = options
-  const sessions = createSessionScheme({ ...platform, users: config.users })
+  const { config, platform, proofs, banned, failures, ended } = options
+  const sessions = createSessionScheme({ ...platform, users: config.users, ended: ended.has })
+  const { started, end } = recorder(options, sessions)
   const inSession = isInSession(sessions)
   const sso = config.webui?.sso === 'trusted-header'
   const loopback = grantsLoopback(config.grants)
@@ -74,13 +79,43 @@ export const createPeople = (options: PeopleOptions): People => {
       app.get(loginPath, failures, sso ? beside : ourOwn, showLogin())
       // What is guessed here is in the form, so nothing in the head may lift a ban.
       const guarded = refuseBanned({ ...banned, exempt: () => false })
-      const check = signIn({ passwords: proofs.passwords, sessions, log: platform.log })
+      const check = signIn({ ...platform, passwords: proofs.passwords, sessions, started })
       app.post(loginPath, guarded, sameOrigin, failures, check)
       app.get(logoutPath, (c) => showPage(c, logoutPage))
-      app.post(logoutPath, sameOrigin, signOut({ ofWebui: sso }))
+      app.post(logoutPath, sameOrigin, signOut({ ofWebui: sso, end }))
     },
     webui: guards(beside),
     dashboard: [own, ...guards(ourOwn), requireOwnPages(config.allowedHosts)],
+  }
+}
+
+/** Puts on record who signed in and out, for the list of browsers; neither waits for it. */
+const recorder = ({ platform, ended }: PeopleOptions, sessions: SessionScheme) => {
+  const audit = createAudit(platform)
+  const record = (c: Context<Env>, target: string, change: Change) =>
+    platform.waitUntil(audit(c, change.kind, 'done', { target, change }))
+  return {
+    started: (c: Context<Env>, id: string): void => {
+      ended.started(id)
+      const { door, ip: clientIp } = c.var.client
+      const browser = {
+        id,
+        login: c.var.auth.caller?.login ?? '',
+        userAgent: (c.req.header('user-agent') ?? '').slice(0, 256),
+        door,
+        clientIp,
+        startedAt: platform.clock.now(),
+        endedAt: null,
+      }
+      record(c, id, { kind: 'session.start', browser })
+    },
+    end: async (c: Context<Env>): Promise<void> => {
+      const session = await sessionOf(c, sessions)
+      if (session === undefined) return
+      c.set('auth', { caller: session.caller })
+      ended.add(session.id)
+      record(c, session.id, { kind: 'session.end', id: session.id, at: platform.clock.now() })
+    },
   }
 }
 

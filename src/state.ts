@@ -1,6 +1,7 @@
 import type { ConfigDocument } from './admin/document.ts'
 import { createHooksState, type HooksState } from './hooks/state.ts'
 import { type CredentialCache, createCredentialCache } from './identity/credential-cache.ts'
+import { createEndedSessions } from './identity/ended-sessions.ts'
 import { createKeySets, type KeySets } from './identity/key-sets.ts'
 import { createKeys, type Keys } from './identity/keys.ts'
 import { createLive, type Live } from './live.ts'
@@ -26,6 +27,7 @@ export interface State {
   readonly credentials: CredentialCache
   readonly keys: Keys
   readonly keySets: KeySets
+  readonly endedSessions: ReturnType<typeof createEndedSessions>
   readonly directory: Directory
   readonly registry: Pick<Registry, 'providers' | 'lookAgain'>
   /** The configuration where it is kept, if it can be changed from here. */
@@ -66,6 +68,7 @@ export const createState = (
     limiter: createLimiter(platform.clock),
     credentials: createCredentialCache(platform),
     keys: createKeys(platform),
+    endedSessions: createEndedSessions(platform),
     keySets: createKeySets({ ...platform, getJson: fetchJson(platform.send) }),
     directory: createDirectory({ ...platform, localApi: platform.tailscale }),
     registry,

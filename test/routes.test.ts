@@ -255,6 +255,7 @@ const session = await createSessionScheme({
   fingerprint: (secret) => secret,
   clock,
   newId: () => 'id',
+  ended: () => false,
 }).issue('alice')
 
 const neverAsked = (): never => {

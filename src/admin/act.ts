@@ -36,12 +36,26 @@ export interface NewKey {
   readonly expiresAt: number | null
 }
 
+/** A browser that somebody signed in with. */
+export interface Browser {
+  /** Of the session that it holds. */
+  readonly id: string
+  readonly login: string
+  readonly userAgent: string
+  readonly door: Door
+  readonly clientIp: string
+  readonly startedAt: number
+  readonly endedAt: number | null
+}
+
 /** What an act changes in the database. */
 export type Change =
   | { readonly kind: 'key.create'; readonly key: NewKey }
   | { readonly kind: 'key.revoke'; readonly id: string; readonly at: number }
   | { readonly kind: 'ban.set'; readonly ban: Ban }
   | { readonly kind: 'ban.lift'; readonly address: string }
+  | { readonly kind: 'session.start'; readonly browser: Browser }
+  | { readonly kind: 'session.end'; readonly id: string; readonly at: number }
   | { readonly kind: 'quota.refill'; readonly refill: Refill }
 
 /** Both are written in one transaction, or neither is. */

@@ -15,7 +15,7 @@ import type {
   UsageScope,
   UsageSums,
 } from '../usage/figures.ts'
-import type { AuditRow } from './act.ts'
+import type { AuditRow, Browser } from './act.ts'
 
 /** A key as it may be shown. */
 export interface KeySummary {
@@ -54,6 +54,16 @@ export interface Questions {
   readonly audit: {
     readonly asks: { readonly before?: string; readonly limit: number }
     readonly answers: readonly AuditRow[]
+  }
+  /** Signed in, newest first; of one login when it is named. */
+  readonly browsers: {
+    readonly asks: { readonly login?: string }
+    readonly answers: readonly Browser[]
+  }
+  /** Ids of those that were signed out since then. */
+  readonly endedBrowsers: {
+    readonly asks: { readonly since: number }
+    readonly answers: readonly string[]
   }
   /** Newest first; of one login when it is named. */
   readonly keys: {

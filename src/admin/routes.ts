@@ -4,6 +4,7 @@ import type { Env } from '../http/env.ts'
 import type { Platform } from '../platform.ts'
 import { createAudit } from './audit.ts'
 import { type BanRoutesOptions, banRoutes } from './bans.ts'
+import { type BrowserRoutesOptions, browserRoutes } from './browsers.ts'
 import { type ConfigRoutesOptions, configRoutes, modeRoutes } from './config.ts'
 import type { ConfigDocument } from './document.ts'
 import { guarded } from './guard.ts'
@@ -20,6 +21,7 @@ export interface AdminOptions
   extends Pick<KeyRoutesOptions, 'newKey'>,
     Pick<ConfigRoutesOptions, 'staysAdmin'>,
     Pick<BanRoutesOptions, 'address' | 'bannable'>,
+    Pick<BrowserRoutesOptions, 'ended'>,
     Pick<UsageRoutesOptions, 'compareWith'> {
   readonly platform: Platform
   /** Absent where the configuration cannot be changed from here. */
@@ -44,6 +46,7 @@ export const adminApi = (options: AdminOptions): Mounted[] => {
     ...(document ? configRoutes({ ...options, document, audit }) : []),
     ...(document ? modeRoutes({ ...options, document, audit }) : []),
     ...keyRoutes({ ...options, audit }),
+    ...browserRoutes({ ...options, audit }),
     ...banRoutes({ ...options, audit }),
     ...auditRoutes(platform),
     ...usageRoutes({ ...platform, compareWith: options.compareWith }),

@@ -1,6 +1,7 @@
 import type { KeySummary, Question, Questions } from '../admin/questions.ts'
 import { selectAudit } from './audit.ts'
 import { selectBans } from './bans.ts'
+import { selectBrowsers, selectEnded } from './browsers.ts'
 import { selectExport, selectExportRows } from './exports.ts'
 import { type KeyRow, limitsOf, listKeys } from './keys.ts'
 import { selectQuotas } from './quotas.ts'
@@ -20,6 +21,8 @@ type Answers = {
 const answers: Answers = {
   audit: selectAudit,
   bans: (db, { now }) => selectBans(db, now),
+  browsers: selectBrowsers,
+  endedBrowsers: selectEnded,
   speeds: selectSpeeds,
   guesses: selectGuesses,
   quotas: (db, { since }) => selectQuotas(db, since),

@@ -2,6 +2,7 @@ import type { BatchItem } from 'drizzle-orm/batch'
 import type { Act, Change, NewKey } from '../admin/act.ts'
 import { insertAudit } from './audit.ts'
 import { deleteBan, upsertBan } from './bans.ts'
+import { deleteOldBrowsers, endBrowser, insertBrowser } from './browsers.ts'
 import { insertKey, type KeyRow, revokeKeys } from './keys.ts'
 import { insertRefill } from './quotas.ts'
 import type { Database } from './schema.ts'
@@ -9,10 +10,18 @@ import type { Database } from './schema.ts'
 /** The statements of an act, for one transaction. Harmless when they are run again. */
 export const actStatements = (db: Database, { audit, change }: Act): BatchItem<'sqlite'>[] => [
   insertAudit(db, audit),
-  ...(change === undefined ? [] : [changeStatement(db, change)]),
+  ...(change === undefined ? [] : changeStatements(db, change)),
 ]
 
-const changeStatement = (db: Database, change: Change): BatchItem<'sqlite'> => {
+const changeStatements = (db: Database, change: Change): BatchItem<'sqlite'>[] => {
+  if (change.kind !== 'session.start') return [changeStatement(db, change)]
+  const { browser } = change
+  return [insertBrowser(db, browser), deleteOldBrowsers(db, browser.startedAt)]
+}
+
+type Single = Exclude<Change, { readonly kind: 'session.start' }>
+
+const changeStatement = (db: Database, change: Single): BatchItem<'sqlite'> => {
   switch (change.kind) {
     case 'key.create':
       return insertKey(db, rowOf(change.key))
@@ -22,6 +31,8 @@ const changeStatement = (db: Database, change: Change): BatchItem<'sqlite'> => {
       return upsertBan(db, change.ban)
     case 'ban.lift':
       return deleteBan(db, change.address)
+    case 'session.end':
+      return endBrowser(db, change.id, change.at)
     case 'quota.refill':
       return insertRefill(db, change.refill)
   }

@@ -121,6 +121,17 @@ export const bans = sqliteTable('bans', {
   note: text('note').notNull(),
 })
 
+/** A browser that somebody signed in with; times are wall-clock ms since the epoch. */
+export const browsers = sqliteTable('browsers', {
+  id: text('id').notNull().primaryKey(),
+  login: text('login').notNull(),
+  userAgent: text('user_agent').notNull(),
+  door: text('door').$type<Door>().notNull(),
+  clientIp: text('client_ip').notNull(),
+  startedAt: integer('started_at').notNull(),
+  endedAt: integer('ended_at'),
+})
+
 /** One API key; times are wall-clock ms since the epoch. */
 export const keys = sqliteTable(
   'keys',

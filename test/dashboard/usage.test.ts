@@ -263,6 +263,60 @@ describe('sessions', () => {
   )
 })
 
+describe('a signed-in browser', () => {
+  const signedIn = async () => {
+    const visitor = await site.visitor('alice')
+    await expect.poll(async () => (await list(owner)).length).toBeGreaterThan(0)
+    return visitor
+  }
+  const list = async (who: Visitor) => {
+    const answer = await who.get('/postern/api/browsers?all=true')
+    return ((await answer.json()) as { data: { id: string; login: string }[] }).data
+  }
+  const own = async (who: Visitor) => {
+    const answer = await who.get('/postern/api/browsers')
+    return ((await answer.json()) as { data: { id: string; login: string }[] }).data
+  }
+
+  it('is listed to who it is, and to admins', async () => {
+    await signedIn()
+    const mine = await own(alice)
+    expect(new Set(mine.map(({ login }) => login))).toEqual(new Set(['alice@example.com']))
+    expect(await alice.read('/ui/keys')).toContain('Where you are signed in')
+    expect((await alice.get('/postern/api/browsers?all=true')).status).toBe(403)
+    expect((await list(owner)).some(({ login }) => login === 'owner')).toBe(true)
+    expect(await owner.read('/ui/people')).toContain('alice@example.com')
+  })
+
+  it('is signed out from elsewhere, and nobody else with it', async () => {
+    const before = new Set((await own(alice)).map(({ id }) => id))
+    const stolen = await site.visitor('alice')
+    const fresh = async () => (await own(alice)).find(({ id }) => !before.has(id))
+    await expect.poll(fresh).toBeDefined()
+    const { id } = (await fresh()) ?? { id: '' }
+    expect((await stolen.get('/ui/keys')).status).toBe(200)
+    expect((await alice.send('DELETE', `/postern/api/browsers/${id}`)).status).toBe(200)
+    expect((await stolen.get('/ui/keys')).status).toBe(303)
+    expect((await stolen.get('/postern/api/me')).status).toBe(401)
+    expect((await alice.get('/ui/keys')).status).toBe(200)
+    await expect.poll(async () => (await own(alice)).some((row) => row.id === id)).toBe(false)
+  })
+
+  it('of somebody else is not there for who is no admin', async () => {
+    const [theirs] = await own(owner)
+    expect((await alice.send('DELETE', `/postern/api/browsers/${theirs?.id}`)).status).toBe(404)
+    expect((await owner.get('/ui')).status).toBe(200)
+  })
+
+  it('that signs out is so for whoever copied what it held', async () => {
+    const visitor = await site.visitor('alice')
+    expect((await visitor.get('/ui/keys')).status).toBe(200)
+    expect((await visitor.send('POST', '/postern/logout')).status).not.toBe(403)
+    expect((await visitor.get('/ui/keys')).status).toBe(303)
+    expect((await alice.get('/ui/keys')).status).toBe(200)
+  })
+})
+
 describe('news', () => {
   const first = async (response: Response, until: string, ms = 4000): Promise<string> => {
     const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()

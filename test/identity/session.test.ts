@@ -13,6 +13,8 @@ const alice: UserConfig = {
 const bob: UserConfig = { password: '$2b$04$two', login: 'bob', groups: [] }
 const both = { alice, bob }
 
+const ended = new Set<string>()
+
 const schemeFor = (users: Record<string, UserConfig> = both, clock = fakeClock(), key = secret) => {
   let ids = 0
   return createSessionScheme({
@@ -21,6 +23,7 @@ const schemeFor = (users: Record<string, UserConfig> = both, clock = fakeClock()
     fingerprint: (text) => `digest of ${text}`,
     clock,
     newId: () => `id-${++ids}`,
+    ended: (id) => ended.has(id),
   })
 }
 
@@ -47,6 +50,7 @@ describe('a session', () => {
         credentialId: 'alice',
         groups: ['group:x'],
       },
+      id: 'id-1',
       aging: false,
     })
   })
@@ -140,5 +144,20 @@ describe('what is no session', () => {
 
   it('is anything for nobody: who does not exist cannot be given one', async () => {
     await expect(schemeFor().issue('nobody')).rejects.toThrow(RangeError)
+  })
+
+  it('that was ended counts no more, however often it was renewed', async () => {
+    const clock = fakeClock()
+    const sessions = schemeFor(both, clock)
+    const first = await sessions.issue('alice')
+    const { id } = (await sessions.check(first)) ?? { id: '' }
+    clock.advance(2 * day)
+    const renewed = await sessions.issue('alice', id)
+    expect((await sessions.check(renewed))?.id).toBe(id)
+    ended.add(id)
+    expect(await sessions.check(first)).toBeUndefined()
+    expect(await sessions.check(renewed)).toBeUndefined()
+    expect(await sessions.check(await sessions.issue('alice'))).toBeDefined()
+    ended.clear()
   })
 })

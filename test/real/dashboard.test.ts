@@ -176,6 +176,25 @@ describeWith([chromium], 'the dashboard in a browser', () => {
     expect(await row('For Alice').textContent()).toContain('alice@example.com')
   })
 
+  test('signs a browser out from another one', async () => {
+    const other = await browser.newContext()
+    const there = watch(await other.newPage())
+    await there.goto(`${gateway.url}/ui/models`)
+    await there.getByLabel('User name').fill('alice')
+    await there.getByLabel('Password').fill('alice-password')
+    await there.getByRole('button', { name: 'Sign in' }).click()
+    await there.getByRole('heading', { level: 1, name: 'Models' }).waitFor()
+    await go('/ui/people')
+    await row('Chrome on Linux')
+      .filter({ hasText: 'alice@example.com' })
+      .getByRole('button')
+      .click()
+    await reloading(() => confirm('Sign out'))
+    await there.reload()
+    await there.getByLabel('Password').waitFor()
+    await other.close()
+  })
+
   test('tells a client what it needs, and copies it', async () => {
     await go('/ui/connect?client=claude-code')
     await page.getByLabel('Model', { exact: true }).selectOption('anthropic/claude-sonnet-4-6')

@@ -97,6 +97,8 @@ export const routes: Readonly<Record<string, Answers>> = {
   'GET /postern/api/me': managed(200),
   'GET /postern/api/openapi.json': managed(200),
   'GET /aperture/openapi.json': managed(200),
+  'GET /postern/api/browsers': managed(200),
+  'DELETE /postern/api/browsers/:id': managed(404),
   'GET /postern/api/keys': managed(200),
   'POST /postern/api/keys': managed(415),
   'DELETE /postern/api/keys/:id': managed(404),

@@ -82,6 +82,8 @@ export const memoryStore = (): MemoryStore => {
     ask: async (name, asks) => {
       if (name === 'quotas') return { balances: [], refills: [] } as never
       if (name === 'audit') return acts.map(({ audit }) => audit).reverse() as never
+      if (name === 'browsers') return browsersIn(acts, asks as { login?: string }) as never
+      if (name === 'endedBrowsers') return endedIn(acts) as never
       if (name === 'bans') return [...bans] as never
       if (name in nothingUsed) return nothingUsed[name as keyof typeof nothingUsed] as never
       const { login } = asks as { readonly login?: string }
@@ -104,6 +106,16 @@ export const memoryStore = (): MemoryStore => {
       answering = healthy
     },
   }
+}
+
+const endedIn = (acts: readonly Act[]): string[] =>
+  acts.flatMap(({ change }) => (change?.kind === 'session.end' ? [change.id] : []))
+
+const browsersIn = (acts: readonly Act[], { login }: { readonly login?: string }) => {
+  const ended = new Set(endedIn(acts))
+  return acts
+    .flatMap(({ change }) => (change?.kind === 'session.start' ? [change.browser] : []))
+    .filter(({ id, login: whose }) => !ended.has(id) && (login ?? whose) === whose)
 }
 
 /** Sums are the database's own work: test/admin/usage.test.ts asks a real one. */

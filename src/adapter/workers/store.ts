@@ -19,6 +19,7 @@ import cost from '../../store/migrations/0005-cost.sql'
 import keyQuota from '../../store/migrations/0006-key-quota.sql'
 import rollups from '../../store/migrations/0007-rollups.sql'
 import exported from '../../store/migrations/0008-exports.sql'
+import browsers from '../../store/migrations/0009-browsers.sql'
 import { changeStatements, chargeStatements } from '../../store/quotas.ts'
 import type { Database } from '../../store/schema.ts'
 import { insertUsage } from '../../store/usage.ts'
@@ -33,6 +34,7 @@ const migrations: readonly Migration[] = [
   { name: '0006-key-quota.sql', sql: keyQuota },
   { name: '0007-rollups.sql', sql: rollups },
   { name: '0008-exports.sql', sql: exported },
+  { name: '0009-browsers.sql', sql: browsers },
 ]
 
 export interface StoreOptions {

@@ -2,6 +2,7 @@ import { html } from 'hono/html'
 import type { Ask } from '../../admin/questions.ts'
 import type { Config, UserConfig } from '../../config/config.ts'
 import type { DashboardPage } from '../page.ts'
+import { browsers } from '../parts/browsers.ts'
 import { keyForm } from '../parts/key-form.ts'
 import { keyColumns } from '../parts/keys.ts'
 import { card, tag } from '../parts/pieces.ts'
@@ -40,7 +41,7 @@ export const peoplePage = ({ config, ask }: PeopleSources): DashboardPage => ({
         empty: html`<strong>No keys yet</strong>People make their own under My keys; you can make one for anybody below.`,
         csv: '/ui/people?csv',
       }),
-    )}${card('New key', keyForm({ forOthers: true, done: '/ui/people' }))}`,
+    )}${card('New key', keyForm({ forOthers: true, done: '/ui/people' }))}${browsers(await ask('browsers', {}), now, true)}`,
   csv: async ({ now }) => toCsv(keyColumns(now, true), await ask('keys', {})),
 })
 

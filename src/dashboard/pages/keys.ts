@@ -1,6 +1,7 @@
 import { html } from 'hono/html'
 import type { Ask } from '../../admin/questions.ts'
 import type { DashboardPage, View } from '../page.ts'
+import { browsers } from '../parts/browsers.ts'
 import { keyForm } from '../parts/key-form.ts'
 import { keyColumns } from '../parts/keys.ts'
 import { card } from '../parts/pieces.ts'
@@ -26,7 +27,11 @@ export const keysPage = ({ ask }: { readonly ask: Ask }): DashboardPage => {
           empty: html`<strong>No keys yet</strong>Make one below, and put it where a program asks for an API key.`,
           csv: '/ui/keys?csv',
         }),
-      )}${card('New key', keyForm({ forOthers: false, done: '/ui/keys' }))}`,
+      )}${card('New key', keyForm({ forOthers: false, done: '/ui/keys' }))}${browsers(
+        await ask('browsers', { login: view.caller.login }),
+        view.now,
+        false,
+      )}`,
     csv: async (view) => toCsv(keyColumns(view.now, false), await rows(view)),
   }
 }

@@ -18,6 +18,9 @@ export interface LoginOptions {
   readonly passwords: PasswordScheme
   readonly sessions: SessionScheme
   readonly log: Log
+  readonly newId: () => string
+  /** Somebody has signed in. */
+  readonly started: (c: Context<Env>, id: string) => void
 }
 
 /** `GET /postern/login`: a form, or straight on for who is known already. */
@@ -30,14 +33,16 @@ export const showLogin = (): Handler<Env> =>
   }
 
 /** `POST /postern/login`: the same check as everywhere, with the same gate before it, and a cookie after it. */
-export const signIn = ({ passwords, sessions, log }: LoginOptions): Handler<Env> =>
+export const signIn = ({ passwords, sessions, log, newId, started }: LoginOptions): Handler<Env> =>
   async function signIn(c) {
     const form = await readForm(c)
     const auth = await proven(c, form, passwords)
     c.set('auth', auth)
     if (auth.caller === undefined) return formAgain(c, form, refusalOf(auth))
     const { ip, secure } = c.var.client
-    const token = await sessions.issue(auth.caller.credentialId)
+    const id = newId()
+    const token = await sessions.issue(auth.caller.credentialId, id)
+    started(c, id)
     log('info', 'auth.login', { ip, user: auth.caller.login, rid: c.var.requestId })
     c.header('set-cookie', sessionCookie(token, secure, sessionLifetime), { append: true })
     return goOn(c, form.to)
@@ -53,12 +58,19 @@ const proven = (
   return { failure: offered.kind === 'malformed' ? offered.reason : 'malformed', user }
 }
 
+export interface LogoutOptions {
+  readonly ofWebui: boolean
+  /** What the browser holds must not count any more, wherever else it is. */
+  readonly end: (c: Context<Env>) => Promise<void>
+}
+
 /**
  * `POST /postern/logout`: this browser forgets. Where we sign people on to Open WebUI, what that keeps in it goes as
  * well, or the next person at this screen would begin with it: its `token` cookie, and the copy that its pages keep.
  */
-export const signOut = ({ ofWebui }: { readonly ofWebui: boolean }): Handler<Env> =>
+export const signOut = ({ ofWebui, end }: LogoutOptions): Handler<Env> =>
   async function signOut(c) {
+    await end(c)
     const { secure } = c.var.client
     c.header('set-cookie', sessionCookie('', secure, 0), { append: true })
     if (ofWebui) {

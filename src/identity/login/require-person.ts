@@ -51,7 +51,7 @@ export const renewSession = (sessions: SessionScheme): MiddlewareHandler<Env> =>
     const session = await sessionOf(c, sessions)
     // Of the same object: it was the session that proved this caller.
     if (session?.aging !== true || session.caller !== caller) return
-    const token = await sessions.issue(caller.credentialId)
+    const token = await sessions.issue(caller.credentialId, session.id)
     const line = sessionCookie(token, c.var.client.secure, sessionLifetime)
     c.header('set-cookie', line, { append: true })
   }

@@ -8,6 +8,8 @@ import { passwordCaller } from './password.ts'
 /** What a browser holds once its user has signed in with a password here. */
 export interface Session {
   readonly caller: Caller
+  /** The same for as long as it is renewed. */
+  readonly id: string
   /** Old enough to be replaced by a new one, so that who comes back within 30 days stays signed in. */
   readonly aging: boolean
 }
@@ -15,8 +17,8 @@ export interface Session {
 export interface SessionScheme {
   /** Undefined: no session, whatever is wrong with it. Never throws. */
   check(token: string): Promise<Session | undefined>
-  /** A token for a user of the configuration, who was proven just now. */
-  issue(user: string): Promise<string>
+  /** A token for a user of the configuration, who was proven just now. @param id of a session that is renewed */
+  issue(user: string, id?: string): Promise<string>
 }
 
 export interface SessionSchemeOptions {
@@ -25,6 +27,8 @@ export interface SessionSchemeOptions {
   readonly fingerprint: Platform['fingerprint']
   readonly clock: Platform['clock']
   readonly newId: Platform['newId']
+  /** Was it ended before its time? */
+  readonly ended: (id: string) => boolean | Promise<boolean>
 }
 
 /** Seconds. */
@@ -80,7 +84,8 @@ export const createSessionScheme = (options: SessionSchemeOptions): SessionSchem
     const caller = callers.get(claims.user)
     if (user === undefined || caller?.login !== claims.sub || claims.exp <= now) return undefined
     if ((await digestFor(claims.user, user)) !== claims.password) return undefined
-    return { caller, aging: now - claims.iat > agesAfter }
+    if (await options.ended(claims.id)) return undefined
+    return { caller, id: claims.id, aging: now - claims.iat > agesAfter }
   }
 
   return {
@@ -93,7 +98,7 @@ export const createSessionScheme = (options: SessionSchemeOptions): SessionSchem
         return undefined
       }
     },
-    issue: async (name) => {
+    issue: async (name, id = options.newId()) => {
       const user = users.get(name)
       if (user === undefined) throw new RangeError('there is no such user')
       const now = Math.floor(clock.now() / 1000)
@@ -102,7 +107,7 @@ export const createSessionScheme = (options: SessionSchemeOptions): SessionSchem
         .setIssuer(issuer)
         .setAudience(audience)
         .setSubject(user.login.toLowerCase())
-        .setJti(options.newId())
+        .setJti(id)
         .setIssuedAt(now)
         .setExpirationTime(now + sessionLifetime)
         .sign(await keys)
@@ -111,6 +116,7 @@ export const createSessionScheme = (options: SessionSchemeOptions): SessionSchem
 }
 
 interface Claims {
+  readonly id: string
   readonly sub: string
   readonly user: string
   readonly password: string
@@ -119,13 +125,14 @@ interface Claims {
 }
 
 /** One by one, for a claim may have any type; `1e400` would be an expiry that never comes (hazards 0.1 h). */
-const readClaims = ({ sub, user, password, iat, exp }: JWTPayload): Claims | undefined =>
+const readClaims = ({ jti, sub, user, password, iat, exp }: JWTPayload): Claims | undefined =>
+  typeof jti === 'string' &&
   typeof sub === 'string' &&
   typeof user === 'string' &&
   typeof password === 'string' &&
   Number.isSafeInteger(iat) &&
   Number.isSafeInteger(exp)
-    ? { sub, user, password, iat: iat as number, exp: exp as number }
+    ? { id: jti, sub, user, password, iat: iat as number, exp: exp as number }
     : undefined
 
 const importKeys = (secret: Uint8Array): Promise<CryptoKey> =>
