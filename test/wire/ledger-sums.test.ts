@@ -211,8 +211,8 @@ it('rows, sums, exports and counters are the same after faults of every kind and
     const death = new AbortController()
     const playing = playOn(Number.POSITIVE_INFINITY, death.signal)
     await sleep(1500 + roll(700))
-    killedAt.push(performance.now())
     await gateway.kill()
+    killedAt.push(performance.now())
     death.abort()
     await playing
     gateway = await start()
@@ -245,9 +245,10 @@ it('rows, sums, exports and counters are the same after faults of every kind and
     expect([label, source, input, output]).toEqual([label, 'reported', told.input, told.output])
     expect([label, cost]).toEqual([label, told.input * 1_000_000 + told.output * 2_000_000])
   }
-  const lost = [...truths].filter(([label, { endedAt }]) => {
-    if (endedAt === undefined || byLabel.has(label)) return false
-    return !killedAt.some((at) => endedAt < at && at - endedAt < SETTLED_MS)
+  const lost = [...truths].flatMap(([label, { endedAt, status }]) => {
+    if (endedAt === undefined || byLabel.has(label)) return []
+    const before = Math.min(...killedAt.map((at) => (at > endedAt ? at - endedAt : Infinity)))
+    return before < SETTLED_MS ? [] : [{ label, status, before }]
   })
   expect(lost).toEqual([])
   await gateway.kill()
