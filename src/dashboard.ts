@@ -23,7 +23,7 @@ import { explainer } from './management.ts'
 import type { Platform } from './platform.ts'
 import { bucketsFor } from './quota/show.ts'
 import type { State } from './state.ts'
-import { modelRows } from './upstream/list/openai.ts'
+import { pricedRows } from './upstream/models.ts'
 
 export interface Dashboard {
   /** @param guards whoever gets past them is a person with a role */
@@ -34,8 +34,8 @@ export interface Dashboard {
 export const createDashboard = (config: Config, platform: Platform, state: State): Dashboard => {
   const { registry, document } = state
   const { ask } = platform.store
-  const models: ModelSources['models'] = ({ allows }) =>
-    modelRows(registry.providers(), allows).data
+  const models: ModelSources['models'] = async ({ allows }) =>
+    (await pricedRows(registry, platform, allows)).data
   const providers = () => registry.providers()
   const known = () =>
     providers().flatMap(({ id, models: names }) => names.map((name) => `${id}/${name}`))

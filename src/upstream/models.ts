@@ -49,7 +49,7 @@ export const showModel =
   }
 
 /** With list prices, too. That these cannot be read is no reason to list nothing. */
-const pricedRows = async (registry: Providers, { clock, log }: Host, allows: Allows) => {
+export const pricedRows = async (registry: Providers, { clock, log }: Host, allows: Allows) => {
   const providers = registry.providers()
   try {
     return modelRows(providers, allows, await priceFinder(providers, clock.now()))

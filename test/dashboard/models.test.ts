@@ -16,6 +16,7 @@ beforeAll(async () => {
         context_length: 200_000,
         compatibility: { openai_chat: false, anthropic_messages: true },
       },
+      listed: { baseurl: 'http://127.0.0.1:9', models: ['gpt-4o-mini'], cost_basis: 'openai' },
       vertex: {
         baseurl: 'http://127.0.0.1:9',
         models: ['only-vertex'],
@@ -40,6 +41,8 @@ it('says prices and context in numbers people can read, exact ones on hover', as
     /title="USD each: input \$0.00000300, output \$0.00001500">\$3.00 \/ \$15.00</,
   )
   expect(owner).toContain('<data class="num" value="200000" title="200,000">200 k</data>')
+  // Of the cloud's own list, where the owner names none.
+  expect(owner).toContain('title="USD each: input $0.00000015, output $0.00000060')
 })
 
 it('tries each model on a path that it speaks', async () => {

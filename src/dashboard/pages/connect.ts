@@ -21,11 +21,11 @@ export const connectPage = ({ config, models }: ConnectSources): DashboardPage =
   about: 'What to tell a client: this address, a key or none, and the name of a model.',
   icon: 'connect',
   needs: 'role',
-  render: (view) => {
+  render: async (view) => {
     const addresses = addressesOf(config, view.c.var.client)
     const address = addresses.find((each) => keyOf(each) === view.asked('at')) ?? addresses[0]
     if (!address) return html``
-    const known = models(view.permissions).map(
+    const known = (await models(view.permissions)).map(
       ({ id, metadata: { provider } }) => `${provider.id}/${id}`,
     )
     const model = known.find((name) => name === view.asked('model')) ?? known[0] ?? 'provider/model'

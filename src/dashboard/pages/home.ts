@@ -76,11 +76,11 @@ export const homePage = (sources: HomeSources): DashboardPage => ({
 })
 
 /** Nobody asked for anything yet. */
-const begin = (
+const begin = async (
   { config, models }: ConnectSources,
   { permissions, c }: Parameters<DashboardPage['render']>[0],
-): Html => {
-  const mine = models(permissions)
+): Promise<Html> => {
+  const mine = await models(permissions)
   const [here] = addressesOf(config, c.var.client)
   return html`<div id="live" data-live>${tiles([
     ['Models you may use', count(mine.length), html`<a href="/ui/models">See and try them</a>`],

@@ -20,7 +20,7 @@ export interface ModelOffer {
 
 export interface ModelSources {
   /** What this caller may use. */
-  readonly models: (permissions: Permissions) => readonly ModelOffer[]
+  readonly models: (permissions: Permissions) => Promise<readonly ModelOffer[]>
 }
 
 export const modelsPage = ({ models }: ModelSources): DashboardPage => ({
@@ -30,8 +30,8 @@ export const modelsPage = ({ models }: ModelSources): DashboardPage => ({
   icon: 'models',
   needs: 'role',
   scripts: ['try.js'],
-  render: ({ permissions, asked }) => {
-    const all = models(permissions)
+  render: async ({ permissions, asked }) => {
+    const all = await models(permissions)
     const rows = matching(all, asked('q'))
     return html`<div class="card">
 ${all.length > 8 ? search(asked('q')) : ''}${table({
@@ -43,7 +43,7 @@ ${all.length > 8 ? search(asked('q')) : ''}${table({
 })}</section>
 ${all.length > 0 ? playground(all, asked('model')) : ''}`
   },
-  csv: ({ permissions }) => toCsv(columns, models(permissions)),
+  csv: async ({ permissions }) => toCsv(columns, await models(permissions)),
 })
 
 const nothing = html`<strong>No model is granted to you</strong>
