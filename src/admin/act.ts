@@ -48,6 +48,18 @@ export interface Browser {
   readonly endedAt: number | null
 }
 
+/** A configuration that was put in force, its secrets as marks. */
+export interface ConfigVersion {
+  readonly id: string
+  readonly at: number
+  /** Empty: somebody changed the file by hand. */
+  readonly login: string
+  readonly requestId: string
+  /** Lines that went and came. */
+  readonly changes: string
+  readonly config: string
+}
+
 /** What an act changes in the database. */
 export type Change =
   | { readonly kind: 'key.create'; readonly key: NewKey }
@@ -57,6 +69,9 @@ export type Change =
   | { readonly kind: 'session.start'; readonly browser: Browser }
   | { readonly kind: 'session.end'; readonly id: string; readonly at: number }
   | { readonly kind: 'quota.refill'; readonly refill: Refill }
+  /** In this order; one that is what the newest is already is left out. */
+  | { readonly kind: 'config.keep'; readonly versions: readonly ConfigVersion[] }
+  | { readonly kind: 'config.withdraw'; readonly id: string }
 
 /** Both are written in one transaction, or neither is. */
 export interface Act {

@@ -1,10 +1,13 @@
 import { z } from 'zod'
+import { changedLines } from '../config/changed-lines.ts'
 import type { Config } from '../config/config.ts'
 import { setAt } from '../config/edit.ts'
 import { hideSecrets, restoreSecrets } from '../config/keep.ts'
 import type { ParseResult } from '../config/parse.ts'
 import type { Problem } from '../config/problem.ts'
 import { type Detail, Failure } from '../http/errors.ts'
+import type { Platform } from '../platform.ts'
+import type { ConfigVersion } from './act.ts'
 import type { Audit } from './audit.ts'
 import type { ConfigDocument } from './document.ts'
 import { type AdminRequest, type AdminRoute, route } from './route.ts'
@@ -12,6 +15,7 @@ import { type AdminRequest, type AdminRoute, route } from './route.ts'
 export interface ConfigRoutesOptions {
   readonly document: ConfigDocument
   readonly audit: Audit
+  readonly platform: Pick<Platform, 'clock' | 'newId'>
   /** Would who sends this request still be admin under that configuration? */
   readonly staysAdmin: (c: AdminRequest<unknown>['c'], next: Config) => boolean
 }
@@ -144,34 +148,47 @@ const lockedOut: Detail = {
 }
 
 const apply = async (
-  { document, audit }: ConfigRoutesOptions,
+  options: ConfigRoutesOptions,
   c: AdminRequest<unknown>['c'],
   current: { readonly text: string; readonly version: string },
   restored: string,
   action: string,
 ): Promise<void> => {
-  const done = {
-    target: 'configuration',
-    detail: changedLines(shown(current.text), shown(restored)),
-  }
-  await audit(c, action, 'done', done)
+  const { document, audit } = options
+  const [before, next] = versionsOf(options, c, shown(current.text), shown(restored))
+  const target = 'configuration'
+  const kept = { kind: 'config.keep', versions: [before, next] } as const
+  await audit(c, action, 'done', { target, detail: next.changes, change: kept })
+  const failed = (detail: string) =>
+    audit(c, action, 'failed', { target, detail, change: { kind: 'config.withdraw', id: next.id } })
   const outcome = await document
     .replace(restored, current.version)
     .catch(async (error: unknown) => {
-      const detail = error instanceof Error ? error.message : String(error)
-      await audit(c, action, 'failed', { target: 'configuration', detail })
-      throw new Failure(
-        'internal_error',
-        'The configuration was not taken; the log has the cause.',
-        {
-          reason: detail,
-        },
-      )
+      const reason = error instanceof Error ? error.message : String(error)
+      await failed(reason)
+      const message = 'The configuration was not taken; the log has the cause.'
+      throw new Failure('internal_error', message, { reason })
     })
   if (outcome === 'changed meanwhile') {
-    await audit(c, action, 'failed', { target: 'configuration', detail: outcome })
+    await failed(outcome)
     throw stale()
   }
+}
+
+/** What was there as well: it may have come by hand, or with the gateway, and is what one goes back to. */
+const versionsOf = (
+  { platform: { clock, newId } }: ConfigRoutesOptions,
+  c: AdminRequest<unknown>['c'],
+  before: string,
+  next: string,
+): [ConfigVersion, ConfigVersion] => {
+  const at = clock.now()
+  const login = c.get('auth').caller?.login ?? ''
+  const changes = changedLines(before, next)
+  return [
+    { id: newId(), at, login: '', requestId: '', changes: '', config: before },
+    { id: newId(), at, login, requestId: c.get('requestId'), changes, config: next },
+  ]
 }
 
 type Judged = ParseResult & {
@@ -208,13 +225,3 @@ const stale = (): Failure =>
     'precondition_failed',
     'Somebody else changed the configuration since you read it. Read it again, and apply your change to that.',
   )
-
-/** The lines that differ, for the record; secrets are marks in it. */
-const changedLines = (before: string, after: string): string => {
-  const [old, next] = [before.split('\n'), after.split('\n')]
-  const [had, has] = [new Set(old), new Set(next)]
-  return [
-    ...old.filter((line) => !has.has(line)).map((line) => `- ${line.trim()}`),
-    ...next.filter((line) => !had.has(line)).map((line) => `+ ${line.trim()}`),
-  ].join('\n')
-}

@@ -15,7 +15,7 @@ import type {
   UsageScope,
   UsageSums,
 } from '../usage/figures.ts'
-import type { AuditRow, Browser } from './act.ts'
+import type { AuditRow, Browser, ConfigVersion } from './act.ts'
 
 /** A key as it may be shown. */
 export interface KeySummary {
@@ -31,6 +31,9 @@ export interface KeySummary {
   readonly revokedAt: number | null
   readonly lastUsedAt: number | null
 }
+
+/** A configuration that was put in force, without its text. */
+export type ConfigVersionSummary = Omit<ConfigVersion, 'config'>
 
 /** How fast a model wrote, by provider: tokens a second, the newest answer first. */
 export interface Speed {
@@ -64,6 +67,16 @@ export interface Questions {
   readonly endedBrowsers: {
     readonly asks: { readonly since: number }
     readonly answers: readonly string[]
+  }
+  /** Newest first; at most `limit`. */
+  readonly configVersions: {
+    readonly asks: { readonly limit: number }
+    readonly answers: readonly ConfigVersionSummary[]
+  }
+  /** The newest, where no id is named. Null: there is none. */
+  readonly configVersion: {
+    readonly asks: { readonly id?: string }
+    readonly answers: ConfigVersion | null
   }
   /** Newest first; of one login when it is named. */
   readonly keys: {

@@ -16,6 +16,7 @@ import { requestRoutes } from './requests.ts'
 import { type AdminRoute, route } from './route.ts'
 import { type UsageRoutesOptions, usageRoutes } from './usage.ts'
 import { usageExportRoutes } from './usage-export.ts'
+import { versionRoutes } from './versions.ts'
 
 export interface AdminOptions
   extends Pick<KeyRoutesOptions, 'newKey'>,
@@ -45,6 +46,7 @@ export const adminApi = (options: AdminOptions): Mounted[] => {
     ...meRoutes(),
     ...(document ? configRoutes({ ...options, document, audit }) : []),
     ...(document ? modeRoutes({ ...options, document, audit }) : []),
+    ...versionRoutes(platform),
     ...keyRoutes({ ...options, audit }),
     ...browserRoutes({ ...options, audit }),
     ...banRoutes({ ...options, audit }),

@@ -2,6 +2,7 @@ import type { KeySummary, Question, Questions } from '../admin/questions.ts'
 import { selectAudit } from './audit.ts'
 import { selectBans } from './bans.ts'
 import { selectBrowsers, selectEnded } from './browsers.ts'
+import { selectVersion, selectVersions } from './config-versions.ts'
 import { selectExport, selectExportRows } from './exports.ts'
 import { type KeyRow, limitsOf, listKeys } from './keys.ts'
 import { selectQuotas } from './quotas.ts'
@@ -23,6 +24,8 @@ const answers: Answers = {
   bans: (db, { now }) => selectBans(db, now),
   browsers: selectBrowsers,
   endedBrowsers: selectEnded,
+  configVersions: selectVersions,
+  configVersion: selectVersion,
   speeds: selectSpeeds,
   guesses: selectGuesses,
   quotas: (db, { since }) => selectQuotas(db, since),

@@ -3,6 +3,7 @@ import type { Act, Change, NewKey } from '../admin/act.ts'
 import { insertAudit } from './audit.ts'
 import { deleteBan, upsertBan } from './bans.ts'
 import { deleteOldBrowsers, endBrowser, insertBrowser } from './browsers.ts'
+import { deleteVersion, insertVersions } from './config-versions.ts'
 import { insertKey, type KeyRow, revokeKeys } from './keys.ts'
 import { insertRefill } from './quotas.ts'
 import type { Database } from './schema.ts'
@@ -14,12 +15,13 @@ export const actStatements = (db: Database, { audit, change }: Act): BatchItem<'
 ]
 
 const changeStatements = (db: Database, change: Change): BatchItem<'sqlite'>[] => {
+  if (change.kind === 'config.keep') return insertVersions(db, change.versions)
   if (change.kind !== 'session.start') return [changeStatement(db, change)]
   const { browser } = change
   return [insertBrowser(db, browser), deleteOldBrowsers(db, browser.startedAt)]
 }
 
-type Single = Exclude<Change, { readonly kind: 'session.start' }>
+type Single = Exclude<Change, { readonly kind: 'session.start' | 'config.keep' }>
 
 const changeStatement = (db: Database, change: Single): BatchItem<'sqlite'> => {
   switch (change.kind) {
@@ -35,6 +37,8 @@ const changeStatement = (db: Database, change: Single): BatchItem<'sqlite'> => {
       return endBrowser(db, change.id, change.at)
     case 'quota.refill':
       return insertRefill(db, change.refill)
+    case 'config.withdraw':
+      return deleteVersion(db, change.id)
   }
 }
 

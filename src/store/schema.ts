@@ -190,6 +190,17 @@ export const audit = sqliteTable('audit', {
   requestId: text('request_id').notNull(),
 })
 
+/** A configuration that was put in force, its secrets as marks; `at` is wall-clock ms since the epoch. */
+export const configVersions = sqliteTable('config_versions', {
+  number: integer('number').notNull().primaryKey(),
+  id: text('id').notNull().unique(),
+  at: integer('at').notNull(),
+  login: text('login').notNull(),
+  requestId: text('request_id').notNull(),
+  changes: text('changes').notNull(),
+  config: text('config').notNull(),
+})
+
 /** One bucket as its charges left it; `at` is wall-clock ms since the epoch. */
 export const quotas = sqliteTable(
   'quotas',

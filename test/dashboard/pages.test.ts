@@ -210,6 +210,19 @@ describe('the configuration', () => {
     expect(text).toContain(`data-version="v${document.text.length}"`)
   })
 
+  it('lists those that were in force before, and offers to go back', async () => {
+    const kept = document.text
+    expect(await owner.read('/ui/config')).toContain('None yet')
+    await owner.send('PUT', '/postern/api/mode', { mode: 'serve' })
+    const text = await owner.read('/ui/config')
+    expect(text).toContain('as it was found')
+    expect(text).toContain('- &quot;mode&quot;: &quot;both&quot;,')
+    expect(text.match(/data-compare=/g)).toHaveLength(1)
+    expect(text.match(/tag good">in force/g)).toHaveLength(1)
+    document.text = kept
+    expect((await owner.read('/ui/config')).match(/data-compare=/g)).toHaveLength(2)
+  })
+
   it('is not shown when it is no HuJSON', async () => {
     const kept = document.text
     document.text = `{ "apikey": "sk-secret-one"`

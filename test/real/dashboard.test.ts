@@ -283,6 +283,26 @@ describeWith([chromium], 'the dashboard in a browser', () => {
     expect(document.text).toBe(file.replace('["m"]', '["m", "n"]'))
   })
 
+  test('goes back to an older configuration, looked at first', async () => {
+    await go('/ui/config')
+    const area = page.getByLabel('Configuration', { exact: true })
+    const present = await area.inputValue()
+    const review = page.getByRole('dialog', { name: 'What changes' })
+    const older = row('as it was found').getByRole('button', { name: 'Compare…' })
+    await older.click()
+    expect(await review.locator('.del').allTextContents()).toEqual([
+      expect.stringContaining('"models": ["m", "n"]'),
+    ])
+    await review.getByRole('button', { name: 'Into the editor' }).click()
+    expect(await area.inputValue()).toBe(present.replace('["m", "n"]', '["m"]'))
+    await page.getByText('Sound, not saved').waitFor()
+    await older.click()
+    await review.getByRole('button', { name: 'Save' }).click()
+    await page.getByText('Saved, and in force').first().waitFor()
+    expect(document.text).toBe(file)
+    await row('in force').filter({ hasText: '- ' }).filter({ hasText: 'owner' }).waitFor()
+  })
+
   test('lets nobody take their own admin role away, or overwrite what others saved', async () => {
     await go('/ui/config')
     const area = page.getByLabel('Configuration', { exact: true })

@@ -121,6 +121,8 @@ export const routes: Readonly<Record<string, Answers>> = {
   'GET /postern/api/requests/:id': managed(404),
   'GET /postern/api/sessions': managed(200),
   'GET /postern/api/config': managed(403),
+  'GET /postern/api/config/versions': managed(403),
+  'GET /postern/api/config/versions/:id': managed(403),
   'PUT /postern/api/config': managed(403),
   'POST /postern/api/config:validate': managed(403),
   'GET /postern/api/quotas': managed(200),

@@ -84,6 +84,8 @@ export const memoryStore = (): MemoryStore => {
       if (name === 'audit') return acts.map(({ audit }) => audit).reverse() as never
       if (name === 'browsers') return browsersIn(acts, asks as { login?: string }) as never
       if (name === 'endedBrowsers') return endedIn(acts) as never
+      if (name === 'configVersions') return versionsIn(acts).reverse() as never
+      if (name === 'configVersion') return versionIn(acts, asks as { id?: string }) as never
       if (name === 'bans') return [...bans] as never
       if (name in nothingUsed) return nothingUsed[name as keyof typeof nothingUsed] as never
       const { login } = asks as { readonly login?: string }
@@ -117,6 +119,16 @@ const browsersIn = (acts: readonly Act[], { login }: { readonly login?: string }
     .flatMap(({ change }) => (change?.kind === 'session.start' ? [change.browser] : []))
     .filter(({ id, login: whose }) => !ended.has(id) && (login ?? whose) === whose)
 }
+
+const versionsIn = (acts: readonly Act[]) => {
+  const gone = acts.flatMap(({ change }) => (change?.kind === 'config.withdraw' ? change.id : []))
+  return acts
+    .flatMap(({ change }) => (change?.kind === 'config.keep' ? change.versions : []))
+    .filter(({ id }) => !gone.includes(id))
+}
+
+const versionIn = (acts: readonly Act[], { id }: { readonly id?: string }) =>
+  versionsIn(acts).findLast((version) => (id ?? version.id) === version.id) ?? null
 
 /** Sums are the database's own work: test/admin/usage.test.ts asks a real one. */
 const nothingUsed = {

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises'
+import { watchHandEdits } from '../../admin/versions.ts'
 import type { Config } from '../../config/config.ts'
 import { formatProblem } from '../../config/problem.ts'
 import { createExporter } from '../../export/exporter.ts'
@@ -88,6 +89,7 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
 
   const exporter = createExporter({ ...platform, put: createPut(platform) })
   exporter.use(config.exporters.s3)
+  const edited = watchHandEdits(platform, document)
   const reload = createReload({
     path: configPath,
     log,
@@ -99,6 +101,7 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
       secrets = secretsOf(next)
       exporter.use(next.exporters.s3)
       await registry.update(next)
+      platform.waitUntil(edited())
     },
   })
   const watcher = watchConfig(configPath, reload.soon, { since: loaded.version })

@@ -20,6 +20,7 @@ import keyQuota from '../../store/migrations/0006-key-quota.sql'
 import rollups from '../../store/migrations/0007-rollups.sql'
 import exported from '../../store/migrations/0008-exports.sql'
 import browsers from '../../store/migrations/0009-browsers.sql'
+import configVersions from '../../store/migrations/0011-config-versions.sql'
 import { changeStatements, chargeStatements } from '../../store/quotas.ts'
 import type { Database } from '../../store/schema.ts'
 import { insertUsage } from '../../store/usage.ts'
@@ -35,6 +36,7 @@ const migrations: readonly Migration[] = [
   { name: '0007-rollups.sql', sql: rollups },
   { name: '0008-exports.sql', sql: exported },
   { name: '0009-browsers.sql', sql: browsers },
+  { name: '0011-config-versions.sql', sql: configVersions },
 ]
 
 export interface StoreOptions {

@@ -1,6 +1,6 @@
 // @ts-check
 // The configuration: checked while it is typed, shown as a difference before it is saved.
-import { say } from './app.js'
+import { localTimes, say } from './app.js'
 
 const form = /** @type {HTMLFormElement | null} */ (document.querySelector('form[data-editor]'))
 const area = /** @type {HTMLTextAreaElement} */ (form?.querySelector('textarea'))
@@ -146,8 +146,9 @@ const diff = (old, now) => {
 
 const around = 3
 
-const reviewed = () => {
-  const lines = diff(before.split('\n'), area.value.split('\n'))
+/** @param {string} text @param {boolean} older @returns {Promise<string>} `yes`: save it, `edit`: put it into the editor */
+const reviewed = (text, older) => {
+  const lines = diff(before.split('\n'), text.split('\n'))
   const near = (/** @type {number} */ index) =>
     lines.slice(Math.max(0, index - around), index + around + 1).some(({ kind }) => kind !== ' ')
   const shown = lines.flatMap((line, index) => (near(index) ? [line] : []))
@@ -161,10 +162,15 @@ const reviewed = () => {
       return row
     }),
   )
+  if (shown.length === 0) place.textContent = 'Nothing: it is what is in force.'
+  for (const button of review.querySelectorAll('button')) {
+    button.hidden =
+      (button.value === 'edit' && !older) || (button.value !== 'no' && shown.length === 0)
+  }
   review.returnValue = 'no'
   review.showModal()
   return new Promise((resolve) => {
-    review.addEventListener('close', () => resolve(review.returnValue === 'yes'), { once: true })
+    review.addEventListener('close', () => resolve(review.returnValue), { once: true })
   })
 }
 
@@ -176,6 +182,7 @@ const put = async () => {
     const details = /** @type {{ message: string }[]} */ (answer.errors ?? [])
     const lines = details.map(({ message }) => message)
     show(lines.length > 0 ? lines : [answer.detail ?? `That did not work (${response.status}).`])
+    state.textContent = 'Not saved'
     return
   }
   if (form) form.dataset.version = (response.headers.get('etag') ?? '').replaceAll('"', '')
@@ -187,6 +194,30 @@ const put = async () => {
   undo.disabled = true
   state.textContent = 'Saved, and in force'
   say('Saved, and in force')
+  await listVersions()
+}
+
+const listVersions = async () => {
+  const response = await fetch(location.href, { headers: { accept: 'text/html' } })
+  const next = new DOMParser().parseFromString(await response.text(), 'text/html')
+  const fresh = next.getElementById('versions')
+  if (!fresh) return
+  localTimes(fresh)
+  document.getElementById('versions')?.replaceChildren(...fresh.childNodes)
+}
+
+/** Goes back to an older one, by the way that any other goes in force. @param {string} id */
+const compare = async (id) => {
+  const response = await fetch(`/postern/api/config/versions/${encodeURIComponent(id)}`)
+  if (!response.ok) return say('This version is not kept any more.')
+  const { config } = await response.json()
+  const choice = await reviewed(config, true)
+  if (choice === 'no') return
+  area.value = config
+  changed()
+  if (choice === 'edit') return area.focus()
+  clearTimeout(soon)
+  await put()
 }
 
 if (form) {
@@ -200,7 +231,11 @@ if (form) {
   })
   form.addEventListener('submit', (event) => {
     event.preventDefault()
-    void reviewed().then((yes) => (yes ? put() : undefined))
+    void reviewed(area.value, false).then((choice) => (choice === 'yes' ? put() : undefined))
+  })
+  document.addEventListener('click', ({ target }) => {
+    const id = target instanceof HTMLElement ? target.dataset.compare : undefined
+    if (id !== undefined) void compare(id)
   })
   // A tab is two spaces in here; Escape, then Tab leads on.
   let leaving = false
