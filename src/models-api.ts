@@ -1,6 +1,9 @@
 import type { Hono, MiddlewareHandler } from 'hono'
+import { keepCaptures } from './capture/keep.ts'
 import type { Config } from './config/config.ts'
 import { type Operation, operations } from './dialect/operations.ts'
+import { readAnswer } from './hooks/answer/read.ts'
+import { redactAll } from './hooks/redact/redact.ts'
 import { runHooks } from './hooks/run-hooks.ts'
 import type { Env } from './http/env.ts'
 import { Failure, fail } from './http/errors.ts'
@@ -42,6 +45,7 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
   const budgets = enforceQuotas({ ...config, ledger: quotas, platform })
   const shown = shownToHooks(quotas, config.quotas)
   const hooks = runHooks({ ...platform, ...state, config, state: state.hooks, quotas: shown })
+  const captures = keepCaptures({ ...platform, config, read: readAnswer, redact: redactAll(clock) })
 
   const serve = (operation: Operation): readonly Stage[] => [
     readTarget({ operation, limits }),
@@ -49,6 +53,7 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
     authorizeTarget(findRoute(registry, operation.named !== undefined)),
     budgets,
     hooks,
+    captures,
     reverseProxy({ send, clock, log, limits, open, join: joinBase, credential, admit, tried }),
   ]
 

@@ -1,5 +1,6 @@
 import type { Act } from './admin/act.ts'
 import type { Ask } from './admin/questions.ts'
+import type { Capture, Retention } from './capture/captured.ts'
 import type { Machine } from './doctor/machine.ts'
 import type { ExportChange } from './export/state.ts'
 import type { KeyRing, KeyUse } from './identity/api-key.ts'
@@ -129,6 +130,10 @@ export interface Store {
   /** Called with the buckets as they were kept, as soon as they could be read, and with refills to do whenever there are. */
   onQuotas(listener: QuotaListener): void
   changeQuotas(change: QuotaChange): Promise<void>
+  /** What was asked and answered, as far as it is to be kept. */
+  saveCapture(capture: Capture): Promise<void>
+  /** From now on captures are kept so long; the store removes older ones by itself. */
+  keepCaptures(retention: Retention): void
   /** Notes how far an exporter is. */
   saveExport(change: ExportChange): Promise<void>
   /** Writes an act and what it changes, in one transaction. */

@@ -49,6 +49,13 @@ const checklist: Readonly<Record<string, readonly (readonly [file: string, title
   'hooks afterwards delay nothing': [['wire/hooks', 'delays no answer']],
   'streams are put together, usage included': [['wire/hooks', 'usage and all']],
   'gzip and br are unpacked': [['hooks/rebuild', 'packed as br or gzip is unpacked']],
+  'retention "0" stores no body, metrics stay': [
+    ['capture/capture', 'is not stored either where no retention says how long'],
+  ],
+  'retention purges captures, tools only where named': [
+    ['capture/purge', 'leave calls of tools behind, unless those are named too'],
+  ],
+  'require_export holds back the purge': [['capture/purge', 'wait for the export of their row']],
   'unknown and duplicate keys keep nothing but a save': [
     ['admin/api', 'is judged without being changed'],
     ['config/parse', 'names a duplicate key at its second place'],

@@ -10,6 +10,7 @@ const values = new Set([
   'platform.ts', // the port itself
   'admin/act.ts', // what an admin did, and what the store keeps of it
   'admin/questions.ts', // what pages and the API ask the store
+  'capture/captured.ts', // what is kept of bodies, and for how long
   'doctor/machine.ts', // what a host finds out about itself, and the doctor reads
   'identity/caller.ts', // what authentication proves, read by every later stage
   'identity/api-key.ts', // what the store keeps and authentication looks up
@@ -31,6 +32,7 @@ const ranks: Readonly<Record<string, number>> = {
   config: 1, // the file: knows no stage
   tailscale: 1, // shapes of the LocalAPI
   prices: 1.5, // what models cost: asked by the ledger, quotas, hooks and the API
+  capture: 1.5, // keeps bodies where a grant says so: told how to read and to redact them
   identity: 2, // stage 5
   ratelimit: 2, // stages 4, 6, 7
   policy: 2, // stage 9

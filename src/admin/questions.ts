@@ -1,3 +1,4 @@
+import type { Capture } from '../capture/captured.ts'
 import type { ExportRow, ExportRowsAsked, ExportState } from '../export/state.ts'
 import type { KeyLimits } from '../identity/caller.ts'
 import type { KeptQuotas } from '../quota/balance.ts'
@@ -48,6 +49,25 @@ export interface Guesses {
   readonly count: number
 }
 
+/** Requests of nobody. */
+export interface Attempts {
+  /** By steps counted from the epoch, and by cause; only those in which there is anything. */
+  readonly points: readonly {
+    readonly at: number
+    readonly reason: string
+    readonly count: number
+  }[]
+  /** The most first. */
+  readonly addresses: readonly {
+    readonly clientIp: string
+    readonly count: number
+    readonly firstAt: number
+    readonly lastAt: number
+    /** Separated by commas. */
+    readonly reasons: string
+  }[]
+}
+
 /**
  * What may be asked of the database, with the arguments and the answer of each. A host answers them where waiting
  * holds up no request.
@@ -92,6 +112,11 @@ export interface Questions {
     readonly asks: { readonly since: number }
     readonly answers: readonly Guesses[]
   }
+  /** Since then, by steps of so many ms. */
+  readonly attempts: {
+    readonly asks: { readonly since: number; readonly step: number }
+    readonly answers: Attempts
+  }
   /** In force, and lately lapsed. */
   readonly bans: { readonly asks: { readonly now: number }; readonly answers: readonly Ban[] }
   readonly usageTotals: { readonly asks: UsageScope; readonly answers: UsageSums }
@@ -118,6 +143,8 @@ export interface Questions {
     readonly asks: { readonly id: string; readonly login?: string }
     readonly answers: RequestSummary | null
   }
+  /** Of the row with this id. Null: there is none. */
+  readonly capture: { readonly asks: { readonly id: string }; readonly answers: Capture | null }
   readonly sessions: { readonly asks: SessionsAsked; readonly answers: SessionsPage }
   readonly exportState: {
     readonly asks: { readonly name: string }

@@ -5,6 +5,7 @@ import type { Platform } from '../platform.ts'
 import { createAudit } from './audit.ts'
 import { type BanRoutesOptions, banRoutes } from './bans.ts'
 import { type BrowserRoutesOptions, browserRoutes } from './browsers.ts'
+import { captureRoutes } from './captures.ts'
 import { type ConfigRoutesOptions, configRoutes, modeRoutes } from './config.ts'
 import type { ConfigDocument } from './document.ts'
 import { guarded } from './guard.ts'
@@ -53,6 +54,7 @@ export const adminApi = (options: AdminOptions): Mounted[] => {
     ...auditRoutes(platform),
     ...usageRoutes({ ...platform, compareWith: options.compareWith }),
     ...requestRoutes(platform),
+    ...captureRoutes({ platform, audit }),
     ...usageExportRoutes(platform),
     ...options.more,
   ]

@@ -30,6 +30,7 @@ export const toEntry = (entry: GrantEntryFile): GrantEntry => {
     ...(cors && { cors }),
     ...(entry.send_hooks && { sendHooks: entry.send_hooks }),
     ...(entry.quotas && { quotas: entry.quotas }),
+    ...(entry.capture && { capture: entry.capture }),
     ...(entry.read_metrics && { readMetrics: true }),
     ...(entry.read_pricing && { readPricing: true }),
   }

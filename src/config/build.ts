@@ -1,3 +1,4 @@
+import type { Retention } from '../capture/captured.ts'
 import { buildGrants, buildGroups } from './build-grants.ts'
 import { buildHooks } from './build-hooks.ts'
 import { buildProviders } from './build-providers.ts'
@@ -43,6 +44,7 @@ export function buildConfig(file: ConfigFile): Config {
     compareWith: file.compare_with || undefined,
     labelHeader: file.label_header.toLowerCase(),
     database: { url: file.database.url, authToken: file.database.auth_token },
+    retention: toRetention(file.database.retention),
     exporters: { s3: toS3(file.exporters.s3) },
     redis: file.redis && { ...file.redis, user: file.redis.user, password: file.redis.password },
     log: file.log,
@@ -63,6 +65,12 @@ const trustedBy = (file: ConfigFile['listeners'][number]): readonly string[] => 
 const toWebui = ({ speaks_for, ...webui }: NonNullable<ConfigFile['webui']>): WebuiConfig => ({
   ...webui,
   speaksFor: speaks_for,
+})
+
+const toRetention = (file: ConfigFile['database']['retention']): Retention => ({
+  duration: file.captures === '0' ? 0 : file.duration,
+  purge: file.purge,
+  requireExport: file.require_export,
 })
 
 const mostRows = 10_000

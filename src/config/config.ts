@@ -1,3 +1,4 @@
+import type { Kind, Retention } from '../capture/captured.ts'
 import type { Door } from '../identity/caller.ts'
 import type {
   AuthMode,
@@ -41,6 +42,7 @@ export interface Config {
   /** Whose value is a request's label in the ledger, lower-case. */
   readonly labelHeader: string
   readonly database: DatabaseConfig
+  readonly retention: Retention
   /** Absent: limits are this gateway's own. */
   /** Where the ledger is copied to. */
   readonly exporters: { readonly s3: S3Config | undefined }
@@ -145,6 +147,16 @@ export interface GrantEntry {
   readonly quotas?: readonly QuotaRef[]
   readonly readMetrics?: boolean
   readonly readPricing?: boolean
+  readonly capture?: CaptureConfig
+}
+
+/** What is kept of requests and answers, as long as the database's retention says. */
+export interface CaptureConfig {
+  readonly bodies: readonly Kind[]
+  /** Bytes of each. */
+  readonly max: number
+  /** Without secrets and personal data. */
+  readonly redact: boolean
 }
 
 /** A bucket by the name of its quota, template included, and those that lend to it when it is empty, in order. */

@@ -1,7 +1,9 @@
 import type { KeySummary, Question, Questions } from '../admin/questions.ts'
+import { selectAttempts } from './attempts.ts'
 import { selectAudit } from './audit.ts'
 import { selectBans } from './bans.ts'
 import { selectBrowsers, selectEnded } from './browsers.ts'
+import { selectCapture } from './captures.ts'
 import { selectVersion, selectVersions } from './config-versions.ts'
 import { selectExport, selectExportRows } from './exports.ts'
 import { type KeyRow, limitsOf, listKeys } from './keys.ts'
@@ -20,10 +22,12 @@ type Answers = {
 }
 
 const answers: Answers = {
+  attempts: selectAttempts,
   audit: selectAudit,
   bans: (db, { now }) => selectBans(db, now),
   browsers: selectBrowsers,
   endedBrowsers: selectEnded,
+  capture: selectCapture,
   configVersions: selectVersions,
   configVersion: selectVersion,
   speeds: selectSpeeds,

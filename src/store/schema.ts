@@ -174,6 +174,15 @@ export const exports = sqliteTable('exports', {
   batchRows: integer('batch_rows').notNull().default(0),
 })
 
+/** What was asked and answered; the id is that of the row in `usage`, `at` wall-clock ms since the epoch. */
+export const captures = sqliteTable('captures', {
+  id: text('id').notNull().primaryKey(),
+  at: integer('at').notNull(),
+  request: text('request'),
+  response: text('response'),
+  tools: text('tools'),
+})
+
 /** One act on the gateway; the id is a UUIDv7, so its order is that of time. */
 export const audit = sqliteTable('audit', {
   id: text('id').notNull().primaryKey(),

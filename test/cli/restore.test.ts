@@ -8,27 +8,14 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { askElsewhere } from '../store/elsewhere.ts'
 import { ban, child, dataDir, store, usageRow, usageRows } from '../store/fixtures.ts'
 import { postern } from './ledger-commands.ts'
 import { ledger } from './ledgers.ts'
 
-/** Lets go of the file at once, as the client of the gateway does not. */
-const query = (dir: string, statement: string): unknown[][] => {
-  const db = new DatabaseSync(join(dir, 'postern.db'))
-  try {
-    return db
-      .prepare(statement)
-      .all()
-      .map((row) => Object.values(row))
-  } finally {
-    db.close()
-  }
-}
-
-const countUsage = (dir: string): unknown => query(dir, 'SELECT count(*) FROM usage')[0]?.[0]
+const countUsage = (dir: string): unknown => askElsewhere(dir, 'SELECT count(*) FROM usage')[0]?.[0]
 
 const template = JSON.stringify({ row: usageRow(), ban: ban() })
 
@@ -46,7 +33,7 @@ const keptIn = (dir: string): string[] =>
 const rowsOf = async (file: string): Promise<Set<unknown>> => {
   const dir = dataDir()
   expect(await postern(dir, 'restore', file)).toMatchObject({ code: 0 })
-  const names = query(dir, 'SELECT id FROM usage UNION ALL SELECT address FROM bans')
+  const names = askElsewhere(dir, 'SELECT id FROM usage UNION ALL SELECT address FROM bans')
   return new Set(names.flat())
 }
 
@@ -134,9 +121,9 @@ describe('postern restore', () => {
     writeFileSync(cut, readFileSync(damaged).subarray(0, 40_000))
     writeFileSync(damaged, readFileSync(damaged).fill(0xff, 8192, 16_384))
     const later = await ledger(1)
-    query(later, "INSERT INTO schema_migrations VALUES (99, '0099-later.sql', 0)")
+    askElsewhere(later, "INSERT INTO schema_migrations VALUES (99, '0099-later.sql', 0)")
     const other = join(dir, 'other.db')
-    query(later, `VACUUM INTO '${other}'`)
+    askElsewhere(later, `VACUUM INTO '${other}'`)
     const used = join(dir, 'used.db')
     copyFileSync(await backup(1), used)
     writeFileSync(`${used}-wal`, 'rows')
@@ -172,7 +159,7 @@ describe('postern restore', () => {
     expect(existsSync(join(dir, 'postern.db-wal'))).toBe(true)
     expect(await postern(dir, 'restore', file)).toMatchObject({ code: 0 })
     expect(countUsage(dir)).toBe(5)
-    expect(query(dir, 'PRAGMA integrity_check')).toEqual([['ok']])
+    expect(askElsewhere(dir, 'PRAGMA integrity_check')).toEqual([['ok']])
   })
 
   it.each(['copying', 'checking', 'setting aside', 'swapping', 'done'])(
@@ -189,9 +176,9 @@ describe('postern restore', () => {
       expect(restoring.process.signalCode ?? 'SIGKILL').toBe('SIGKILL')
       const reopened = await store({ dataDir: dir })
       await reopened.recordUsage(usageRow())
-      expect(query(dir, 'PRAGMA integrity_check')).toEqual([['ok']])
+      expect(askElsewhere(dir, 'PRAGMA integrity_check')).toEqual([['ok']])
       const names = new Set(
-        query(dir, 'SELECT id FROM usage UNION SELECT address FROM bans').flat(),
+        askElsewhere(dir, 'SELECT id FROM usage UNION SELECT address FROM bans').flat(),
       )
       const isOld = acknowledged(dir).every((name) => names.has(name))
       expect(isOld ? 'old' : names.size).toBe(step === 'done' ? 51 : 'old')
@@ -215,14 +202,14 @@ describe('postern migrate', () => {
 
   it('leaves a ledger to the gateway that uses it, and to the newer one that wrote it', async () => {
     const dir = await ledger(1)
-    query(dir, 'UPDATE schema_migrations SET version = version + 90 WHERE version = 1')
+    askElsewhere(dir, 'UPDATE schema_migrations SET version = version + 90 WHERE version = 1')
     expect(await postern(dir, 'migrate')).toMatchObject({
       code: 1,
       error: expect.stringContaining('newer Postern'),
     })
     const used = dataDir()
     await store({ dataDir: used })
-    query(used, 'DELETE FROM schema_migrations WHERE version > 7')
+    askElsewhere(used, 'DELETE FROM schema_migrations WHERE version > 7')
     expect(await postern(used, 'migrate')).toMatchObject({
       code: 1,
       error: expect.stringContaining('another gateway'),

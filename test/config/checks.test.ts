@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { testConfig } from '../support/config.ts'
 import { HASH, said, valid } from './read.ts'
 
 const grant = (src: string[], ...entries: object[]): object => ({
@@ -488,5 +489,59 @@ describe('the rest', () => {
     ).toEqual([
       'warning rate_limits[1]: never counts: an earlier rule of zone "z" matches the same paths',
     ])
+  })
+})
+
+describe('what is kept of bodies', () => {
+  const kept = (retention: object, more: object = {}) => valid({ database: { retention }, ...more })
+  const capture = (given: object) => ({
+    grants: [{ src: ['*'], app: { 'tailscale.com/cap/aperture': [{ capture: given }] } }],
+  })
+  const place = 'grants[0].app["tailscale.com/cap/aperture"][0].capture'
+
+  it.each([
+    ['', 0],
+    ['0', 0],
+    ['1h', 3_600_000],
+    ['720h', 30 * 86_400_000],
+    ['3650d', 3650 * 86_400_000],
+  ])('for %j', (duration, ms) => {
+    expect(testConfig({ database: { retention: { duration } } }).retention.duration).toBe(ms)
+  })
+
+  it('is nothing where captures are "0", whatever the duration', () => {
+    const retention = { captures: '0', duration: '30d' }
+    expect(testConfig({ database: { retention } }).retention.duration).toBe(0)
+  })
+
+  it.each(['59m', '3651d', '30', 'forever'])('is not kept for %j', (duration) => {
+    expect(said(kept({ duration }))).toEqual([
+      expect.stringMatching(/^error database\.retention\.duration: /),
+    ])
+  })
+
+  it.each([
+    [{ max: '2MiB' }, `error ${place}.max: is more than 1MiB`],
+    [{ bodies: [] }, `error ${place}.bodies: `],
+  ])('is not captured as %j', (given, problem) => {
+    const told = said(kept({ duration: '1d' }, capture(given)))
+    expect(told.filter((line) => line.startsWith(problem))).toHaveLength(1)
+  })
+
+  it('is warned of when nothing keeps it, or nothing removes it', () => {
+    expect(said(kept({}, capture({})))).toContain(
+      `warning ${place}: stores nothing: "database.retention.duration" says how long`,
+    )
+    expect(said(kept({ duration: '1d', require_export: true }, capture({})))).toContain(
+      'warning database.retention.require_export: holds back every purge: there is no exporter that it could wait for',
+    )
+    expect(said(kept({ duration: '1d' }, capture({})))).toEqual(
+      said(
+        kept(
+          { duration: '1d' },
+          { grants: [{ src: ['*'], app: { 'tailscale.com/cap/aperture': [{}] } }] },
+        ),
+      ),
+    )
   })
 })

@@ -45,6 +45,7 @@ describe('defaults', () => {
       compareWith: undefined,
       labelHeader: 'x-postern-label',
       database: { url: 'file:postern.db', authToken: undefined },
+      retention: { duration: 0, purge: ['captures'], requireExport: false },
       exporters: { s3: undefined },
       log: { level: 'info', access: true },
     })

@@ -119,6 +119,7 @@ export const routes: Readonly<Record<string, Answers>> = {
   'GET /postern/api/usage.csv': managed(200),
   'GET /postern/api/usage.ndjson': managed(200),
   'GET /postern/api/requests/:id': managed(404),
+  'GET /postern/api/requests/:id/capture': managed(404),
   'GET /postern/api/sessions': managed(200),
   'GET /postern/api/config': managed(403),
   'GET /postern/api/config/versions': managed(403),

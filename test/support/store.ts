@@ -1,4 +1,5 @@
 import type { Act } from '../../src/admin/act.ts'
+import type { Capture } from '../../src/capture/captured.ts'
 import type { KeyRing, KeyUse } from '../../src/identity/api-key.ts'
 import type { QuotaListener, Store } from '../../src/platform.ts'
 import type { Charge, QuotaChange } from '../../src/quota/balance.ts'
@@ -17,6 +18,7 @@ export interface MemoryStore extends Store {
   readonly quotaListeners: QuotaListener[]
   /** What the gateway sees when the CLI changed the bans of a running one. */
   changeBans(bans: readonly Ban[]): void
+  readonly captures: Capture[]
   readonly keyUses: KeyUse[]
   /** What the gateway sees when the CLI made or revoked a key; undefined: the database does not tell. */
   changeKeys(ring: KeyRing | undefined): void
@@ -33,6 +35,7 @@ export const memoryStore = (): MemoryStore => {
   const charges: Charge[] = []
   const quotaChanges: QuotaChange[] = []
   const quotaListeners: QuotaListener[] = []
+  const captures: Capture[] = []
   const keyUses: KeyUse[] = []
   const keyListeners: ((ring: KeyRing) => void)[] = []
   let keys: KeyRing | undefined = { keys: [], signers: [] }
@@ -46,6 +49,7 @@ export const memoryStore = (): MemoryStore => {
     quotaChanges,
     quotaListeners,
     keyUses,
+    captures,
     recordUsage: async (row, charged = []) => {
       if (usage.some(({ id }) => id === row.id)) return
       charges.push(...charged)
@@ -77,6 +81,8 @@ export const memoryStore = (): MemoryStore => {
     shared: false,
     changeQuotas: async (change) => void quotaChanges.push(change),
     recordKeyUse: async (use) => void keyUses.push(use),
+    saveCapture: async (capture) => void captures.push(capture),
+    keepCaptures: () => {},
     saveExport: async () => {},
     record: async (act) => void acts.push(act),
     ask: async (name, asks) => {
@@ -132,11 +138,13 @@ const versionIn = (acts: readonly Act[], { id }: { readonly id?: string }) =>
 
 /** Sums are the database's own work: test/admin/usage.test.ts asks a real one. */
 const nothingUsed = {
+  attempts: { points: [], addresses: [] },
   usageTotals: { requests: 0, failed: 0, firstByte: null, duration: null },
   usageGroups: [],
   usageSeries: [],
   usagePeople: [],
   requests: { rows: [] },
   request: null,
+  capture: null,
   sessions: { rows: [] },
 }

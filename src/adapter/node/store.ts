@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import type { Retention } from '../../capture/captured.ts'
 import type { KeyRing } from '../../identity/api-key.ts'
 import type { Log, QuotaListener, Store } from '../../platform.ts'
 import type { KeptQuotas } from '../../quota/balance.ts'
@@ -94,6 +95,7 @@ class WorkerStore implements NodeStore {
   readonly #keyListeners: ((ring: KeyRing) => void)[] = []
   #quotas: KeptQuotas | undefined
   readonly #quotaListeners: QuotaListener[] = []
+  #retention: Retention | undefined
   #downSince: number | undefined
   #progressAt = performance.now()
   #journaled = 0
@@ -149,6 +151,14 @@ class WorkerStore implements NodeStore {
   }
 
   changeQuotas: Store['changeQuotas'] = (change) => this.#write({ quotas: change }, 1)
+
+  /** Of less worth than a row of the ledger, and larger. */
+  saveCapture: Store['saveCapture'] = (capture) => this.#write({ capture }, 0.5)
+
+  keepCaptures: Store['keepCaptures'] = (retention) => {
+    this.#retention = retention
+    this.#post({ kind: 'keep', retention })
+  }
 
   saveExport: Store['saveExport'] = (change) => {
     const saved = this.#write({ exported: change }, 1)
@@ -346,6 +356,7 @@ class WorkerStore implements NodeStore {
     setTimeout(() => {
       if (this.#closed !== undefined) return
       this.#worker = this.#startWorker()
+      if (this.#retention) this.#post({ kind: 'keep', retention: this.#retention })
       this.#unsent = this.#waiting.keys().next().value ?? this.#next
       this.#sendGathered()
     }, RESTART_PAUSE)

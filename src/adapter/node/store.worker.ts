@@ -19,6 +19,7 @@ const run = async (): Promise<void> => {
   await writer.open()
   port.on('message', (message: ToWorker) => {
     if (message.kind === 'write') return writer.write(message)
+    if (message.kind === 'keep') return writer.keep(message.retention)
     void writer.close().then(() => {
       letGo()
       send({ kind: 'closed' })

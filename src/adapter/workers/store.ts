@@ -1,12 +1,14 @@
 import { createClient } from '@libsql/client/web'
 import type { BatchItem } from 'drizzle-orm/batch'
 import { drizzle } from 'drizzle-orm/libsql/web'
+import type { Retention } from '../../capture/captured.ts'
 import type { DatabaseConfig } from '../../config/config.ts'
 import type { KeyRing } from '../../identity/api-key.ts'
 import type { Log, Platform, Store } from '../../platform.ts'
 import { answer } from '../../store/answers.ts'
 import { insertAuthFailures } from '../../store/auth-failures.ts'
 import { selectBans, upsertBan } from '../../store/bans.ts'
+import { insertCapture, purgeCaptures } from '../../store/captures.ts'
 import { actStatements } from '../../store/changes.ts'
 import { saveExport } from '../../store/exports.ts'
 import { selectKeyRing, touchKey } from '../../store/keys.ts'
@@ -21,6 +23,7 @@ import rollups from '../../store/migrations/0007-rollups.sql'
 import exported from '../../store/migrations/0008-exports.sql'
 import browsers from '../../store/migrations/0009-browsers.sql'
 import configVersions from '../../store/migrations/0011-config-versions.sql'
+import captures from '../../store/migrations/0012-captures.sql'
 import { changeStatements, chargeStatements } from '../../store/quotas.ts'
 import type { Database } from '../../store/schema.ts'
 import { insertUsage } from '../../store/usage.ts'
@@ -37,7 +40,11 @@ const migrations: readonly Migration[] = [
   { name: '0008-exports.sql', sql: exported },
   { name: '0009-browsers.sql', sql: browsers },
   { name: '0011-config-versions.sql', sql: configVersions },
+  { name: '0012-captures.sql', sql: captures },
 ]
+
+/** Captures that are emptied with each that is written. */
+const atOnce = 20
 
 export interface StoreOptions {
   readonly log: Log
@@ -60,6 +67,7 @@ export const createStore = (config: DatabaseConfig, options: StoreOptions): Work
   const prepared = createPreparation(database, options)
   const listeners: ((ring: KeyRing) => void)[] = []
   let healthy = true
+  let retention: Retention | undefined
   const attempt = async <Result>(
     act: (database: Database) => PromiseLike<Result>,
   ): Promise<Result> => {
@@ -96,6 +104,14 @@ export const createStore = (config: DatabaseConfig, options: StoreOptions): Work
     changeQuotas: async (change) => {
       await attempt((db) => inOne(db, changeStatements(db, change)))
     },
+    saveCapture: async (capture) => {
+      await attempt((db) => insertCapture(db, capture))
+      // An isolate has no time of its own: each takes some old ones along.
+      await attempt(async (db) => retention && purgeCaptures(db, retention, Date.now(), atOnce))
+    },
+    keepCaptures: (kept) => {
+      retention = kept
+    },
     // No exporter runs here: an isolate has no time of its own.
     saveExport: async (change) => void (await attempt((db) => saveExport(db, change))),
     record: async (act) => {
@@ -122,8 +138,8 @@ const inOne = async (
 const createPreparation = (
   database: Database,
   { log, waitUntil }: StoreOptions,
-): (() => Promise<void>) => {
-  let running: Promise<void> | undefined
+): (() => Promise<unknown>) => {
+  let running: Promise<unknown> | undefined
   return () => {
     if (running) return running
     const attempt = persist(() => migrate(database, migrations))

@@ -8,13 +8,9 @@ export const checkAperture = (file: ConfigFile): Finding[] => [
   ...ofDatabase
     .filter((key) => file.database[key] !== undefined)
     .map((key) => idle(['database', key])),
-  ...ofRetention
-    .filter((key) => file.database.retention[key] !== undefined)
-    .map((key) => idle(['database', 'retention', key])),
 ]
 
 const ofDatabase = ['headers', 'save_raws', 'keep_encrypted_blobs'] as const
-const ofRetention = ['duration', 'purge', 'require_export'] as const
 
 const idle = (path: Path): Finding =>
   warning(path, `${path.at(-1)} has no effect in this version`, 'Nothing else has to change')

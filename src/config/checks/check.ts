@@ -2,6 +2,7 @@ import { error, type Finding, type Json, quote, warning } from '../problem.ts'
 import { valueAt } from '../read/remainder.ts'
 import type { ConfigFile } from '../schema.ts'
 import { checkAperture } from './aperture.ts'
+import { checkCaptures } from './captures.ts'
 import { checkDoors } from './doors.ts'
 import { checkExporters } from './exporters.ts'
 import { checkGrants } from './grants.ts'
@@ -50,6 +51,7 @@ export function check(file: ConfigFile, root: Json): Finding[] {
     ...checkHooks(file, declared, root),
     ...checkAperture(file),
     ...checkExporters(file),
+    ...checkCaptures(file),
     ...checkLimits(file),
   ]
 }

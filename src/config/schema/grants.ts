@@ -55,6 +55,29 @@ export const grantEntry = z.strictObject({
         'and everything they send.',
     ),
   quotas: quotaRefs.optional(),
+  capture: z
+    .strictObject({
+      bodies: z
+        .array(z.enum(['request', 'response', 'tools']))
+        .min(1)
+        .prefault(['request', 'response'])
+        .describe('Which: `"tools"` are the calls that the model made.'),
+      max: field
+        .captureSize()
+        .prefault('64KiB')
+        .describe('Most of each that is kept, from its beginning; 1MiB at most.'),
+      redact: z
+        .boolean()
+        .prefault(false)
+        .describe(
+          'Without what the built-in guard finds, as in `hooks`: secrets and personal data.',
+        ),
+    })
+    .optional()
+    .describe(
+      'Keeps what is asked and answered, as long as `database.retention.duration` says. Ours. Several entries add up; one ' +
+        'that redacts does so for all.',
+    ),
   read_metrics: z.boolean().optional().describe('May read `/metrics`.'),
   read_pricing: z
     .boolean()

@@ -71,10 +71,25 @@ const retention = z
       .enum(['forever'])
       .prefault('forever')
       .describe('Rows of the ledger are never removed.'),
-    captures: z.enum(['0']).prefault('0').describe('No prompt and no answer is ever stored.'),
-    duration: later('How long captures are kept.'),
-    purge: later('What goes with them.'),
-    require_export: later('Whether an export comes first.'),
+    captures: z
+      .enum(['0'])
+      .optional()
+      .describe('`"0"`: no prompt and no answer is stored, whatever `duration` says.'),
+    duration: field
+      .retention()
+      .prefault('')
+      .describe(
+        'How long captures are kept, `"1h"` to `"3650d"`. `""` or `"0"`: none is ever stored, and what there is goes. What ' +
+          'is stored at all, `capture` of a grant says.',
+      ),
+    purge: z
+      .array(z.enum(['captures', 'tools']))
+      .prefault(['captures'])
+      .describe('What goes then: bodies, and calls of tools. Rows of the ledger never do.'),
+    require_export: z
+      .boolean()
+      .prefault(false)
+      .describe('Only what `exporters.s3` has passed goes.'),
   })
   .prefault({})
   .describe('What is kept, and for how long.')

@@ -9,7 +9,9 @@ import { checkHttpUrl, refuseDatabaseUrl, refuseRedisUrl } from './url.ts'
 /** Beyond this, timers of JavaScript fire at once (2^31 ms). */
 const MAX_TIMER = 24 * 86_400_000
 const MAX_SPAN = 3650 * 86_400_000
+const HOUR = 3_600_000
 const MAX_BODY = 2 ** 30
+const MAX_CAPTURE = 2 ** 20
 
 export interface Context {
   readonly issues: { push(issue: z.core.$ZodRawIssue): unknown }
@@ -49,6 +51,25 @@ export const size = () =>
     if (bytes === undefined) return refuse(ctx, text, `${quote(text)} is not a size`, remedy)
     if (bytes >= 1024 && bytes <= MAX_BODY) return bytes
     return refuse(ctx, text, `${quote(text)} is outside 1KiB to 1GiB`, remedy)
+  })
+
+/** Of one captured body, in bytes. */
+export const captureSize = () =>
+  size().transform((bytes, ctx) =>
+    bytes <= MAX_CAPTURE
+      ? bytes
+      : refuse(ctx, bytes, 'is more than 1MiB', 'Write a size such as "64KiB"'),
+  )
+
+/** How long something is kept, in ms; 0: not at all. */
+export const retention = () =>
+  z.string().transform((text, ctx) => {
+    if (text === '' || text === '0') return 0
+    const remedy = 'Write "30d" or "720h", or "0" to keep nothing'
+    const ms = parseDuration(text)
+    if (ms === undefined) return refuse(ctx, text, `${quote(text)} is not a duration`, remedy)
+    if (ms >= HOUR && ms <= MAX_SPAN) return ms
+    return refuse(ctx, text, `${quote(text)} is outside 1h to 3650d`, remedy)
   })
 
 export const bind = () =>

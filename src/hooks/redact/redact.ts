@@ -4,7 +4,7 @@ import { ClientLeft, HookError } from '../call.ts'
 import type { Guarded, Verdict } from '../guard.ts'
 import { type Automaton, compile, Search, type Span } from './automaton.ts'
 import { kinds } from './kinds.ts'
-import { mapTexts } from './texts.ts'
+import { mapAllTexts, mapTexts } from './texts.ts'
 
 /** Something to look for, by the name in its placeholder. */
 interface Rule {
@@ -41,9 +41,15 @@ export const createRedactor = ({ clock, log }: RedactorOptions) => {
     const { target, signal, requestId: rid } = guarded
     if (!hook.redact) return { action: 'allow' }
     if (!target.body) throw new HookError('form')
+    const { json } = target.body
     const turn = new Turn(clock, signal, hook.timeout)
     const found = new Map<string, number>()
-    const clean = await cleaned(target.body.json, rulesOf(hook, hook.redact), turn, found)
+    const clean = await cleaned(
+      (change) => mapTexts(json, change),
+      rulesOf(hook, hook.redact),
+      turn,
+      found,
+    )
     if (clean.size === 0) return { action: 'allow' }
     const what = [...found].map(([name, count]) => `${name}:${count}`).join(' ')
     log('info', 'hook.redacted', { rid, hook: hook.name, found: what })
@@ -53,8 +59,22 @@ export const createRedactor = ({ clock, log }: RedactorOptions) => {
     }
     return {
       action: 'modify',
-      body: mapTexts(target.body.json, (text) => clean.get(text) ?? text),
+      body: mapTexts(json, (text) => clean.get(text) ?? text),
     }
+  }
+}
+
+/**
+ * A body without any secret or personal datum that we know, for what is kept and not sent on.
+ * Rejects with HookError when it has more text than we read.
+ */
+export const redactAll = (clock: Clock) => {
+  const names = Object.keys(kinds) as RedactKind[]
+  const rules = compileRules({ kinds: names, patterns: new Map(), action: 'replace' })
+  return async (body: unknown): Promise<unknown> => {
+    const turn = new Turn(clock, new AbortController().signal, 0)
+    const clean = await cleaned((change) => mapAllTexts(body, change), rules, turn, new Map())
+    return mapAllTexts(body, (text) => clean.get(text) ?? text)
   }
 }
 
@@ -77,14 +97,14 @@ async function search(automaton: Automaton, text: string, turn: Turn): Promise<r
 
 /** The texts that have to change, and what they become. */
 async function cleaned(
-  body: Readonly<Record<string, unknown>>,
+  each: (change: (text: string) => string) => unknown,
   rules: readonly Rule[],
   turn: Turn,
   found: Map<string, number>,
 ): Promise<ReadonlyMap<string, string>> {
   const texts = new Set<string>()
   let size = 0
-  mapTexts(body, (text) => {
+  each((text) => {
     size += texts.has(text) ? 0 : text.length
     texts.add(text)
     return text

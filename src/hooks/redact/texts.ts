@@ -52,6 +52,9 @@ export function mapTexts(body: Json, change: (text: string) => string): Json {
   return mapObject(body, change) as Json
 }
 
+/** The same for what is kept and never sent on: every text counts, whatever it stands for. */
+export const mapAllTexts = (body: unknown, change: Change): unknown => mapFree(body, change)
+
 type Change = (text: string) => string
 
 function mapStructured(value: unknown, change: Change): unknown {

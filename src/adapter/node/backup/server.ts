@@ -3,8 +3,8 @@ import { migrate, SchemaTooNew, schemaVersion, versionOf } from '../../../store/
 import { type DatabaseOptions, migrations, openAsItIs } from '../ledger/database.ts'
 import { newestVersion, withFile } from './inspect.ts'
 
-/** Only ever added to, and by far the largest; `auth_failures` forgets its oldest. */
-const growing = ['usage', 'auth_failures', 'audit']
+/** Only ever added to, and by far the largest; `auth_failures` and `captures` forget their oldest. */
+const growing = ['usage', 'auth_failures', 'audit', 'captures']
 
 const PAGE = 1000
 

@@ -2,6 +2,7 @@ import type { BatchItem } from 'drizzle-orm/batch'
 import type { Ban } from '../../../ratelimit/ban.ts'
 import { insertAuthFailures } from '../../../store/auth-failures.ts'
 import { upsertBan } from '../../../store/bans.ts'
+import { insertCapture } from '../../../store/captures.ts'
 import { actStatements } from '../../../store/changes.ts'
 import { saveExport } from '../../../store/exports.ts'
 import { touchKey } from '../../../store/keys.ts'
@@ -29,6 +30,7 @@ const apply = async (db: Database, lines: readonly string[]): Promise<void> => {
     ...bans.map((ban: Ban) => upsertBan(db, ban)),
     ...used.map((use) => touchKey(db, use)),
     ...entries.flatMap((entry) => ('act' in entry ? actStatements(db, entry.act) : [])),
+    ...entries.flatMap((entry) => ('capture' in entry ? [insertCapture(db, entry.capture)] : [])),
     ...entries.flatMap((entry) => ('exported' in entry ? [saveExport(db, entry.exported)] : [])),
   ]
   if (first !== undefined) await db.batch([first, ...rest])

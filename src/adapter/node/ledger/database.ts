@@ -135,6 +135,10 @@ const connect = async ({ url, authToken }: DatabaseOptions): Promise<Connection>
 }
 
 const prepareFile = async (client: Client): Promise<void> => {
+  // Of a new file only: purge.ts gives back what captures took.
+  await client.execute('PRAGMA auto_vacuum = INCREMENTAL')
+  // What is deleted is overwritten, so that nobody reads it in the file any more.
+  await client.execute('PRAGMA secure_delete = ON')
   await client.execute('PRAGMA journal_mode = WAL')
   // docs/decisions: an fsync for each batch, so that a power cut loses no more than `kill -9` does.
   await client.execute('PRAGMA synchronous = FULL')

@@ -1,5 +1,6 @@
 import type { Act } from '../../../admin/act.ts'
 import type { Question } from '../../../admin/questions.ts'
+import type { Capture, Retention } from '../../../capture/captured.ts'
 import type { ExportChange } from '../../../export/state.ts'
 import type { KeyRing, KeyUse } from '../../../identity/api-key.ts'
 import type { LogFields, LogLevel } from '../../../platform.ts'
@@ -16,6 +17,7 @@ export type Entry =
   | { readonly used: KeyUse }
   | { readonly act: Act }
   | { readonly exported: ExportChange }
+  | { readonly capture: Capture }
 
 /** What the worker is started with. */
 export interface WorkerOptions {
@@ -29,6 +31,7 @@ export interface WorkerOptions {
 export type ToWorker =
   /** Lines numbered from `first` on, in the order in which they are to be acknowledged. */
   | { readonly kind: 'write'; readonly first: number; readonly lines: readonly string[] }
+  | { readonly kind: 'keep'; readonly retention: Retention }
   | { readonly kind: 'close' }
 
 export type FromWorker =

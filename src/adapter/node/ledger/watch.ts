@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import type { Retention } from '../../../capture/captured.ts'
 import type { KeyRing } from '../../../identity/api-key.ts'
 import type { Ban } from '../../../ratelimit/ban.ts'
 import { deleteAuthFailures } from '../../../store/auth-failures.ts'
@@ -7,6 +8,7 @@ import { selectKeyRing } from '../../../store/keys.ts'
 import { selectQuotas, selectRefills } from '../../../store/quotas.ts'
 import { filePath, type OpenDatabase } from './database.ts'
 import type { FromWorker, WorkerOptions } from './protocol.ts'
+import { Purge } from './purge.ts'
 
 /** How soon a ban or a revocation by the command line is in force, ms. */
 const FILE_EVERY = 500
@@ -26,6 +28,7 @@ type OnFailure = (error: unknown, database: OpenDatabase) => void
 export class LedgerWatch {
   readonly #path: string | undefined
   readonly #send: (message: FromWorker) => void
+  readonly #purge: Purge
   #bans: readonly Ban[] = []
   #keys: KeyRing | undefined
   #toldBalances = false
@@ -37,6 +40,12 @@ export class LedgerWatch {
   constructor(options: WorkerOptions, send: (message: FromWorker) => void) {
     this.#path = filePath(options)
     this.#send = send
+    this.#purge = new Purge(this.#path, send)
+  }
+
+  /** How long captures are kept. */
+  keep(retention: Retention): void {
+    this.#purge.keep(retention)
   }
 
   /** The bans last read. */
@@ -53,6 +62,7 @@ export class LedgerWatch {
       this.#looking = true
       this.look(database)
         .then(() => this.#sweep(database))
+        .then(() => this.#purge.step(database))
         .catch((error: unknown) => fail(error, database))
         .finally(() => {
           this.#looking = false

@@ -1,6 +1,7 @@
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Retention } from '../../../capture/captured.ts'
 import { applyEach } from './apply.ts'
 import { errorCode, errorMessage, mayPass, type OpenDatabase, openDatabase } from './database.ts'
 import { Journal } from './journal.ts'
@@ -73,6 +74,11 @@ export class LedgerWriter {
     this.#pumping ??= this.#pump().finally(() => {
       this.#pumping = undefined
     })
+  }
+
+  /** How long captures are kept. */
+  keep(retention: Retention): void {
+    this.#watch.keep(retention)
   }
 
   /** Flushes, tries once more to empty the journal, and lets go of the files. */

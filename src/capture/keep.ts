@@ -1,0 +1,165 @@
+import type { Context, MiddlewareHandler } from 'hono'
+import type { CaptureConfig, Config } from '../config/config.ts'
+import { concat } from '../http/body.ts'
+import type { BodyWatch, Env, Tap } from '../http/env.ts'
+import type { Platform } from '../platform.ts'
+import type { Candidate } from '../upstream/upstream.ts'
+import type { Capture, Kind } from './captured.ts'
+import { pack } from './pack.ts'
+
+/** An answer as it came, and the same understood. */
+type ReadAnswer = (
+  answer: {
+    readonly contentType: string
+    readonly contentEncoding: string
+    readonly bytes: Uint8Array<ArrayBuffer>
+  },
+  max: number,
+) => Promise<{ readonly body: unknown; readonly toolCalls: readonly unknown[] }>
+
+export interface KeepOptions extends Pick<Platform, 'clock' | 'log' | 'store' | 'waitUntil'> {
+  readonly config: Pick<Config, 'retention'>
+  readonly read: ReadAnswer
+  /** Without secrets and personal data. Rejects when it cannot tell. */
+  readonly redact: (body: unknown) => Promise<unknown>
+}
+
+/** Bytes of one answer as it streams by: some fifty for each that is text. */
+const longest = 4 * 1024 * 1024
+/** Of all answers under way. */
+const most = 64 * 1024 * 1024
+
+/**
+ * Keeps what was asked and answered, where a grant of the caller's says so and the configuration says for how long;
+ * nothing otherwise. It is written when the answer is out, and nobody waits for it.
+ */
+export const keepCaptures = (options: KeepOptions): MiddlewareHandler<Env> => {
+  const { retention } = options.config
+  const { store, log, waitUntil } = options
+  store.keepCaptures(retention)
+  const memory: Memory = { left: most }
+  return async function keepCaptures(c, next) {
+    if (retention.duration === 0) return next()
+    const [first] = c.get('candidates')
+    const wanted = c.get('candidates').some((candidate) => wantedOf(c, candidate))
+    if (!first || !wanted) return next()
+    let begun = false
+    const finish = (candidate: Candidate, answer: Answer | undefined): void => {
+      const rid = c.get('requestId')
+      const lost = (error: unknown) => log('warn', 'capture.lost', { rid, reason: String(error) })
+      waitUntil(keep(c, candidate, answer, options).catch(lost))
+    }
+    const before = c.get('tap')
+    const tap: Tap = (candidate, head, watch) => {
+      begun = true
+      const others = before?.(candidate, head, watch) ?? watch
+      const use = wantedOf(c, candidate)
+      return use
+        ? watched(head, others, use, memory, (answer) => finish(candidate, answer))
+        : others
+    }
+    c.set('tap', tap)
+    await next()
+    if (!begun && wantedOf(c, first)) finish(first, undefined)
+  }
+}
+
+interface Memory {
+  left: number
+}
+
+interface Answer {
+  readonly contentType: string
+  readonly contentEncoding: string
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly whole: boolean
+}
+
+/** What the entries ask for together; redacted as soon as one of them says so. */
+const wantedOf = (c: Context<Env>, { provider, model }: Candidate): CaptureConfig | undefined => {
+  const entries = c.get('permissions').entriesFor(provider.id, model)
+  const [first, ...rest] = entries.flatMap(({ capture }) => (capture ? [capture] : []))
+  return first && rest.reduce(both, first)
+}
+
+const both = (a: CaptureConfig, b: CaptureConfig): CaptureConfig => ({
+  bodies: [...new Set([...a.bodies, ...b.bodies])],
+  max: Math.max(a.max, b.max),
+  redact: a.redact || b.redact,
+})
+
+const understood =
+  /^(?:application\/(?:[\w.+-]+\+)?json|text\/event-stream|application\/vnd\.amazon\.eventstream)/i
+
+/** Keeps what passes, within bounds, and changes nothing of it. */
+const watched = (
+  { headers }: Parameters<Tap>[1],
+  watch: BodyWatch,
+  { bodies }: CaptureConfig,
+  memory: Memory,
+  finish: (answer: Answer | undefined) => void,
+): BodyWatch => {
+  const header = (wanted: string): string =>
+    headers.find(([name]) => name === wanted)?.[1]?.toLowerCase() ?? ''
+  const contentType = header('content-type')
+  if (!bodies.some((kind) => kind !== 'request') || !understood.test(contentType)) {
+    return {
+      ...watch,
+      done: (outcome) => {
+        watch.done(outcome)
+        finish(undefined)
+      },
+    }
+  }
+  const chunks: Uint8Array[] = []
+  let size = 0
+  let whole = true
+  return {
+    ...watch,
+    push: (chunk) => {
+      whole &&= size + chunk.length <= longest && chunk.length <= memory.left
+      if (whole) {
+        // A copy: a view would keep the transport's whole buffer.
+        chunks.push(chunk.slice())
+        size += chunk.length
+        memory.left -= chunk.length
+      }
+      return watch.push(chunk)
+    },
+    done: (outcome) => {
+      watch.done(outcome)
+      memory.left += size
+      const bytes = new Uint8Array(concat(chunks, size))
+      const complete = whole && outcome === 'ok'
+      finish({ contentType, contentEncoding: header('content-encoding'), bytes, whole: complete })
+    },
+  }
+}
+
+/** Rejects when the database does not take it, or when what is to be redacted cannot be. */
+const keep = async (
+  c: Context<Env>,
+  candidate: Candidate,
+  answer: Answer | undefined,
+  options: KeepOptions,
+): Promise<void> => {
+  const use = wantedOf(c, candidate)
+  if (!use) return
+  const { clock, redact, read, store } = options
+  const packed = async (kind: Kind, body: unknown, whole: boolean): Promise<string | null> => {
+    if (!use.bodies.includes(kind) || body === undefined || body === null) return null
+    return pack(use.redact ? await redact(body) : body, use.max, whole)
+  }
+  const target = c.get('guarded') ?? c.get('target')
+  const said = answer && (await read(answer, longest))
+  const whole = answer?.whole ?? false
+  const capture: Omit<Capture, 'id'> = {
+    at: clock.now(),
+    request: await packed('request', target.body?.json, true),
+    response: await packed('response', said?.body, whole),
+    tools: await packed('tools', said?.toolCalls.length ? said.toolCalls : undefined, whole),
+  }
+  if (capture.request === null && capture.response === null && capture.tools === null) return
+  const { id } = await c.get('meter').line
+  await store.saveCapture({ id, ...capture })
+}
