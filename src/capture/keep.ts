@@ -46,7 +46,12 @@ export const keepCaptures = (options: KeepOptions): MiddlewareHandler<Env> => {
     let begun = false
     const finish = (candidate: Candidate, answer: Answer | undefined): void => {
       const rid = c.get('requestId')
-      const lost = (error: unknown) => log('warn', 'capture.lost', { rid, reason: String(error) })
+      // By its name only: a message may repeat what could not be kept.
+      const lost = (error: unknown) =>
+        log('warn', 'capture.lost', {
+          rid,
+          reason: error instanceof Error ? error.name : 'unknown',
+        })
       waitUntil(keep(c, candidate, answer, options).catch(lost))
     }
     const before = c.get('tap')
@@ -151,7 +156,8 @@ const keep = async (
     return pack(use.redact ? await redact(body) : body, use.max, whole)
   }
   const target = c.get('guarded') ?? c.get('target')
-  const said = answer && (await read(answer, longest))
+  // Packed in a way that we do not read, or not all there: the request is kept all the same.
+  const said = answer && (await read(answer, longest).catch(() => undefined))
   const whole = answer?.whole ?? false
   const capture: Omit<Capture, 'id'> = {
     at: clock.now(),

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
+import { gunzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type NodeStore, openStore } from '../../src/adapter/node/store.ts'
 import {
@@ -36,7 +36,17 @@ const toolCall: Behaviour = ({ response }) => {
 const says = (content: string) =>
   chat({ choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }] })
 
-const models = ['plain', 'kept', 'streamed', 'redacted', 'toolish', 'short', 'gone', 'asked-only']
+const models = [
+  'plain',
+  'kept',
+  'streamed',
+  'redacted',
+  'toolish',
+  'short',
+  'gone',
+  'asked-only',
+  'odd',
+]
 const entry = (model: string, capture: object = {}) => ({ models: `local/${model}`, capture })
 
 let dir: string
@@ -55,7 +65,7 @@ const configFor = (duration: string) => ({
       app: {
         [cap]: [
           { role: 'user', models: 'local/**' },
-          ...['kept', 'streamed', 'gone'].map((model) => entry(model)),
+          ...['kept', 'streamed', 'gone', 'odd'].map((model) => entry(model)),
           entry('asked-only', { bodies: ['request'] }),
           entry('redacted', { redact: true }),
           entry('toolish', { bodies: ['tools'] }),
@@ -77,6 +87,10 @@ beforeAll(async () => {
       streamed: chatStream({ frames: ['answer-', 'canary-', '77be20'] }),
       redacted: says('write to eve@example.com'),
       toolish: toolCall,
+      odd: ({ response }) => {
+        response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'zstd' })
+        response.end(zstdCompressSync('{}'))
+      },
       short: says(answered.repeat(1000)),
     },
   })
@@ -182,6 +196,12 @@ describe('what a grant names', () => {
       truncated: false,
       body: { choices: [{ message: { role: 'assistant', content: answered } }] },
     })
+  })
+
+  it('is the request alone where the answer cannot be read', async () => {
+    const { request: sent, response } = await shown(await request('odd'))
+    expect(sent).toMatchObject({ body: { model: 'odd' } })
+    expect(response).toBe(null)
   })
 
   it('is only what it names', async () => {

@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Capture, Retention } from '../../src/capture/captured.ts'
 import { askElsewhere } from '../store/elsewhere.ts'
 import { dataDir, store, type TestStore, usageRow } from '../store/fixtures.ts'
+import { startLibsqlServer } from '../support/libsql-server.ts'
 
 const HOUR = 3_600_000
 
@@ -149,6 +150,16 @@ describe('captures in the ledger', { timeout: 30_000 }, () => {
     expect(isAnywhere(dir, mark(captures.find((each) => !old.includes(each))?.id ?? ''))).toEqual([
       'postern.db',
     ])
+  })
+
+  it('go from a server as well', async () => {
+    const server = await startLibsqlServer()
+    onTestFinished(() => server.close())
+    const ledger = await store({ dataDir: dataDir(), url: server.url })
+    await keep(ledger, capture('old', 2), capture('young', 0))
+    ledger.keepCaptures(retention())
+    await until(async () => expect(await ledger.ask('capture', { id: 'old' })).toBe(null))
+    expect(await ledger.ask('capture', { id: 'young' })).not.toBe(null)
   })
 
   it('are written once, wherever they had to wait', async () => {
