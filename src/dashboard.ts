@@ -60,7 +60,12 @@ export const createDashboard = (config: Config, platform: Platform, state: State
     peoplePage({ config, ask }),
     accessPage({ config, explain: explainer(config, state), known }),
     quotasPage({ config, buckets: everybodys }),
-    doorsPage({ config, ask, changeable: document !== undefined }),
+    doorsPage({
+      config,
+      ask,
+      changeable: document !== undefined,
+      exposed: async () => platform.machine?.exposed(),
+    }),
     providersPage({ providers, health: state.health.of, load: state.load }),
     configPage({ document, ask }),
     auditPage({ ask }),

@@ -82,6 +82,7 @@ const askedOnce = (machine: Machine): Machine => {
     connects: (host, port) => machine.connects(host, port),
     ask: (bind, path) => machine.ask(bind, path),
     upgrade: (url, headers) => machine.upgrade(url, headers),
+    exposed: () => machine.exposed(),
     absolute: (path) => machine.absolute(path),
   }
 }

@@ -1,3 +1,5 @@
+import type { Mode } from '../config/config.ts'
+
 /** What only the host of the gateway can find out. Each answers, or rejects, within three seconds. */
 export interface Machine {
   facts(): Promise<MachineFacts>
@@ -15,8 +17,18 @@ export interface Machine {
    * @throws as `ask`
    */
   upgrade(url: URL, headers: Readonly<Record<string, string>>): Promise<number>
+  /** What `postern expose` has opened; undefined: nothing. */
+  exposed(): Promise<Exposed | undefined>
   /** Makes the path of a listener's socket absolute. */
   absolute(path: string): string
+}
+
+export interface Exposed {
+  readonly mode: Mode
+  /** Wall clock, ms; undefined: an older Postern opened it. */
+  readonly since: number | undefined
+  /** When it is closed again; undefined: when somebody does. */
+  readonly until: number | undefined
 }
 
 /** As a listener's `bind` has it. */

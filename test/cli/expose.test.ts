@@ -460,4 +460,20 @@ describe('for a time', () => {
     await expose('serve', '--for', '2h')
     expect(readFileSync(join(folder, 'data', 'exposed.json'), 'utf8')).not.toContain('"after"')
   })
+
+  it('tells since when the mode is open, however often it is asked for', async () => {
+    await start()
+    await gateway()
+    const since = () => {
+      const text = readFileSync(join(folder, 'data', 'exposed.json'), 'utf8')
+      return (JSON.parse(text) as { since: number }).since
+    }
+    await expose('serve')
+    const first = since()
+    expect(Math.abs(Date.now() - first)).toBeLessThan(60_000)
+    await expose('serve', '--for', '2h')
+    expect(since()).toBe(first)
+    await expose('both')
+    expect(since()).toBeGreaterThan(first)
+  })
 })

@@ -60,6 +60,7 @@ export const given = ({ config = {}, facts = {}, data = {}, machine, ...rest }: 
         throw new Error('the test has no gateway')
       },
       upgrade,
+      exposed: async () => undefined,
       absolute: (path) => path,
       ...machine,
     },

@@ -4,6 +4,7 @@ import type { Machine } from '../../doctor/machine.ts'
 import { factsOf } from './doctor/facts.ts'
 import { lookAtLedger } from './doctor/ledger.ts'
 import { askListener, connects, upgrade } from './doctor/sockets.ts'
+import { readExposure } from './expose/record.ts'
 
 export interface MachineOptions {
   readonly dataDir: string
@@ -23,6 +24,10 @@ export const createMachine = ({ dataDir, database, running }: MachineOptions): M
     ask: (bind, path) =>
       askListener(bind.kind === 'unix' ? { kind: 'unix', path: absolute(bind.path) } : bind, path),
     upgrade,
+    exposed: async () => {
+      const found = await readExposure(folder)
+      return found && { mode: found.wanted.mode, since: found.since, until: found.until }
+    },
     absolute,
   }
 }

@@ -1,16 +1,20 @@
 import { html } from 'hono/html'
 import type { Ask } from '../../admin/questions.ts'
 import type { Config, ListenerConfig, Mode } from '../../config/config.ts'
+import type { Exposed } from '../../doctor/machine.ts'
 import type { Html } from '../../http/page.ts'
 import type { Ban } from '../../ratelimit/ban.ts'
 import type { DashboardPage } from '../page.ts'
 import { when } from '../parts/format.ts'
 import { act, card, options, tag, tiles } from '../parts/pieces.ts'
 import { type Column, table, toCsv } from '../parts/table.ts'
+import { attempts, attemptsAsked } from './attempts.ts'
 
 export interface DoorsSources {
   readonly config: Pick<Config, 'mode' | 'front' | 'listeners' | 'allowedHosts' | 'users'>
   readonly ask: Ask
+  /** What `postern expose` has opened; undefined: nothing, or that cannot be known here. */
+  readonly exposed: () => Promise<Exposed | undefined>
   /** Can the configuration be changed from here? */
   readonly changeable: boolean
 }
@@ -25,8 +29,13 @@ export const doorsPage = (sources: DoorsSources): DashboardPage => {
     needs: 'admin',
     scripts: ['act.js'],
     render: async ({ now }) => {
-      const rows = await bans(now)
-      return html`${open(sources)}${card(
+      const [rows, turnedAway, exposed] = await Promise.all([
+        bans(now),
+        sources.ask('attempts', attemptsAsked(now)),
+        // What cannot be read is the doctor's business.
+        sources.exposed().catch(() => undefined),
+      ])
+      return html`${open(sources, exposed, now)}${attempts(turnedAway, rows, now)}${card(
         'Shut out',
         table({
           caption: 'Addresses shut out',
@@ -58,7 +67,11 @@ const modes: Readonly<Record<Mode, { readonly tailnet: boolean; readonly interne
   both: { tailnet: true, internet: true },
 }
 
-const open = ({ config: { mode, allowedHosts }, changeable }: DoorsSources): Html => {
+const open = (
+  { config: { mode, allowedHosts }, changeable }: DoorsSources,
+  exposed: Exposed | undefined,
+  now: number,
+): Html => {
   const { tailnet, internet } = modes[mode]
   const names = allowedHosts.length === 0 ? '' : allowedHosts.join(', ')
   const state = (is: boolean) => (is ? tag('open', 'good') : tag('shut'))
@@ -71,9 +84,13 @@ const open = ({ config: { mode, allowedHosts }, changeable }: DoorsSources): Htm
       state(internet),
       internet ? 'by password or key' : 'postern expose funnel opens it',
     ],
-    ['Mode', mode, names],
+    ['Mode', mode, html`${exposed?.mode === mode ? spell(exposed, now) : ''}${names}`],
   ])}${internet && changeable ? closeCard(mode) : ''}`
 }
+
+/** How long it has been like this, and how long it will be. */
+const spell = ({ since, until }: Exposed, now: number): Html =>
+  html`${since === undefined ? '' : html`<span class="sub">opened ${when(since, now)}</span>`}${until === undefined ? '' : html`<span class="sub">closes ${when(until, now)}</span>`}`
 
 /** At once, whatever tailscaled goes on doing: each request is looked at. */
 const closeCard = (mode: Mode): Html =>

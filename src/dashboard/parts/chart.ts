@@ -15,15 +15,26 @@ export interface ChartOptions {
     readonly rest: boolean
   }[]
   readonly format: (value: number) => string
+  /** Moments that something happened at. */
+  readonly marks?: readonly { readonly at: number; readonly name: string }[]
 }
 
+const minute = 60_000
 const [width, height] = [960, 180]
 
 /**
  * The bars are stretched to the room there is; what is written stands beside them as text, so that it stays as it is.
  * Colours come from the stylesheet, the fifth for all that is left.
  */
-export const chart = ({ label, since, until, step, series, format }: ChartOptions): Html => {
+export const chart = ({
+  label,
+  since,
+  until,
+  step,
+  series,
+  format,
+  marks = [],
+}: ChartOptions): Html => {
   const first = Math.floor(since / step) * step
   const count = Math.max(1, Math.ceil((until - first) / step))
   const steps = Array.from({ length: count }, (_, i) => first + i * step)
@@ -41,8 +52,12 @@ export const chart = ({ label, since, until, step, series, format }: ChartOption
       return html`<rect class="col s${k === last ? 5 : Math.min(k + 1, 4)}" x="${fixed(i * wide + wide * 0.1)}" y="${fixed(base)}" width="${fixed(wide * 0.8)}" height="${fixed(tall)}"><title>${name}: ${format(value)}, ${words(at, step)}</title></rect>`
     })
   })
+  const lines = marks.map(({ at, name }) => {
+    const x = fixed(((at - first) / (count * step)) * width)
+    return html`<path class="mark" d="M${x} 0V${height}" vector-effect="non-scaling-stroke"><title>${name}, ${words(at, minute)}</title></path>`
+  })
   return html`<figure class="chart"><div class="plot"><div class="ys" aria-hidden="true"><span>${format(top)}</span><span>${format(top / 2)}</span><span>0</span></div>
-<svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" role="img" aria-label="${label}"><path class="grid" d="M0 .5H${width}M0 ${height / 2}H${width}M0 ${height - 0.5}H${width}" vector-effect="non-scaling-stroke"/>${bars}</svg>
+<svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" role="img" aria-label="${label}"><path class="grid" d="M0 .5H${width}M0 ${height / 2}H${width}M0 ${height - 0.5}H${width}" vector-effect="non-scaling-stroke"/>${bars}${lines}</svg>
 <div class="xs" aria-hidden="true"><span>${words(first, step)}</span><span>${words(steps[count >> 1] ?? first, step)}</span><span>${words(steps.at(-1) ?? first, step)}</span></div></div>
 ${series.length > 1 ? html`<ul class="legend">${series.map(({ name }, k) => html`<li><i class="s${k === last ? 5 : Math.min(k + 1, 4)}"></i>${name}</li>`)}</ul>` : ''}</figure>`
 }

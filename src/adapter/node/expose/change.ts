@@ -93,7 +93,9 @@ export const open = async (
   const { opening, isOurs, served } = await plan(place, config, wanted, before)
   const opened = { host: opening.host, port: opening.port, mount: '/', leadsTo: opening.target }
   const known = before?.opened ?? []
-  const exposure: Exposure = { wanted, edits: edited.edits, opened: [...known, opened], ...rest }
+  const since = (before?.wanted.mode === wanted.mode ? before.since : undefined) ?? Date.now()
+  const { edits } = edited
+  const exposure: Exposure = { wanted, since, edits, opened: [...known, opened], ...rest }
   await writeExposure(place.dataDir, exposure)
   if (edited.text !== text) await writeConfig(place.configPath, edited.text)
   try {

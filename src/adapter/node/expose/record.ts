@@ -25,7 +25,9 @@ const exposure = z.object({
     /** There was a `mode`. */
     mode: z.boolean(),
   }),
-  /** Wall clock, ms since the epoch. */
+  /** When it was opened like this; wall clock, ms since the epoch. Absent: by an older Postern. */
+  since: z.number().optional(),
+  /** When it is to be closed, likewise. */
   until: z.number().optional(),
   /** What is open after that; absent: nothing. */
   after: wanted.optional(),
