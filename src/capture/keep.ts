@@ -44,7 +44,7 @@ export const keepCaptures = (options: KeepOptions): MiddlewareHandler<Env> => {
     const wanted = c.get('candidates').some((candidate) => wantedOf(c, candidate))
     if (!first || !wanted) return next()
     let begun = false
-    const finish = (candidate: Candidate, answer: Answer | undefined): void => {
+    const finish = (use: CaptureConfig, answer?: Answer): void => {
       const rid = c.get('requestId')
       // By its name only: a message may repeat what could not be kept.
       const lost = (error: unknown) =>
@@ -52,20 +52,19 @@ export const keepCaptures = (options: KeepOptions): MiddlewareHandler<Env> => {
           rid,
           reason: error instanceof Error ? error.name : 'unknown',
         })
-      waitUntil(keep(c, candidate, answer, options).catch(lost))
+      waitUntil(keep(c, use, answer, options).catch(lost))
     }
     const before = c.get('tap')
     const tap: Tap = (candidate, head, watch) => {
       begun = true
       const others = before?.(candidate, head, watch) ?? watch
       const use = wantedOf(c, candidate)
-      return use
-        ? watched(head, others, use, memory, (answer) => finish(candidate, answer))
-        : others
+      return use ? watched(head, others, use, memory, (answer) => finish(use, answer)) : others
     }
     c.set('tap', tap)
     await next()
-    if (!begun && wantedOf(c, first)) finish(first, undefined)
+    const use = wantedOf(c, first)
+    if (!begun && use) finish(use)
   }
 }
 
@@ -102,7 +101,7 @@ const watched = (
   watch: BodyWatch,
   { bodies }: CaptureConfig,
   memory: Memory,
-  finish: (answer: Answer | undefined) => void,
+  finish: (answer?: Answer) => void,
 ): BodyWatch => {
   const header = (wanted: string): string =>
     headers.find(([name]) => name === wanted)?.[1]?.toLowerCase() ?? ''
@@ -112,7 +111,7 @@ const watched = (
       ...watch,
       done: (outcome) => {
         watch.done(outcome)
-        finish(undefined)
+        finish()
       },
     }
   }
@@ -144,12 +143,10 @@ const watched = (
 /** Rejects when the database does not take it, or when what is to be redacted cannot be. */
 const keep = async (
   c: Context<Env>,
-  candidate: Candidate,
+  use: CaptureConfig,
   answer: Answer | undefined,
   options: KeepOptions,
 ): Promise<void> => {
-  const use = wantedOf(c, candidate)
-  if (!use) return
   const { clock, redact, read, store } = options
   const packed = async (kind: Kind, body: unknown, whole: boolean): Promise<string | null> => {
     if (!use.bodies.includes(kind) || body === undefined || body === null) return null

@@ -9,7 +9,7 @@ export interface Part {
 /** Keeps at most about `max` bytes of a body; `whole`: is it all that there was? */
 export const pack = async (body: unknown, max: number, whole: boolean): Promise<string> => {
   const room = { left: max, cut: false }
-  const kept = shrunk(body, room) ?? null
+  const kept = shrunk(body, room)
   const part: Part = { body: kept, truncated: room.cut || !whole }
   return base64(await through(new CompressionStream('gzip'), encoder.encode(JSON.stringify(part))))
 }
@@ -30,41 +30,27 @@ const encoder = new TextEncoder()
 /** What quotes, commas and a short number take. */
 const each = 4
 
-/** A copy of what fits, in the order in which it stands; undefined: nothing of it does. */
+/** A copy of what fits, in the order in which it stands. */
 const shrunk = (value: unknown, room: Room): unknown => {
-  if (room.left <= 0) {
-    room.cut = true
-    return undefined
-  }
   room.left -= each
   if (typeof value === 'string') return cut(value, room)
   if (Array.isArray(value)) return fitting(value, (item) => shrunk(item, room), room)
   if (typeof value !== 'object' || value === null) return value
-  const fields = fitting(
-    Object.entries(value),
-    ([key, item]) => {
-      room.left -= key.length
-      const kept = shrunk(item, room)
-      return kept === undefined ? undefined : ([key, kept] as const)
-    },
-    room,
-  )
-  return Object.fromEntries(fields)
+  const keep = ([key, item]: [string, unknown]) => {
+    room.left -= key.length
+    return [key, shrunk(item, room)] as const
+  }
+  return Object.fromEntries(fitting(Object.entries(value), keep, room))
 }
 
-const fitting = <T, Kept>(
-  items: readonly T[],
-  keep: (item: T) => Kept | undefined,
-  room: Room,
-): Kept[] => {
+const fitting = <T, Kept>(items: readonly T[], keep: (item: T) => Kept, room: Room): Kept[] => {
   const kept: Kept[] = []
   for (const item of items) {
-    const value = keep(item)
-    if (value !== undefined) kept.push(value)
-    if (room.left <= 0 && kept.length < items.length) {
+    if (room.left <= 0) {
       room.cut = true
       break
     }
+    kept.push(keep(item))
   }
   return kept
 }

@@ -120,6 +120,11 @@ describe('postern restore', () => {
     const damaged = await backup(200)
     writeFileSync(cut, readFileSync(damaged).subarray(0, 40_000))
     writeFileSync(damaged, readFileSync(damaged).fill(0xff, 8192, 16_384))
+    // Every page is sound, and an index disagrees with its table.
+    const twisted = await backup(200)
+    const bytes = readFileSync(twisted)
+    bytes.write('alicf@', bytes.indexOf('alice@'))
+    writeFileSync(twisted, bytes)
     const later = await ledger(1)
     askElsewhere(later, "INSERT INTO schema_migrations VALUES (99, '0099-later.sql', 0)")
     const other = join(dir, 'other.db')
@@ -128,7 +133,16 @@ describe('postern restore', () => {
     copyFileSync(await backup(1), used)
     writeFileSync(`${used}-wal`, 'rows')
     const own = join(dir, 'postern.db')
-    for (const file of [garbage, cut, damaged, other, used, own, join(dir, 'missing.db')]) {
+    for (const file of [
+      garbage,
+      cut,
+      damaged,
+      twisted,
+      other,
+      used,
+      own,
+      join(dir, 'missing.db'),
+    ]) {
       const { code } = await postern(dir, 'restore', file, '--force')
       expect([file, code]).toEqual([file, 1])
       expect(countUsage(dir)).toBe(2)
