@@ -76,12 +76,18 @@ export const createPeople = (options: PeopleOptions): People => {
     ],
     routes: (app) => {
       const sameOrigin = requireSameOrigin(config.allowedHosts)
-      app.get(loginPath, failures, sso ? beside : ourOwn, showLogin())
+      app.get(loginPath, failures, sso ? beside : ourOwn, showLogin(config.ui))
       // What is guessed here is in the form, so nothing in the head may lift a ban.
       const guarded = refuseBanned({ ...banned, exempt: () => false })
-      const check = signIn({ ...platform, passwords: proofs.passwords, sessions, started })
+      const check = signIn({
+        ...platform,
+        ...config.ui,
+        passwords: proofs.passwords,
+        sessions,
+        started,
+      })
       app.post(loginPath, guarded, sameOrigin, failures, check)
-      app.get(logoutPath, (c) => showPage(c, logoutPage))
+      app.get(logoutPath, (c) => showPage(c, logoutPage(config.ui.name)))
       app.post(logoutPath, sameOrigin, signOut({ ofWebui: sso, end }))
     },
     webui: guards(beside),

@@ -15,6 +15,8 @@ import { isPerson } from './require-person.ts'
 import { loginPath, returnPath } from './return-path.ts'
 
 export interface LoginOptions {
+  /** What the gateway calls itself. */
+  readonly name: string
   readonly passwords: PasswordScheme
   readonly sessions: SessionScheme
   readonly log: Log
@@ -24,21 +26,22 @@ export interface LoginOptions {
 }
 
 /** `GET /postern/login`: a form, or straight on for who is known already. */
-export const showLogin = (): Handler<Env> =>
+export const showLogin = ({ name }: Pick<LoginOptions, 'name'>): Handler<Env> =>
   async function showLogin(c) {
     const to = returnPath(c.req.query('to'))
     const { caller } = c.var.auth
     if (isPerson(caller)) return goOn(c, to)
-    return showPage(c, loginPage({ host: hostName(c.var.client.host), user: '', to }))
+    return showPage(c, loginPage({ name, host: hostName(c.var.client.host), user: '', to }))
   }
 
 /** `POST /postern/login`: the same check as everywhere, with the same gate before it, and a cookie after it. */
-export const signIn = ({ passwords, sessions, log, newId, started }: LoginOptions): Handler<Env> =>
+export const signIn = (options: LoginOptions): Handler<Env> =>
   async function signIn(c) {
+    const { name, passwords, sessions, log, newId, started } = options
     const form = await readForm(c)
     const auth = await proven(c, form, passwords)
     c.set('auth', auth)
-    if (auth.caller === undefined) return formAgain(c, form, refusalOf(auth))
+    if (auth.caller === undefined) return formAgain(c, { ...form, name }, refusalOf(auth))
     const { ip, secure } = c.var.client
     const id = newId()
     const token = await sessions.issue(auth.caller.credentialId, id)
@@ -111,7 +114,11 @@ const readForm = async (c: Context<Env>): Promise<Form> => {
 }
 
 /** People get the form again, with what went wrong in it; programs JSON. */
-const formAgain = (c: Context<Env>, { user, to }: Form, failure: Failure): Promise<Response> => {
+const formAgain = (
+  c: Context<Env>,
+  { user, to, name }: Form & Pick<LoginOptions, 'name'>,
+  failure: Failure,
+): Promise<Response> => {
   if (!wantsPage(c)) throw failure
   // As if it had been thrown: who counts and reports failures looks here.
   c.error = failure
@@ -119,7 +126,11 @@ const formAgain = (c: Context<Env>, { user, to }: Form, failure: Failure): Promi
     if (name !== 'www-authenticate') c.header(name, value)
   }
   const host = hostName(c.var.client.host)
-  return showPage(c, loginPage({ host, user, to, wrong: sentenceFor(failure) }), failure.status)
+  return showPage(
+    c,
+    loginPage({ name, host, user, to, wrong: sentenceFor(failure) }),
+    failure.status,
+  )
 }
 
 const sentenceFor = ({ code, message, headers }: Failure): string => {

@@ -7,7 +7,9 @@ import { isPerson } from './require-person.ts'
 import { loginPath, loginTo, logoutPath } from './return-path.ts'
 
 export interface LoginForm {
-  /** The name people know this gateway by: its host. */
+  /** What the gateway calls itself. */
+  readonly name: string
+  /** Where it is asked. */
   readonly host: string
   /** What was typed before. */
   readonly user: string
@@ -16,11 +18,11 @@ export interface LoginForm {
   readonly wrong?: string
 }
 
-export const loginPage = ({ host, user, to, wrong }: LoginForm): Page => ({
-  title: wrong === undefined ? 'Sign in to Postern' : 'Could not sign in to Postern',
+export const loginPage = ({ name, host, user, to, wrong }: LoginForm): Page => ({
+  title: wrong === undefined ? `Sign in to ${name}` : `Could not sign in to ${name}`,
   card: true,
   content: html`<main>
-${mark()}<h1>Sign in to Postern</h1>
+${mark()}<h1>Sign in to ${name}</h1>
 <p class="quiet">${host}</p>
 ${wrong === undefined ? '' : html`<p class="wrong" role="alert" id="wrong">${wrong}</p>`}
 <form method="post" action="${loginPath}">
@@ -44,16 +46,16 @@ const passwordField = (user: string, failed: boolean): Html =>
     user === '' ? '' : html` autofocus`
   }${failed ? html` aria-describedby="wrong"` : ''}>`
 
-export const logoutPage: Page = {
-  title: 'Sign out of Postern',
+export const logoutPage = (name: string): Page => ({
+  title: `Sign out of ${name}`,
   card: true,
   content: html`<main>
-${mark()}<h1>Sign out of Postern?</h1>
+${mark()}<h1>Sign out of ${name}?</h1>
 <p class="quiet">This browser will have to sign in again, to the chat as well.</p>
 ${signOut()}
 <p><a href="/">Stay signed in</a></p>
 </main>`,
-}
+})
 
 interface Refusal {
   readonly title: string
