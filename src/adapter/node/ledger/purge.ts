@@ -7,6 +7,8 @@ import type { FromWorker } from './protocol.ts'
 
 /** Captures that are emptied at once, so that no write waits long (hazards 223). */
 const AT_ONCE = 100
+/** A server is not asked that often. */
+const AT_ONCE_THERE = 1000
 /** Pages that are given back at once. */
 const PAGES = 500
 /** When nothing is due, it is looked again after this, ms. */
@@ -40,7 +42,8 @@ export class Purge {
     const now = Date.now()
     if (retention === undefined || now < this.#next) return
     if (this.#path !== undefined && retention.duration > 0) await this.#prepare(this.#path, client)
-    const emptied = await purgeCaptures(db, retention, now, AT_ONCE)
+    const most = this.#path === undefined ? AT_ONCE_THERE : AT_ONCE
+    const emptied = await purgeCaptures(db, retention, now, most)
     if (emptied > 0) this.#dirty = true
     else if (!this.#dirty || this.#path === undefined || (await givenBack(client))) {
       this.#dirty = false
