@@ -54,14 +54,14 @@ const encoder = new TextEncoder()
  */
 export const reverseProxy = (options: ReverseProxyOptions): Handler<Env> =>
   async function reverseProxy(c) {
-    let failure: unknown = new Failure('internal_error', 'No provider was asked.')
+    let failure: unknown
     for (const candidate of c.get('candidates')) {
       const outcome = await attempt(c, candidate, options)
       if (outcome.response) return outcome.response
       failure = outcome.failure
       if (outcome.sent) break
     }
-    throw failure
+    throw failure ?? new Failure('internal_error', 'No provider was asked.')
   }
 
 type Outcome =
