@@ -37,6 +37,11 @@ export interface Variables {
   requestId: string
   /** http/request-id: `clock.elapsed()` at arrival */
   startedAt: number
+  /**
+   * proxy/reverse-proxy: the answer whose headers hold id and time already. Asked for its headers, a Response makes a
+   * list of them, which costs more than writing them (docs/decisions/061).
+   */
+  told?: Response
   /** http/client-address */
   client: Client
   /** identity/authenticate */

@@ -18,14 +18,20 @@ export const requestId = ({ clock, newId }: RequestIdOptions): MiddlewareHandler
     c.set('requestId', id)
     c.set('startedAt', started)
     await next()
-    c.res.headers.set('x-request-id', id)
-    if (!c.res.headers.has('server-timing')) {
-      c.res.headers.set('server-timing', serverTiming(clock.elapsed() - started))
+    if (c.get('told') === c.res) return
+    for (const [name, value] of Object.entries(idAndTime(id, clock.elapsed() - started))) {
+      c.res.headers.set(name, value)
     }
   }
 
-/** `Server-Timing` (W3C): ms spent in the gateway, and ms to the upstream's first byte where there was one. */
-export const serverTiming = (gatewayMs: number, upstreamMs?: number): string => {
+/** The id, and `Server-Timing` (W3C): ms spent in the gateway, and to the upstream's first byte where there was one. */
+export const idAndTime = (
+  id: string,
+  gatewayMs: number,
+  upstreamMs?: number,
+): Readonly<Record<string, string>> => {
   const gateway = `gateway;dur=${gatewayMs.toFixed(2)}`
-  return upstreamMs === undefined ? gateway : `${gateway}, upstream;dur=${upstreamMs.toFixed(2)}`
+  const timing =
+    upstreamMs === undefined ? gateway : `${gateway}, upstream;dur=${upstreamMs.toFixed(2)}`
+  return { 'x-request-id': id, 'server-timing': timing }
 }

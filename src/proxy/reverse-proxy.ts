@@ -4,7 +4,7 @@ import { type Envelope, envelopeOf, errorEvent } from '../dialect/envelope.ts'
 import type { BodyWatch, Env } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
 import { fromUpstream, type HeaderList, toUpstream } from '../http/headers.ts'
-import { serverTiming } from '../http/request-id.ts'
+import { idAndTime } from '../http/request-id.ts'
 import type { Clock, Log } from '../platform.ts'
 import {
   type Attempt,
@@ -159,7 +159,10 @@ const ask = async (
     lastWords: (failure) => (events ? lastWords(envelope, failure, c.get('requestId')) : null),
   })
   const gatewayMs = sentAt - c.get('startedAt')
-  return respond(answer, serverTiming(gatewayMs, clock.elapsed() - sentAt))
+  const told = idAndTime(c.get('requestId'), gatewayMs, clock.elapsed() - sentAt)
+  const response = respond(answer, told)
+  c.set('told', response)
+  return response
 }
 
 const upstreamRequest = (
@@ -215,9 +218,11 @@ const isStream = (contentType: string): boolean =>
 const lastWords = (envelope: Envelope, failure: Failure, requestId: string): Uint8Array =>
   encoder.encode(errorEvent(envelope, failure, requestId))
 
-const respond = ({ status, headers, body }: Answer, timing: string): Response => {
-  const kept = fromUpstream(headers)
-  kept['server-timing'] = timing
+const respond = (
+  { status, headers, body }: Answer,
+  told: Readonly<Record<string, string>>,
+): Response => {
+  const kept = { ...fromUpstream(headers), ...told }
   const length = headers.find(([name]) => name === 'content-length')?.[1]
   if (isStream(kept['content-type'] ?? '')) {
     // nginx holds back answers unless told not to, and a proxy that compresses would hold back frames.
