@@ -1,3 +1,4 @@
+import { concat } from '../http/body.ts'
 import type { BodyWatch } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
 import type { HeaderList } from '../http/headers.ts'
@@ -43,7 +44,8 @@ export interface Stoppable {
 export interface Answer {
   readonly status: number
   readonly headers: HeaderList
-  readonly body: ReadableStream<Uint8Array>
+  /** In one piece where all of it came at once. */
+  readonly body: ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer>
 }
 
 /** The client left before there was an answer. Nobody will read one; the log calls it 499. */
@@ -74,7 +76,9 @@ class Exchange implements UpstreamSink, Stoppable {
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined
   #watch: BodyWatch | undefined
   /** The head of an answer that must have a body, until the body begins. */
-  #held: Answer | undefined
+  #held: Pick<Answer, 'status' | 'headers'> | undefined
+  /** Its first bytes, until it is known whether there are more. */
+  #first: Uint8Array | undefined
   #answered = false
   #timer: ReturnType<typeof setTimeout> | undefined
   /** `clock.elapsed()` of the last sign of life: the start, the head, a chunk, a read by the client. */
@@ -121,13 +125,13 @@ class Exchange implements UpstreamSink, Stoppable {
       return
     }
     this.#touch()
-    const answer = { status, headers, body: this.#body() }
-    if (this.#watch.required) this.#held = answer
-    else this.#answer(answer)
+    if (this.#watch.required) this.#held = { status, headers }
+    else this.#answer({ status, headers, body: this.#body() })
   }
 
   #answer(answer: Answer): void {
     this.#held = undefined
+    this.#first = undefined
     this.#answered = true
     this.#resolve(answer)
   }
@@ -135,8 +139,30 @@ class Exchange implements UpstreamSink, Stoppable {
   data(chunk: Uint8Array): void {
     if (this.#over) return
     this.#touch()
-    if (this.#held) this.#answer(this.#held)
+    if (this.#held && this.#first === undefined) {
+      this.#first = this.#watch?.push(chunk) ?? empty
+      queueMicrotask(this.#begin)
+      return
+    }
+    this.#begin()
     this.#enqueue(this.#watch?.push(chunk))
+    this.#pauseIfFull()
+  }
+
+  /**
+   * More is to come than what came at once. A short answer is at its end by now, as the transport tells of all that one
+   * packet brought before any promise goes on; it needs no stream, which would cost as much as the rest of a request.
+   */
+  readonly #begin = (): void => {
+    const held = this.#held
+    if (!held || this.#over) return
+    const first = this.#first
+    this.#answer({ ...held, body: this.#body() })
+    this.#enqueue(first)
+    this.#pauseIfFull()
+  }
+
+  #pauseIfFull(): void {
     if (!this.#paused && (this.#controller?.desiredSize ?? 0) <= 0) {
       this.#paused = true
       this.#call?.pause()
@@ -145,12 +171,18 @@ class Exchange implements UpstreamSink, Stoppable {
 
   end(): void {
     if (this.#over) return
-    if (this.#held) {
+    const held = this.#held
+    if (held && this.#first === undefined) {
       this.#fail(new Failure('upstream_error', 'The model server answered with nothing.'))
       return
     }
-    this.#enqueue(this.#watch?.flush())
+    const last = this.#watch?.flush() ?? empty
     this.#finish('ok')
+    if (held) {
+      this.#answer({ ...held, body: joined(this.#first ?? empty, last) })
+      return
+    }
+    this.#enqueue(last)
     this.#controller?.close()
   }
 
@@ -281,6 +313,14 @@ class Exchange implements UpstreamSink, Stoppable {
     return this.#paused ? writeStall : idle
   }
 }
+
+const empty = new Uint8Array(0)
+
+const joined = (first: Uint8Array, last: Uint8Array): Uint8Array<ArrayBuffer> =>
+  concat(
+    [first, last].filter(({ length }) => length > 0),
+    first.length + last.length,
+  ) as Uint8Array<ArrayBuffer>
 
 /** setTimeout fires at once for anything longer (2^31-1 ms). */
 const maxTimer = 2_147_483_647
