@@ -18,7 +18,7 @@ const open: Readonly<Record<Mode, ReadonlySet<Door>>> = {
  */
 export const requireOpenDoor = (mode: Mode): MiddlewareHandler<Env> =>
   async function requireOpenDoor(c, next) {
-    const { door } = c.var.client
+    const { door } = c.get('client')
     if (c.env.listener.identity !== 'none' && !open[mode].has(door)) {
       throw new Failure('door_closed', 'This door is closed.', {
         reason: `${door} in mode ${mode}`,

@@ -11,7 +11,7 @@ export const hostCheck = (allowedHosts: readonly string[]): MiddlewareHandler<En
   return async function hostCheck(c, next) {
     // A browser gets through tailscaled only under a name it serves: by Host in the clear, by SNI and certificate else.
     const served = c.env.listener.identity === 'serve'
-    if (!served && !isOwnHost(hostName(c.var.client.host), allowed)) {
+    if (!served && !isOwnHost(hostName(c.get('client').host), allowed)) {
       throw new Failure(
         'misdirected_request',
         'This address is not served here. Add it to allowed_hosts.',

@@ -13,7 +13,7 @@ export const requireSameOrigin = (allowedHosts: readonly string[]): MiddlewareHa
     const site = c.req.header('sec-fetch-site')
     const own =
       site === undefined
-        ? originAllowed(c.req.header('origin'), c.var.client.host, allowedHosts)
+        ? originAllowed(c.req.header('origin'), c.get('client').host, allowedHosts)
         : // `none`: the user, by reloading for example.
           site === 'same-origin' || site === 'none'
     if (!own) {
@@ -59,7 +59,7 @@ const isForeign = (c: Context<Env>, allowedHosts: readonly string[]): boolean =>
   const site = c.req.header('sec-fetch-site')
   if (site !== undefined) return site !== 'same-origin' && site !== 'none'
   const origin = c.req.header('origin')
-  return origin !== undefined && !originAllowed(origin, c.var.client.host, allowedHosts)
+  return origin !== undefined && !originAllowed(origin, c.get('client').host, allowedHosts)
 }
 
 const saysItself = (c: Context<Env>): boolean =>

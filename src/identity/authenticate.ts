@@ -53,7 +53,7 @@ export const hasCachedCredential = (passwords: PasswordScheme, keys?: KeyScheme)
   return async function hasCachedCredential(c: Context<Env>): Promise<boolean> {
     const offered = credentialOf(c)
     if (offered.kind === 'key') return (await keys?.isProven(offered.key)) ?? false
-    return offered.kind === 'password' && passwords.isProven(offered, c.var.client)
+    return offered.kind === 'password' && passwords.isProven(offered, c.get('client'))
   }
 }
 
@@ -69,12 +69,12 @@ export const sessionOf = async (
   c: Context<Env>,
   sessions: SessionScheme,
 ): Promise<Session | undefined> => {
-  const token = readSessionCookie(c.req.raw.headers, c.var.client.secure)
+  const token = readSessionCookie(c.req.raw.headers, c.get('client').secure)
   return token === undefined ? undefined : sessions.check(token)
 }
 
 const identify = (c: Context<Env>, options: AuthenticateOptions): Auth | Promise<Auth> => {
-  const { client } = c.var
+  const client = c.get('client')
   const offered = credentialOf(c, options.besideWebui ?? false)
   switch (offered.kind) {
     case 'none':
@@ -109,7 +109,7 @@ const atTailnet = async (
   { tailnet, ownName }: AuthenticateOptions,
 ): Promise<Auth | undefined> => {
   const { listener, peer, peerPort } = c.env
-  const { client } = c.var
+  const client = c.get('client')
   const found = await tailnet?.identify({
     listener,
     peer,
@@ -134,7 +134,7 @@ const withoutCredential = async (c: Context<Env>, options: AuthenticateOptions):
 }
 
 const fromHere = (c: Context<Env>, { loopback, ownName }: AuthenticateOptions): Auth => {
-  if (!loopback || !c.var.client.loopback) return { failure: 'missing', user: '' }
+  if (!loopback || !c.get('client').loopback) return { failure: 'missing', user: '' }
   return ownName?.(c) === false ? foreign : atThisMachine
 }
 

@@ -5,7 +5,7 @@ import { Failure, retryAfter } from '../http/errors.ts'
 /** Lets only proven callers on. The one place that turns a private reason into a public refusal. */
 export const requireCaller = (): MiddlewareHandler<Env> => {
   return async function requireCaller(c, next) {
-    const { auth } = c.var
+    const auth = c.get('auth')
     if (auth.caller === undefined) throw refusalOf(auth)
     await next()
   }

@@ -10,7 +10,7 @@ export const observe = (metrics: Metrics): MiddlewareHandler<Env> =>
     await next()
     metrics.answered(c.res.status)
     if (c.error instanceof Failure) metrics.refused(c.error.code)
-    const auth: Auth | undefined = c.var.auth
+    const auth: Auth | undefined = c.get('auth')
     if (auth === undefined || auth.caller !== undefined) return
     const refused = c.error instanceof Failure && c.error.reason === auth.failure
     if (refused || auth.counted === true) metrics.authFailure(auth.failure)

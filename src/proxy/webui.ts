@@ -28,7 +28,7 @@ export interface WebuiOptions {
 /** Keeps Open WebUI, and the way in to it, from doors that it is not for. */
 export const requireShown = ({ public: shown }: WebuiConfig): MiddlewareHandler<Env> =>
   async function requireShown(c, next) {
-    if (c.var.client.door === 'public' && !shown) {
+    if (c.get('client').door === 'public' && !shown) {
       throw new Failure('not_found', 'There is nothing here.')
     }
     await next()
@@ -97,7 +97,7 @@ const pathAndQuery = (c: Context<Env>): string => {
 /** What the client said, without what it claimed about itself, and then what we know. */
 const told = (c: Context<Env>, { webui, identity }: WebuiOptions): HeaderList => {
   // Absent where nobody was asked who they are.
-  const caller = c.var.auth?.caller
+  const caller = c.get('auth')?.caller
   return [
     ...toFallback(c.req.raw.headers, new Set(Object.values(webui.headers))),
     ...forwarded(c),

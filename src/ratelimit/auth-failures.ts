@@ -56,12 +56,12 @@ export const authFailures = (options: AuthFailuresOptions): MiddlewareHandler<En
 
   return async function authFailures(c, next) {
     await next()
-    const auth: Auth | undefined = c.var.auth
+    const auth: Auth | undefined = c.get('auth')
     if (auth === undefined || auth.caller !== undefined) return
     const refused = c.error instanceof Failure && c.error.reason === auth.failure
     if (!refused && auth.counted !== true) return
     report(c, auth)
-    const { client } = c.var
+    const client = c.get('client')
     if (isGuess(auth.failure)) {
       if (auth.counted !== true) failures.count(client, config)
       tellOthers(client)
@@ -84,11 +84,11 @@ const reporter = (platform: AuthFailuresOptions['platform']) => {
   return (c: Context<Env>, auth: Exclude<Auth, { readonly caller: object }>): void => {
     const omitted = mayReport()
     if (omitted === undefined) return
-    const ip = c.var.client.ip
+    const ip = c.get('client').ip
     const user = auth.user.slice(0, maxUser).toWellFormed()
     const reason = auth.failure
     const route = c.req.path.slice(0, maxRoute)
-    const rid = c.var.requestId
+    const rid = c.get('requestId')
     platform.log('info', 'auth.fail', { ip, user, route, reason, rid, omitted })
     const row = { id: platform.newId(), at: platform.clock.now(), clientIp: ip, user, reason }
     platform.waitUntil(platform.store.recordAuthFailure({ ...row, route, requestId: rid }))

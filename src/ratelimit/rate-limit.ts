@@ -25,10 +25,10 @@ export const rateLimit = (options: RateLimitOptions): MiddlewareHandler<Env> => 
   const refuse = (c: Context<Env>, rule: Rule, wait: number): Failure => {
     const omitted = mayLog()
     if (omitted !== undefined) {
-      const { ip } = c.var.client
+      const { ip } = c.get('client')
       platform.log('info', 'limit.hit', { ip, zone: rule.zone, per: rule.per, omitted })
     }
-    const after = retryAfter(wait + spread(c.var.requestId, wait))
+    const after = retryAfter(wait + spread(c.get('requestId'), wait))
     return new Failure('rate_limited', `Too many requests. Try again in ${after} s.`, {
       headers: { 'retry-after': after },
       reason: `rate_limited ${rule.zone}`,
@@ -73,11 +73,11 @@ const subjectsOf = (rule: Rule, c: Context<Env>): readonly string[] | undefined 
   const bucket = `${rule.zone} ${rule.match}`
   switch (rule.per) {
     case 'client': {
-      const { key } = c.var.client
+      const { key } = c.get('client')
       return [`${bucket} ${key}`, `${bucket} ${neighbourhood(key)}`, bucket]
     }
     case 'caller': {
-      const login = c.var.auth.caller?.login
+      const login = c.get('auth').caller?.login
       return login === undefined ? undefined : [`${bucket} ${login}`, bucket]
     }
     case 'listener':

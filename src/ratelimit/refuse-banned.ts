@@ -20,11 +20,11 @@ export const refuseBanned = (options: RefuseBannedOptions): MiddlewareHandler<En
   const { bans, exempt, platform } = options
   const mayLog = createSampler(platform.clock, 5)
   return async function refuseBanned(c, next) {
-    const ban = bans.find(c.var.client)
+    const ban = bans.find(c.get('client'))
     if (ban === undefined || (ban.cause === 'auth_failures' && (await exempt(c)))) return next()
     const omitted = mayLog()
     if (omitted !== undefined) {
-      platform.log('info', 'auth.blocked', { ip: c.var.client.ip, cause: ban.cause, omitted })
+      platform.log('info', 'auth.blocked', { ip: c.get('client').ip, cause: ban.cause, omitted })
     }
     throw refusal(ban)
   }
