@@ -25,15 +25,15 @@ export interface LogLineOptions {
  * order (docs/fail2ban.md).
  */
 export const logLine = ({ at, level, evt, fields, secrets }: LogLineOptions): string => {
-  const { ip, ...rest } = fields
-  const line = JSON.stringify({
-    ts: at.toISOString(),
-    ...(ip !== undefined && { ip }),
-    evt,
-    level,
-    ...Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, cut(name, value)])),
-  })
-  return secrets.reduce((clean, secret) => clean.replaceAll(secret, '[redacted]'), printable(line))
+  const line: Record<string, LogFields[string]> = { ts: at.toISOString() }
+  if (fields.ip !== undefined) line.ip = fields.ip
+  line.evt = evt
+  line.level = level
+  for (const name of Object.keys(fields)) {
+    if (name !== 'ip') line[name] = cut(name, fields[name])
+  }
+  const text = printable(JSON.stringify(line))
+  return secrets.reduce((clean, secret) => clean.replaceAll(secret, '[redacted]'), text)
 }
 
 /** What JSON leaves as it is and a terminal would obey. */
