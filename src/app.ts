@@ -12,6 +12,7 @@ import { health, readiness } from './http/health.ts'
 import { hostCheck } from './http/host-check.ts'
 import { onError } from './http/on-error.ts'
 import { requestId } from './http/request-id.ts'
+import { createRouter } from './http/router.ts'
 import { refuseForeignPages } from './http/same-origin.ts'
 import { authenticate, hasCachedCredential } from './identity/authenticate.ts'
 import { requireCaller } from './identity/require-caller.ts'
@@ -45,7 +46,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   const policy = compileGrants({ ...config, log })
   const proofs = createProofs(config, platform, state)
   const models = createModelsApi(config, platform, state)
-  const app = new Hono<Env>()
+  const app = new Hono<Env>({ router: createRouter() })
   const isClientGone = (error: Error) => error instanceof ClientGone || isClientLeft(error)
   app.onError(onError({ log, isClientGone }))
 
