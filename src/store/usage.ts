@@ -40,13 +40,19 @@ export interface UsageSummary {
   readonly durationMs: number
 }
 
+/** Adds up the rows that are in no sum yet: migration 0013. */
+export const SUM_UP = 'UPDATE usage_summed SET times = times + 1'
+
 /**
- * Writes rows; one that is already there stays as it is. They go to SQLite as one JSON text, which takes half as long as
- * binding each value of 200 rows.
+ * Writes rows, and then their sums: statements for one transaction. A row that is already there stays as it is. They go
+ * to SQLite as one JSON text, which takes half as long as binding each value of 200 rows.
  */
-export const insertUsage = (db: Database, rows: readonly UsageRow[]) =>
-  db.run(sql`${INSERT} FROM json_each(${JSON.stringify(rows.map(valuesOf))}) WHERE true
-    ON CONFLICT (id) DO NOTHING`)
+export const usageStatements = (db: Database, rows: readonly UsageRow[]) =>
+  [
+    db.run(sql`${INSERT} FROM json_each(${JSON.stringify(rows.map(valuesOf))}) WHERE true
+      ON CONFLICT (id) DO NOTHING`),
+    db.run(sql.raw(SUM_UP)),
+  ] as const
 
 /**
  * Sums over the ledger, the largest number of requests first, days in order.

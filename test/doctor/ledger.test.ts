@@ -14,9 +14,8 @@ import type { Ban } from '../../src/ratelimit/ban.ts'
 import { insertAuthFailures } from '../../src/store/auth-failures.ts'
 import { upsertBan } from '../../src/store/bans.ts'
 import type { Database } from '../../src/store/schema.ts'
-import { insertUsage } from '../../src/store/usage.ts'
 import type { UsageRow } from '../../src/usage/row.ts'
-import { failureRow, usageRow } from '../store/fixtures.ts'
+import { failureRow, insertUsage, usageRow } from '../store/fixtures.ts'
 import { complaints, given, type Patient } from './patient.ts'
 
 const folder = async () => {

@@ -8,7 +8,14 @@ import { createClient } from '@libsql/client'
 import { onTestFinished } from 'vitest'
 import { type NodeStore, openStore, type StoreOptions } from '../../src/adapter/node/store.ts'
 import type { Ban } from '../../src/ratelimit/ban.ts'
+import type { Database } from '../../src/store/schema.ts'
+import { usageStatements } from '../../src/store/usage.ts'
 import type { AuthFailureRow, UsageRow } from '../../src/usage/row.ts'
+
+/** What the ledger does with rows, without its batches. */
+export const insertUsage = async (db: Database, rows: readonly UsageRow[]): Promise<void> => {
+  for (const statement of usageStatements(db, rows)) await statement
+}
 
 export const usageRow = (changes: Partial<UsageRow> = {}): UsageRow => ({
   id: crypto.randomUUID(),

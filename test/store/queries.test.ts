@@ -9,16 +9,21 @@ import { deleteBan, deleteLapsed, selectBans, upsertBan } from '../../src/store/
 import { GROUPS } from '../../src/store/groups.ts'
 import { type Migration, migrate, SchemaTooNew } from '../../src/store/migrate.ts'
 import { authFailures, bans, type Database, usage, usageSessions } from '../../src/store/schema.ts'
-import { insertUsage, listUsage, summarize } from '../../src/store/usage.ts'
+import { listUsage, summarize } from '../../src/store/usage.ts'
 import { startLibsqlServer } from '../support/libsql-server.ts'
-import { ban, dataDir, failureRow, usageRow } from './fixtures.ts'
+import { ban, dataDir, failureRow, insertUsage, usageRow } from './fixtures.ts'
 
 const migration = (name: string): Migration => ({
   name,
   sql: readFileSync(new URL(`../../src/store/migrations/${name}`, import.meta.url), 'utf8'),
 })
 const ledger = migration('0001-ledger.sql')
-const whole = [ledger, migration('0005-cost.sql'), migration('0007-rollups.sql')]
+const whole = [
+  ledger,
+  migration('0005-cost.sql'),
+  migration('0007-rollups.sql'),
+  migration('0013-rollups-by-batch.sql'),
+]
 
 const open = (url: string): Database => {
   const client = createClient({ url, concurrency: 1 })

@@ -13,7 +13,7 @@ import {
   selectQuotas,
 } from '../../src/store/quotas.ts'
 import type { Database } from '../../src/store/schema.ts'
-import { insertUsage } from '../../src/store/usage.ts'
+import { usageStatements } from '../../src/store/usage.ts'
 import { startLibsqlServer } from '../support/libsql-server.ts'
 import { child, countUsage, dataDir, query, store, usageRow } from './fixtures.ts'
 
@@ -69,7 +69,7 @@ const write = async (db: Database, statements: readonly BatchItem<'sqlite'>[]) =
 }
 
 const pay = (db: Database, id: string, ...charges: Charge[]) =>
-  write(db, [...chargeStatements(db, id, charges), insertUsage(db, [usageRow({ id })])])
+  write(db, [...chargeStatements(db, id, charges), ...usageStatements(db, [usageRow({ id })])])
 
 const kept = async (db: Database, since = 0) => (await selectQuotas(db, since)).balances
 

@@ -8,11 +8,11 @@ import { percentilesOf } from '../../src/store/latency.ts'
 import { type Migration, migrate } from '../../src/store/migrate.ts'
 import { selectGroups, selectPeople, selectSeries, selectTotals } from '../../src/store/rollup.ts'
 import type { Database } from '../../src/store/schema.ts'
-import { insertUsage } from '../../src/store/usage.ts'
+import { usageStatements } from '../../src/store/usage.ts'
 import { DIMENSIONS, type Dimension, type UsageScope } from '../../src/usage/figures.ts'
 import type { UsageRow } from '../../src/usage/row.ts'
 import { startLibsqlServer } from '../support/libsql-server.ts'
-import { dataDir, usageRow } from './fixtures.ts'
+import { dataDir, insertUsage, usageRow } from './fixtures.ts'
 
 const folder = new URL('../../src/store/migrations/', import.meta.url)
 const migrations: Migration[] = readdirSync(folder).map((name) => ({
@@ -231,7 +231,9 @@ describe('an older ledger', () => {
   it('gets the sums of all its rows', async () => {
     const old = await open(before)
     const all = rows(1000, 7)
-    for (let at = 0; at < all.length; at += 200) await insertUsage(old, all.slice(at, at + 200))
+    for (let at = 0; at < all.length; at += 200) {
+      await usageStatements(old, all.slice(at, at + 200))[0]
+    }
     await migrate(old, migrations)
     const fresh = await open()
     for (let at = 0; at < all.length; at += 200) await insertUsage(fresh, all.slice(at, at + 200))

@@ -24,9 +24,10 @@ import exported from '../../store/migrations/0008-exports.sql'
 import browsers from '../../store/migrations/0009-browsers.sql'
 import configVersions from '../../store/migrations/0011-config-versions.sql'
 import captures from '../../store/migrations/0012-captures.sql'
+import rollupsByBatch from '../../store/migrations/0013-rollups-by-batch.sql'
 import { changeStatements, chargeStatements } from '../../store/quotas.ts'
 import type { Database } from '../../store/schema.ts'
-import { insertUsage } from '../../store/usage.ts'
+import { usageStatements } from '../../store/usage.ts'
 
 /** In the order of the folder; test/runtime/workers.test.ts holds the list against it. */
 const migrations: readonly Migration[] = [
@@ -41,6 +42,7 @@ const migrations: readonly Migration[] = [
   { name: '0009-browsers.sql', sql: browsers },
   { name: '0011-config-versions.sql', sql: configVersions },
   { name: '0012-captures.sql', sql: captures },
+  { name: '0013-rollups-by-batch.sql', sql: rollupsByBatch },
 ]
 
 /** Captures that are emptied with each that is written. */
@@ -85,7 +87,7 @@ export const createStore = (config: DatabaseConfig, options: StoreOptions): Work
     recordUsage: async (row, charges = []) => {
       await attempt((db) => {
         const statements = chargeStatements(db, row.id, charges)
-        return inOne(db, [...statements, insertUsage(db, [row])])
+        return inOne(db, [...statements, ...usageStatements(db, [row])])
       })
     },
     recordAuthFailure: async (row) => void (await attempt((db) => insertAuthFailures(db, [row]))),

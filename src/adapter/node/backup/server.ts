@@ -1,5 +1,6 @@
 import type { Client, InValue, Row } from '@libsql/client'
 import { migrate, SchemaTooNew, schemaVersion, versionOf } from '../../../store/migrate.ts'
+import { SUM_UP } from '../../../store/usage.ts'
 import { type DatabaseOptions, migrations, openAsItIs } from '../ledger/database.ts'
 import { newestVersion, withFile } from './inspect.ts'
 
@@ -7,6 +8,9 @@ import { newestVersion, withFile } from './inspect.ts'
 const growing = ['usage', 'auth_failures', 'audit', 'captures']
 
 const PAGE = 1000
+
+/** Before this version each row was added up by itself. */
+const summedByBatch = 13
 
 interface Table {
   readonly name: string
@@ -31,6 +35,7 @@ export const copyServer = async (database: DatabaseOptions, path: string): Promi
         migrations().filter(({ name }) => versionOf(name) <= version),
       )
       await copyTables(server.client, client)
+      if (version >= summedByBatch) await client.execute(SUM_UP)
     })
   } finally {
     server.close()

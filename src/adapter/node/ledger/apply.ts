@@ -8,7 +8,7 @@ import { saveExport } from '../../../store/exports.ts'
 import { touchKey } from '../../../store/keys.ts'
 import { changeStatements, chargeStatements } from '../../../store/quotas.ts'
 import type { Database } from '../../../store/schema.ts'
-import { insertUsage } from '../../../store/usage.ts'
+import { usageStatements } from '../../../store/usage.ts'
 import { errorCode, unwrapped } from './database.ts'
 import type { Entry } from './protocol.ts'
 
@@ -25,7 +25,7 @@ const apply = async (db: Database, lines: readonly string[]): Promise<void> => {
   const [first, ...rest]: BatchItem<'sqlite'>[] = [
     // Before the rows: a row that is there already was charged.
     ...entries.flatMap((entry) => quotaStatements(db, entry)),
-    ...(usage.length > 0 ? [insertUsage(db, usage)] : []),
+    ...(usage.length > 0 ? usageStatements(db, usage) : []),
     ...(failures.length > 0 ? [insertAuthFailures(db, failures)] : []),
     ...bans.map((ban: Ban) => upsertBan(db, ban)),
     ...used.map((use) => touchKey(db, use)),
