@@ -5,7 +5,7 @@ import { litellm } from './peers/litellm.ts'
 import { nginx } from './peers/nginx.ts'
 import type { Peer } from './peers/peer.ts'
 import { portkey } from './peers/portkey.ts'
-import { postern, posternOpen, posternWithBudget, posternWithPassword } from './peers/postern.ts'
+import { postern, posternOpen, posternWithBudget } from './peers/postern.ts'
 import type { Result } from './result.ts'
 
 /** How much is measured. Times in seconds. */
@@ -27,10 +27,10 @@ const gateways = [portkey, litellm, gomodel, gomodelWithKey, olla, llamaSwap]
 export const plans: Readonly<Record<Result['kind'], Plan>> = {
   full: {
     kind: 'full',
-    peers: [...near, posternWithPassword, posternWithBudget, ...gateways],
+    peers: [...near, posternWithBudget, ...gateways],
     rounds: 5,
-    requests: { warm: 5, many: 5, alone: 3 },
-    streams: 5,
+    requests: { warm: 12, many: 3, alone: 2 },
+    streams: 3,
     starts: 3,
     everything: true,
   },

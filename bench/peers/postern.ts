@@ -109,16 +109,6 @@ export const postern = posternPeer(
   withKey,
 )
 
-export const posternWithPassword = posternPeer(
-  {
-    name: 'postern-password',
-    title: 'Postern, by password',
-    does: 'password, grants, limits, bans, ledger, access log',
-  },
-  governed,
-  async () => ({ authorization: person.basic }),
-)
-
 export const posternWithBudget = posternPeer(
   {
     name: 'postern-budget',

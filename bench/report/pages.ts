@@ -16,7 +16,7 @@ export const overview = (result: Result): string => {
 }
 
 /** Of interest in the manual only. */
-const hidden = new Set(['direct', 'postern-password', 'caddy'])
+const hidden = new Set(['direct', 'caddy'])
 
 const method =
   'How it was measured, what each was started with, and what was not measured: [performance](docs/performance.md).'
