@@ -23,6 +23,7 @@ import { explainer } from './management.ts'
 import type { Platform } from './platform.ts'
 import { bucketsFor } from './quota/show.ts'
 import type { State } from './state.ts'
+import { anyDialect } from './upstream/any-dialect.ts'
 import { pricedRows } from './upstream/models.ts'
 
 export interface Dashboard {
@@ -39,6 +40,8 @@ export const createDashboard = (config: Config, platform: Platform, state: State
   const providers = () => registry.providers()
   const known = () =>
     providers().flatMap(({ id, models: names }) => names.map((name) => `${id}/${name}`))
+  const explain = explainer(config, state)
+  const serving = (model: string) => anyDialect(providers(), model).candidates
   const ofCaller = bucketsFor(state.quotas, config.quotas)
   const mine: HomeSources['buckets'] = async (c) => {
     await state.quotas.ready()
@@ -55,10 +58,10 @@ export const createDashboard = (config: Config, platform: Platform, state: State
     keysPage({ ask }),
     overviewPage({ ask }),
     requestsPage({ ask }),
-    requestPage({ ask }),
+    requestPage({ ask, explain, serving, health: state.health.of }),
     sessionsPage({ ask }),
     peoplePage({ config, ask }),
-    accessPage({ config, explain: explainer(config, state), known }),
+    accessPage({ config, explain, known }),
     quotasPage({ config, buckets: everybodys }),
     doorsPage({
       config,

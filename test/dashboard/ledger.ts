@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type NodeStore, openStore } from '../../src/adapter/node/store.ts'
-import type { UsageRow } from '../../src/usage/row.ts'
+import type { AuthFailureRow, UsageRow } from '../../src/usage/row.ts'
 import { usageRow } from '../store/fixtures.ts'
 
 export interface SeededStore {
@@ -117,5 +117,23 @@ export const aMonth = (now: number, count = 1500): UsageRow[] => {
       durationMs: failed ? 40 : Math.round(firstByteMs + (outputTokens / speed) * 1000),
       sessionId: `${person.login}-${Math.floor(n / 9)}`,
     })
+  })
+}
+
+const causes = [
+  { reason: 'wrong_password', clientIp: '203.0.113.9', share: 5 },
+  { reason: 'unknown_user', clientIp: '203.0.113.9', share: 3 },
+  { reason: 'unknown_key', clientIp: '198.51.100.4', share: 2 },
+  { reason: 'missing', clientIp: '192.0.2.77', share: 1 },
+] as const
+
+/** A week of those who only try. */
+export const turnedAway = (now: number, count = 300): AuthFailureRow[] => {
+  const next = random(11)
+  return Array.from({ length: count }, (_, n) => {
+    const at = Math.round(now - 6.8 * day * next() - 1000)
+    const { reason, clientIp } = pick(causes, next())
+    const id = idAt(at, n)
+    return { id, at, clientIp, user: 'admin', reason, route: '/v1/models', requestId: id }
   })
 }

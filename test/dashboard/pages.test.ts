@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { testConfig } from '../support/config.ts'
-import { type Site, startSite, type Visitor } from './browser.ts'
+import { ownPage, page, type Site, startSite, type Visitor } from './browser.ts'
 import { file, type MemoryDocument, memoryDocument, secrets } from './document.ts'
 
 /** What somebody may call themselves, a model, a key or a reason (hazards 203). */
@@ -160,6 +160,21 @@ describe('the name', () => {
     const text = await (await own.visitor('alice')).read('/ui/models')
     expect(text).toContain('<title>Models · &lt;b&gt;Home &amp; Hearth&lt;/b&gt;</title>')
     expect(text).toContain(`<img src="${logo}" alt="" width="28" height="28">`)
+    await own.gateway.stop()
+  })
+
+  it('are what people sign in to, and out of', async () => {
+    const own = await startSite({ ui: { name: '<b>Home & Hearth</b>' } })
+    const nobody = await own.visitor()
+    const name = '&lt;b&gt;Home &amp; Hearth&lt;/b&gt;'
+    expect(await nobody.read('/postern/login')).toContain(`<h1>Sign in to ${name}</h1>`)
+    expect(await nobody.read('/postern/logout')).toContain(`<h1>Sign out of ${name}?</h1>`)
+    const wrong = await fetch(`${own.gateway.url}/postern/login`, {
+      method: 'POST',
+      headers: { ...page, ...ownPage },
+      body: new URLSearchParams({ user: 'alice', password: 'x', to: '/' }),
+    })
+    expect(await wrong.text()).toContain(`<title>Could not sign in to ${name}</title>`)
     await own.gateway.stop()
   })
 

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type MemoryDocument, memoryDocument } from '../dashboard/document.ts'
-import { aMonth, type SeededStore, seededStore } from '../dashboard/ledger.ts'
+import { aMonth, type SeededStore, seededStore, turnedAway } from '../dashboard/ledger.ts'
 import { type FakeUpstream, silent, startUpstream, stream } from '../support/fake-upstream.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { chromium, launchChromium } from '../support/parts/chromium.ts'
@@ -80,6 +80,7 @@ describeWith([chromium], 'the dashboard in a browser', () => {
   beforeAll(async () => {
     upstream = await startUpstream({ byModel: { stream: stream({ gap: 20 }), hang: silent() } })
     seeded = await seededStore(aMonth(Date.now()))
+    await Promise.all(turnedAway(Date.now()).map((each) => seeded.store.recordAuthFailure(each)))
     document = memoryDocument(file)
     gateway = await startTestGateway(config(upstream.url), {
       document,
@@ -223,16 +224,42 @@ describeWith([chromium], 'the dashboard in a browser', () => {
     await picture(page, 'dashboard-access')
   })
 
+  test('tells why a provider was asked', async () => {
+    await go('/ui/requests?range=90d&login=owner&model=ollama%2Fqwen3%3A32b')
+    await page.locator('tbody a').first().click()
+    await page.getByRole('heading', { name: 'Why this provider' }).waitFor()
+    expect(await row('ollama/qwen3:32b').textContent()).toMatch(/answered|asked/)
+    await row('ollama/qwen3:32b')
+      .getByRole('link', { name: /^grant / })
+      .click()
+    await page.waitForURL(/\/ui\/access#grant-\d/)
+  })
+
+  test('puts six figures in one row', async () => {
+    await go('/ui/overview')
+    const tops = await page
+      .locator('.tile')
+      .evaluateAll((tiles) => tiles.map((tile) => tile.getBoundingClientRect().top))
+    expect(tops).toHaveLength(6)
+    expect(new Set(tops).size).toBe(1)
+  })
+
   test('shuts an address out and lets it in again', async () => {
     await go('/ui/doors')
-    await page.getByLabel('Address').fill('203.0.113.9')
+    await page.getByLabel('Address').fill('203.0.113.77')
     await page.getByLabel('Why').fill('too curious')
     await reloading(() => button('Shut out').click())
-    expect(await row('203.0.113.9').textContent()).toContain('too curious')
+    expect(await row('203.0.113.77').textContent()).toContain('too curious')
+    const chart = page.getByRole('img', { name: 'Requests turned away' })
+    expect(await chart.locator('.col').count()).toBeGreaterThan(50)
+    expect(await chart.locator('.mark title').allTextContents()).toEqual([
+      expect.stringContaining('203.0.113.77 shut out'),
+    ])
+    await page.evaluate(() => globalThis.scrollTo(0, 0))
     await picture(page, 'dashboard-doors')
-    await row('203.0.113.9').getByRole('button', { name: 'Let in' }).click()
+    await row('203.0.113.77').getByRole('button', { name: 'Let in' }).click()
     await reloading(() => confirm('Let in'))
-    expect(await row('203.0.113.9').count()).toBe(0)
+    expect(await row('203.0.113.77').count()).toBe(0)
     await page.getByLabel('Address').fill('nowhere')
     await button('Shut out').click()
     await page.locator('.note.bad').waitFor()
@@ -288,13 +315,13 @@ describeWith([chromium], 'the dashboard in a browser', () => {
     const area = page.getByLabel('Configuration', { exact: true })
     const present = await area.inputValue()
     const review = page.getByRole('dialog', { name: 'What changes' })
-    const older = row('as it was found').getByRole('button', { name: 'Compare…' })
+    const older = row('as it was found').first().getByRole('button', { name: 'Compare…' })
     await older.click()
     expect(await review.locator('.del').allTextContents()).toEqual([
       expect.stringContaining('"models": ["m", "n"]'),
     ])
     await review.getByRole('button', { name: 'Into the editor' }).click()
-    expect(await area.inputValue()).toBe(present.replace('["m", "n"]', '["m"]'))
+    await expect.poll(() => area.inputValue()).toBe(present.replace('["m", "n"]', '["m"]'))
     await page.getByText('Sound, not saved').waitFor()
     await older.click()
     await review.getByRole('button', { name: 'Save' }).click()

@@ -31,7 +31,7 @@ export const attempts = (
   return card(
     'Turned away',
     html`<div class="body">${timeline(points, bans, now)}</div>${table({
-      caption: 'Addresses turned away the most',
+      caption: 'Turned away the most',
       columns: columns(now),
       rows: addresses,
       empty: '',

@@ -3,14 +3,19 @@ import type { Ask } from '../../admin/questions.ts'
 import { Failure } from '../../http/errors.ts'
 import type { Html } from '../../http/page.ts'
 import type { RequestSummary } from '../../usage/figures.ts'
+import { type RouteSources, routeTaken, whoOf } from '../admin/route-taken.ts'
 import { linkTo } from '../links.ts'
 import type { DashboardPage, View } from '../page.ts'
 import { bytes, cost, count, exact, none, when } from '../parts/format.ts'
 import { card, tiles } from '../parts/pieces.ts'
 import { latency, outcome } from '../parts/usage.ts'
 
+export interface RequestSources extends RouteSources {
+  readonly ask: Ask
+}
+
 /** One request in full. What was said in it is not kept. */
-export const requestPage = ({ ask }: { readonly ask: Ask }): DashboardPage => ({
+export const requestPage = ({ ask, ...sources }: RequestSources): DashboardPage => ({
   path: '/ui/requests/:id',
   title: 'Request',
   about: 'One line of the ledger in full. What was said in it is not kept.',
@@ -27,7 +32,7 @@ export const requestPage = ({ ask }: { readonly ask: Ask }): DashboardPage => ({
       ['First token', latency(row.firstByteMs)],
       ['In all', latency(row.durationMs)],
       ['Cost', cost(row.costNanousd), row.costBasis ?? ''],
-    ])}<div class="two">${card('What', pairs(what(row)))}${card('Who', pairs(who(row, view)))}${card('Tokens', pairs(tokensOf(row)))}${card('Time and size', pairs(timing(row)))}</div>`
+    ])}<div class="two">${card('What', pairs(what(row)))}${card('Who', pairs(who(row, view)))}${card('Tokens', pairs(tokensOf(row)))}${card('Time and size', pairs(timing(row)))}</div>${view.isAdmin ? routeTaken(row, sources, view.now) : ''}`
   },
 })
 
@@ -73,7 +78,7 @@ const who = (row: RequestSummary, { isAdmin, now }: View): Pair[] => [
     ? [
         [
           'Allowed by',
-          html`<a href="${linkTo('/ui/access', { who: row.login, model: row.model, door: row.door })}">which grant, as of now</a>`,
+          html`<a href="${linkTo('/ui/access', { who: whoOf(row), model: row.model, door: row.door })}">which grant, as of now</a>`,
         ] as const,
       ]
     : []),
