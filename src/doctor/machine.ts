@@ -1,5 +1,3 @@
-import type { Mode } from '../config/config.ts'
-
 /** What only the host of the gateway can find out. Each answers, or rejects, within three seconds. */
 export interface Machine {
   facts(): Promise<MachineFacts>
@@ -24,7 +22,8 @@ export interface Machine {
 }
 
 export interface Exposed {
-  readonly mode: Mode
+  /** As `mode` of the configuration. */
+  readonly mode: string
   /** Wall clock, ms; undefined: an older Postern opened it. */
   readonly since: number | undefined
   /** When it is closed again; undefined: when somebody does. */
