@@ -7,7 +7,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { askElsewhere } from '../store/elsewhere.ts'
@@ -120,12 +120,14 @@ describe('postern restore', () => {
     const damaged = await backup(200)
     writeFileSync(cut, readFileSync(damaged).subarray(0, 40_000))
     writeFileSync(damaged, readFileSync(damaged).fill(0xff, 8192, 16_384))
-    // Every page is sound, and an index disagrees with its table.
-    const twisted = await backup(200)
-    const bytes = readFileSync(twisted)
-    const [[id] = []] = askElsewhere(dirname(twisted), 'SELECT id FROM usage LIMIT 1')
-    bytes.write('~', bytes.indexOf(String(id)))
-    writeFileSync(twisted, bytes)
+    // Only whoever reads every page notices: nothing else asks for bans.
+    const twisted = await backup(1)
+    const [[page] = []] = askElsewhere(
+      twisted,
+      "SELECT rootpage FROM sqlite_schema WHERE name = 'bans'",
+    )
+    const end = Number(page) * 4096
+    writeFileSync(twisted, readFileSync(twisted).fill(0xff, end - 4096, end))
     const later = await ledger(1)
     askElsewhere(later, "INSERT INTO schema_migrations VALUES (99, '0099-later.sql', 0)")
     const other = join(dir, 'other.db')

@@ -9,11 +9,12 @@ const script = `
 `
 
 /**
- * What the ledger of `dir` answers to another process, which lets go of the file at once. In this one, a second SQLite
+ * What the ledger of `dir`, or the file itself, answers to another process, which lets go of the file at once. In this one, a second SQLite
  * beside the store's would undo its locks (sqlite.org/howtocorrupt.html, 2.2.1), and the store's own client keeps a file
  * open after it was closed.
  */
 export const askElsewhere = (dir: string, statement: string): unknown[][] => {
-  const args = ['--no-warnings', '-e', script, join(dir, 'postern.db'), statement]
+  const file = dir.endsWith('.db') ? dir : join(dir, 'postern.db')
+  const args = ['--no-warnings', '-e', script, file, statement]
   return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }))
 }
