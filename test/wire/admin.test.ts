@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hashSync } from 'bcryptjs'
@@ -77,6 +77,28 @@ describe('a running gateway, over its API', () => {
     expect(file).toContain('/* by hand */')
     expect(file).toContain('sk-not-to-be-seen')
     expect((await put(etag)).status).toBe(412)
+  })
+
+  it('keeps what was in force, edits of the file among it, to go back to', async () => {
+    const versions = async () =>
+      (await json<{ data: Record<string, string>[] }>(ask('/postern/api/config/versions'))).data
+    const before = await readFile(postern.configFile, 'utf8')
+    expect((await versions()).map(({ login }) => login)).toEqual(['owner', null])
+    await writeFile(postern.configFile, before.replace('"tiny", "small"', '"small"'))
+    await vi.waitFor(async () => expect(await versions()).toHaveLength(3), { timeout: 3000 })
+    expect(await models()).toEqual(['small'])
+    const [byHand, saved] = await versions()
+    expect(byHand?.login).toBeNull()
+    expect(byHand?.changes).toContain('"small"')
+    expect((await audit())[0]).toBe(' config.edit done')
+    const { config } = await json<{ config: string }>(
+      ask(`/postern/api/config/versions/${saved?.id}`),
+    )
+    expect(config).not.toContain('sk-not-to-be-seen')
+    const back = { method: 'PUT', body: { config }, as: { 'if-match': '*' } }
+    expect((await ask('/postern/api/config', back)).status).toBe(200)
+    expect(await readFile(postern.configFile, 'utf8')).toBe(before)
+    expect((await versions()).map(({ login }) => login)).toEqual(['owner', null, 'owner', null])
   })
 
   it('refuses one that would lock the caller out, or is broken, and keeps the file', async () => {
