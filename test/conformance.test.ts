@@ -74,6 +74,10 @@ const checklist: Readonly<Record<string, readonly (readonly [file: string, title
   'the client’s credential never leaks upstream': [
     ['wire/client-credential', 'of the gateway reaches no provider'],
   ],
+  'headers that requests are found by, redacted where wanted': [
+    ['wire/filterable-headers', 'is known to have been there, and no more'],
+    ['wire/filterable-headers', 'admins among them'],
+  ],
   'forged identity headers are nothing': [
     ['wire/doors-forgery', 'sees through what tailscaled would say'],
     ['wire/doors-forgery', '%s is refused, whoever sends it'],

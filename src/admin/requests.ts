@@ -7,7 +7,7 @@ import type {
   SessionCursor,
   SessionSummary,
 } from '../usage/figures.ts'
-import { type AdminRoute, route } from './route.ts'
+import { type AdminRequest, type AdminRoute, route } from './route.ts'
 import { iso, loginOf, moment, refuse, scopeOf, scopeQuery } from './usage-scope.ts'
 
 const text = z.string()
@@ -85,6 +85,13 @@ const requestsQuery = scopeQuery.extend({
     .describe(
       'Part of a model, program, route, address, label or login; looks at 20,000 rows a page.',
     ),
+  header: text
+    .regex(/^[\w!#$%&'*+.^`|~-]{1,64}(?::.{0,256})?$/)
+    .optional()
+    .describe(
+      'A header of `database.headers.filterable` that they had, as `x-project` or `x-project:alpha`; needs ' +
+        '`filterable_headers` of a grant.',
+    ),
   ...paging,
 })
 
@@ -113,12 +120,15 @@ export const requestRoutes = ({
     query: requestsQuery,
     answers: z.object({ data: z.array(request), next }),
     handle: async (asked) => {
-      const { limit, before, session, q, since } = asked.query as z.output<typeof requestsQuery>
+      const { limit, before, session, q, since, header } = asked.query as z.output<
+        typeof requestsQuery
+      >
       const page = await store.ask('requests', {
         ...scopeOf(asked, clock.now()),
         ...(since === undefined && { since: 0 }),
         ...(session !== undefined && { session }),
         ...(q !== undefined && { text: q }),
+        ...(header !== undefined && { header: headerOf(asked, header) }),
         ...(before !== undefined && { before: requestCursor(before) }),
         limit,
       })
@@ -164,6 +174,15 @@ export const requestRoutes = ({
     },
   }),
 ]
+
+/** @throws Failure 403 when no grant lets them look for requests by it */
+const headerOf = ({ permissions }: AdminRequest<unknown>, asked: string) => {
+  const [name = '', ...rest] = asked.split(':')
+  if (!permissions.filters(name)) {
+    throw new Failure('not_allowed', `No grant of yours has "${name}" in filterable_headers.`)
+  }
+  return { name: name.toLowerCase(), ...(rest.length > 0 && { value: rest.join(':').trim() }) }
+}
 
 const requestCursor = (mark: string): RequestCursor => {
   const [, at, id] = /^(\d{1,15}),([\w-]{0,64})$/.exec(mark) ?? []

@@ -58,7 +58,7 @@ async function* pages(db: Database, { listUsage }: Queries, since: number, most:
   }
 }
 
-const cell = (row: UsageRow, key: keyof UsageRow): Cell =>
+const cell = (row: UsageRow, key: Exclude<keyof UsageRow, 'headers'>): Cell =>
   key === 'startedAt' ? new Date(row.startedAt).toISOString() : row[key]
 
 const COLUMNS = [

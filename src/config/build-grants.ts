@@ -33,6 +33,9 @@ export const toEntry = (entry: GrantEntryFile): GrantEntry => {
     ...(entry.capture && { capture: entry.capture }),
     ...(entry.read_metrics && { readMetrics: true }),
     ...(entry.read_pricing && { readPricing: true }),
+    ...(entry.filterable_headers && {
+      filterableHeaders: entry.filterable_headers.map((name) => name.toLowerCase()),
+    }),
   }
 }
 

@@ -46,6 +46,7 @@ export function buildConfig(file: ConfigFile): Config {
     database: { url: file.database.url, authToken: file.database.auth_token },
     retention: toRetention(file.database.retention),
     exporters: { s3: toS3(file.exporters.s3) },
+    filterableHeaders: toFilterable(file.database.headers.filterable),
     redis: file.redis && { ...file.redis, user: file.redis.user, password: file.redis.password },
     log: file.log,
   }
@@ -95,6 +96,17 @@ const toLimits = (limits: ConfigFile['limits']): Config['limits'] => ({
   bodyIdle: limits.body_idle,
   writeStall: limits.write_stall,
 })
+
+/** Whatever the file says, no value of these is ever kept. */
+const credentials = /^(?:proxy-)?authorization$|cookie|key|token|secret|password/
+
+const toFilterable = (
+  headers: ConfigFile['database']['headers']['filterable'],
+): Config['filterableHeaders'] =>
+  headers.map(({ name, redact_values }) => ({
+    name: name.toLowerCase(),
+    redact: redact_values || credentials.test(name.toLowerCase()),
+  }))
 
 const toUser = (name: string, user: ConfigFile['users'][string]): UserConfig => ({
   password: user.password,

@@ -43,6 +43,8 @@ export interface Config {
   readonly labelHeader: string
   readonly database: DatabaseConfig
   readonly retention: Retention
+  /** Headers that requests can be found by, lower-cased. */
+  readonly filterableHeaders: readonly { readonly name: string; readonly redact: boolean }[]
   /** Absent: limits are this gateway's own. */
   /** Where the ledger is copied to. */
   readonly exporters: { readonly s3: S3Config | undefined }
@@ -147,6 +149,8 @@ export interface GrantEntry {
   readonly quotas?: readonly QuotaRef[]
   readonly readMetrics?: boolean
   readonly readPricing?: boolean
+  /** Lower-cased; `*` is any. */
+  readonly filterableHeaders?: readonly string[]
   readonly capture?: CaptureConfig
 }
 

@@ -102,6 +102,8 @@ export interface Permissions {
   readonly role?: 'user' | 'admin'
   readonly readMetrics: boolean
   readonly readPricing: boolean
+  /** May they look for requests by this header? */
+  filters(header: string): boolean
   /** Capabilities of the configuration's grants that are not ours to read, by name. */
   readonly capabilities: ReadonlyMap<string, readonly unknown[]>
   allows(provider: string, model: string): boolean

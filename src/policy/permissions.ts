@@ -11,10 +11,12 @@ export function merge(grants: readonly Granted[]): Permissions {
   const role = roles.has('admin') ? 'admin' : roles.has('user') ? 'user' : undefined
   if (!role) return nobody
   const matches = compileGlobs(entries.flatMap((entry) => entry.models ?? []))
+  const headers = new Set(entries.flatMap((entry) => entry.filterableHeaders ?? []))
   return {
     role,
     readMetrics: entries.some(({ readMetrics }) => readMetrics),
     readPricing: entries.some(({ readPricing }) => readPricing),
+    filters: (header) => headers.has('*') || headers.has(header.toLowerCase()),
     capabilities: mergeCapabilities(grants),
     allows: (provider, model) => matches(`${provider}/${model}`),
     entriesFor: covering(entries),
@@ -53,6 +55,7 @@ export function intersect(person: Permissions, speaker: Permissions): Permission
     role: person.role === 'admin' && speaker.role === 'admin' ? 'admin' : 'user',
     readMetrics: person.readMetrics && speaker.readMetrics,
     readPricing: person.readPricing && speaker.readPricing,
+    filters: (header) => person.filters(header) && speaker.filters(header),
     capabilities: person.capabilities,
     allows: (provider, model) => person.allows(provider, model) && speaker.allows(provider, model),
     entriesFor: (provider, model) => [
@@ -65,6 +68,7 @@ export function intersect(person: Permissions, speaker: Permissions): Permission
 const nobody: Permissions = {
   readMetrics: false,
   readPricing: false,
+  filters: () => false,
   capabilities: new Map(),
   allows: () => false,
   entriesFor: () => [],

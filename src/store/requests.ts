@@ -7,7 +7,7 @@ import type {
 } from '../usage/figures.ts'
 import { daily, hourly } from './cubes.ts'
 import { anybody, inCube, person } from './rollup.ts'
-import { type Database, usage } from './schema.ts'
+import { type Database, usage, usageHeaders } from './schema.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -19,6 +19,7 @@ const READ_FOR_TEXT = 20_000
 
 /** Rows, newest first. A page is found by its cursor, not by an offset: the millionth costs what the first does. */
 export const selectRequests = (db: Database, asked: RequestsAsked): Promise<RequestsPage> => {
+  if (asked.header !== undefined) return selectByHeader(db, asked, asked.header)
   if (asked.session !== undefined) return selectDirectly(db, asked)
   if (asked.text !== undefined) return selectByText(db, asked)
   return isRare(asked) ? selectByHours(db, asked) : selectDirectly(db, asked)
@@ -31,6 +32,34 @@ const isRare = ({ provider, door, agent, status, outcome, login, model }: Reques
 
 const selectDirectly = async (db: Database, asked: RequestsAsked): Promise<RequestsPage> => {
   const rows = await select(db, conditions(asked), asked.limit + 1)
+  return page(rows, asked.limit)
+}
+
+/** Along the index of headers, which is in the order of time; CROSS keeps SQLite from beginning with the rows. */
+const selectByHeader = async (
+  db: Database,
+  asked: RequestsAsked,
+  { name, value }: NonNullable<RequestsAsked['header']>,
+): Promise<RequestsPage> => {
+  const { name: header, value: had, seenAt, usageId } = usageHeaders
+  const rows = await db
+    .select({ ...getTableColumns(usage), agent: sql<string>`agent` })
+    .from(usageHeaders)
+    .crossJoin(usage)
+    .where(
+      and(
+        eq(usage.id, usageId),
+        eq(header, name),
+        value === undefined ? undefined : eq(had, value),
+        gte(seenAt, asked.since),
+        lt(seenAt, untilOf(asked)),
+        conditions(asked),
+      ),
+    )
+    // A request and its answer may have had it with two values.
+    .groupBy(seenAt, usageId)
+    .orderBy(desc(seenAt), desc(usageId))
+    .limit(asked.limit + 1)
   return page(rows, asked.limit)
 }
 

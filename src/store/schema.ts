@@ -93,6 +93,21 @@ export const usageSessions = sqliteTable(
   ],
 )
 
+/** Headers that requests can be found by; an empty value where none is kept. */
+export const usageHeaders = sqliteTable(
+  'usage_headers',
+  {
+    name: text('name').notNull(),
+    value: text('value').notNull(),
+    seenAt: integer('seen_at').notNull(),
+    usageId: text('usage_id').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.name, table.value, table.seenAt, table.usageId] }),
+    index('usage_headers_name_seen_at').on(table.name, table.seenAt, table.usageId),
+  ],
+)
+
 /** One refused attempt; `at` is wall-clock ms since the epoch. */
 export const authFailures = sqliteTable(
   'auth_failures',

@@ -52,7 +52,19 @@ export const usageStatements = (db: Database, rows: readonly UsageRow[]) =>
     db.run(sql`${INSERT} FROM json_each(${JSON.stringify(rows.map(valuesOf))}) WHERE true
       ON CONFLICT (id) DO NOTHING`),
     db.run(sql.raw(SUM_UP)),
+    ...headerStatements(db, rows),
   ] as const
+
+const headerStatements = (db: Database, rows: readonly UsageRow[]) => {
+  const found = rows.flatMap(({ id, startedAt, headers = [] }) =>
+    headers.map(([name, value]) => [name, value, startedAt, id]),
+  )
+  if (found.length === 0) return []
+  return [
+    db.run(sql`INSERT OR IGNORE INTO usage_headers (name, value, seen_at, usage_id)
+      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(${JSON.stringify(found)})`),
+  ]
+}
 
 /**
  * Sums over the ledger, the largest number of requests first, days in order.
@@ -98,10 +110,14 @@ export const listUsage = (
     .orderBy(desc(usage.startedAt), desc(usage.id))
     .limit(limit)
 
+/** Headers have a table of their own. */
+type Column = Exclude<keyof UsageRow, 'headers'>
+
 /** Every column of the ledger, in order, beside the name it has in a row. */
-export const usageColumns: readonly (readonly [keyof UsageRow, column: string])[] = Object.entries(
-  getTableColumns(usage),
-).map(([key, { name }]) => [key as keyof UsageRow, name])
+export const usageColumns: readonly (readonly [
+  Exclude<keyof UsageRow, 'headers'>,
+  column: string,
+])[] = Object.entries(getTableColumns(usage)).map(([key, { name }]) => [key as Column, name])
 
 const INSERT = sql.raw(
   `INSERT INTO usage (${usageColumns.map(([, column]) => column).join(', ')})
@@ -147,5 +163,5 @@ const defaults = Object.fromEntries(
  * The columns are whole milliseconds and microseconds, and a clock may have told fractions. Half a surrogate pair, which
  * JSON can write, would become text that no reader of the database takes for UTF-8.
  */
-const cellOf = (value: UsageRow[keyof UsageRow]): unknown =>
+const cellOf = (value: UsageRow[Column]): unknown =>
   typeof value === 'number' ? Math.round(value) : value?.toWellFormed()

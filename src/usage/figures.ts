@@ -93,6 +93,8 @@ export interface RequestsAsked extends UsageScope {
   readonly session?: string
   /** Part of a model's, program's or route's name, an address, a label. */
   readonly text?: string
+  /** With a value, the one it had; else whichever. */
+  readonly header?: { readonly name: string; readonly value?: string }
   readonly limit: number
   readonly before?: RequestCursor
 }

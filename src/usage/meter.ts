@@ -7,6 +7,7 @@ import type { Caller } from '../identity/caller.ts'
 import type { Platform } from '../platform.ts'
 import type { Candidate } from '../upstream/upstream.ts'
 import { type Charge, chargeFor, unknownCharge } from './charge.ts'
+import { type FilterableHeader, indexedHeaders } from './indexed-headers.ts'
 import { bodyUsage, eventUsage, frameUsage, type UsageReader } from './reader.ts'
 import type { Outcome, UsageRow } from './row.ts'
 import { usedBy } from './used.ts'
@@ -15,6 +16,7 @@ export type MeterOptions = Pick<Platform, 'clock' | 'newId' | 'waitUntil' | 'log
   readonly store: Pick<Platform['store'], 'recordUsage'>
   /** Whose value labels a request, lower-case. */
   readonly labelHeader: string
+  readonly filterableHeaders: readonly FilterableHeader[]
 }
 
 /**
@@ -65,6 +67,7 @@ class RequestMeter implements Meter {
   #firstByteAt: number | null = null
   /** What the answer's head told. */
   #counted: TokenCounts | undefined
+  #told: HeaderList = []
   #bytesOut = 0
   #written = false
 
@@ -110,6 +113,7 @@ class RequestMeter implements Meter {
     this.#candidate = candidate
     this.#status = status
     this.#counted = headerUsage(headers)
+    this.#told = headers
     this.#firstByteAt = this.#options.clock.elapsed()
     const contentType = headers.find(([name]) => name === 'content-type')?.[1] ?? ''
     const reader = readerFor(contentType, this.#target)
@@ -151,7 +155,7 @@ class RequestMeter implements Meter {
 
   /** A promise only where a price list has to be read first. */
   #row(outcome: Outcome): UsageRow | Promise<UsageRow> {
-    const { clock, newId, log } = this.#options
+    const { clock, newId, log, filterableHeaders } = this.#options
     const now = clock.elapsed()
     const answer = this.#reader?.tally
     const used = usedBy({
@@ -165,6 +169,7 @@ class RequestMeter implements Meter {
       answered: this.#reader !== undefined,
       status: this.#status,
     })
+    const headers = indexedHeaders(filterableHeaders, this.#headers, this.#told)
     const row = {
       id: newId(),
       ...this.#base,
@@ -187,6 +192,7 @@ class RequestMeter implements Meter {
       durationMs: Math.round(now - this.#started),
       overheadUs: Math.round(((this.#sentAt ?? now) - this.#started) * 1000),
       sessionId: this.sessionId,
+      ...(headers.length > 0 && { headers }),
     }
     const charged = chargeFor(this.#candidate, used, {
       at: row.startedAt,

@@ -51,6 +51,8 @@ export interface UsageRow {
   readonly overheadUs: number
   readonly sessionId: string | null
   readonly requestId: string
+  /** Headers that it can be found by; written beside it, and not read with it. */
+  readonly headers?: readonly (readonly [name: string, value: string])[]
 }
 
 /** A refused attempt. Kept apart from the ledger: it has no caller. */

@@ -371,7 +371,6 @@ describe('grants', () => {
       mcp_resources: '**',
       mcp_templates: '**',
       enable_chat_ui: true,
-      filterable_headers: ['x'],
       direct_paths: ['/x'],
       skills: ['y'],
     }

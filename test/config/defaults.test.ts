@@ -46,6 +46,7 @@ describe('defaults', () => {
       labelHeader: 'x-postern-label',
       database: { url: 'file:postern.db', authToken: undefined },
       retention: { duration: 0, purge: ['captures'], requireExport: false },
+      filterableHeaders: [],
       exporters: { s3: undefined },
       log: { level: 'info', access: true },
     })

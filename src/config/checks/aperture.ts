@@ -10,7 +10,7 @@ export const checkAperture = (file: ConfigFile): Finding[] => [
     .map((key) => idle(['database', key])),
 ]
 
-const ofDatabase = ['headers', 'save_raws', 'keep_encrypted_blobs'] as const
+const ofDatabase = ['save_raws', 'keep_encrypted_blobs'] as const
 
 const idle = (path: Path): Finding =>
   warning(path, `${path.at(-1)} has no effect in this version`, 'Nothing else has to change')

@@ -19,7 +19,6 @@ const withoutEffect = {
   mcp_resources: later('Deprecated: resources that may be read.'),
   mcp_templates: later('Deprecated: templates that may be read.'),
   enable_chat_ui: later('Chat in the dashboard.'),
-  filterable_headers: later('Headers that this caller may filter by.'),
   direct_paths: later('Paths below `/direct` that may be used.'),
   skills: later('Skills of the chat.'),
 }
@@ -83,6 +82,12 @@ export const grantEntry = z.strictObject({
     .boolean()
     .optional()
     .describe('May read the price list; being admin is not enough.'),
+  filterable_headers: z
+    .array(z.union([z.literal('*'), field.headerName()]))
+    .optional()
+    .describe(
+      'Headers of `database.headers.filterable` by which they may look for requests; `"*"`: all. Being admin is not enough.',
+    ),
   set_cors: z
     .boolean()
     .optional()

@@ -126,7 +126,26 @@ export const database = z
       .optional()
       .describe('Token for a libSQL server, as `"env:NAME"` or `"file:/path"`.'),
     retention,
-    headers: later('Headers that can be searched for.'),
+    headers: z
+      .strictObject({
+        filterable: z
+          .array(
+            z.strictObject({
+              name: field.headerName().describe('In any spelling.'),
+              redact_values: z
+                .boolean()
+                .prefault(false)
+                .describe('Keeps that it was there, and not what it said.'),
+            }),
+          )
+          .prefault([])
+          .describe(
+            'Headers of requests and answers by which `filterable_headers` of a grant may look for requests. What ' +
+              'carries a credential is always redacted.',
+          ),
+      })
+      .prefault({})
+      .describe('Headers that requests can be found by.'),
     save_raws: later('Whether raw answers are kept.'),
     keep_encrypted_blobs: later('Whether opaque parts of answers are kept.'),
   })
