@@ -48,7 +48,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   const models = createModelsApi(config, platform, state)
   const app = new Hono<Env>({ router: createRouter() })
   const isClientGone = (error: Error) => error instanceof ClientGone || isClientLeft(error)
-  app.onError(onError({ log, isClientGone }))
+  app.onError(onError({ log, clock, isClientGone }))
 
   // Every request: an id, a log line, an address, sound framing.
   app.use(requestId(platform), accessLog({ log, clock, enabled: config.log.access }))

@@ -1,25 +1,28 @@
 import type { Context, ErrorHandler } from 'hono'
 import { envelopeOf, errorBody, errorHeaders } from '../dialect/envelope.ts'
-import type { Log, LogLevel } from '../platform.ts'
+import type { Clock, Log, LogLevel } from '../platform.ts'
 import type { Env } from './env.ts'
 import { Failure } from './errors.ts'
+import { idAndTime } from './request-id.ts'
 
 export interface OnErrorOptions {
   readonly log: Log
+  readonly clock: Clock
   /** Errors that mean that nobody is there to read an answer. */
   readonly isClientGone: (error: Error) => boolean
 }
 
 /** The only place that makes an error response. What is no `Failure` is our own fault: the log gets the cause. */
-export const onError = ({ log, isClientGone }: OnErrorOptions): ErrorHandler<Env> =>
+export const onError = ({ log, clock, isClientGone }: OnErrorOptions): ErrorHandler<Env> =>
   function onError(error, c) {
     if (isClientGone(error)) return new Response(null, { status: 499 })
     if (error instanceof Failure) {
       note(log, c, error)
-      return answer(c, error)
+      return answer(c, error, clock)
     }
     log('error', 'internal', { rid: c.get('requestId'), reason: error.stack ?? String(error) })
-    return answer(c, new Failure('internal_error', 'The gateway failed. The log has the cause.'))
+    const failure = new Failure('internal_error', 'The gateway failed. The log has the cause.')
+    return answer(c, failure, clock)
   }
 
 /** Refusals of the wire and of upstreams are logged with their private reason; the others are logged where they arise. */
@@ -41,15 +44,18 @@ const eventOf = ({ code, status }: Failure): readonly [LogLevel, string] => {
   return status >= 500 ? ['warn', 'http.fail'] : ['debug', 'http.reject']
 }
 
-const answer = (c: Context<Env>, failure: Failure): Response => {
+const answer = (c: Context<Env>, failure: Failure, clock: Clock): Response => {
   const envelope = envelopeOf(c.req.path)
   const headers: Record<string, string> = {
     'content-type': 'application/json; charset=utf-8',
     'cache-control': 'no-store',
     ...errorHeaders(envelope, failure),
     ...failure.headers,
+    ...idAndTime(c.get('requestId'), clock.elapsed() - c.get('startedAt')),
   }
   if (failure.close) headers.connection = 'close'
   const body = errorBody(envelope, failure, c.get('requestId') ?? '')
-  return new Response(JSON.stringify(body), { status: failure.status, headers })
+  const response = new Response(JSON.stringify(body), { status: failure.status, headers })
+  c.set('told', response)
+  return response
 }
