@@ -3,17 +3,18 @@
  * `--quick` is a look in under two minutes and writes nothing; `--guard` compares with the last result that was
  * committed; `--only NAME,NAME` and `--rounds N` narrow it, and then nothing is written either.
  */
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { caddy } from '../test/support/parts/caddy.ts'
+import { must } from '../test/support/parts/run.ts'
 import { guard } from './guard.ts'
 import { describeCommit, describeMachine } from './machine.ts'
 import { measureAll } from './measures/all.ts'
 import { measureRest } from './measures/rest.ts'
 import { nginx } from './parts/nginx.ts'
 import { wrkPart } from './parts/wrk.ts'
-import { buildPostern } from './peers/postern.ts'
+import { buildPostern, root } from './peers/postern.ts'
 import { type Plan, plans } from './plan.ts'
 import { requireCores } from './process/cores.ts'
 import { printTable } from './report/print.ts'
@@ -70,6 +71,8 @@ if (values.out !== undefined) await writeFile(values.out, text)
 if (kind === 'guard') process.exitCode = guard(result)
 if (kind === 'full' && values.only === undefined && values.rounds === undefined) {
   const name = `${result.date.slice(0, 10)}-${result.commit.replace('+', '-changed')}.json`
+  await mkdir(resultsFolder, { recursive: true })
   await writeFile(join(resultsFolder, name), text)
+  await must(join(root, 'node_modules', '.bin', 'biome'), ['format', '--write', resultsFolder])
   await publish(result)
 }

@@ -129,14 +129,14 @@ export const goals: readonly Goal[] = [
       locked && unchanged(locked) && locked.recorded >= locked.answered,
   },
   {
-    what: 'slowest question to 10,000,000 rows, ms',
+    what: 'slowest question to 1,000,000 rows, ms',
     goal: '≤ 200',
     beyond: '',
     show: ({ result: { ledger } }) => number(ledger?.slowest.max),
     reached: ({ result: { ledger } }) => atMost(ledger?.slowest.max, 200),
   },
   {
-    what: 'opening 10,000,000 rows, s',
+    what: 'opening 1,000,000 rows, s',
     goal: '≤ 2',
     beyond: '',
     show: ({ result: { ledger } }) => number(ledger && ledger.start / 1000),
