@@ -90,6 +90,8 @@ export const createBans = (platform: Needs): Bans => {
 
   /** Kept here as well: the others may have another database. */
   const adopt = (ban: Ban): void => {
+    // One's own news comes back as well.
+    if (automatic.peek(ban.address)?.ban.startedAt === ban.startedAt) return
     const entry = entryOf(ban)
     automatic.set(ban.address, entry)
     platform.waitUntil(save(entry))

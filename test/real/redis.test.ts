@@ -1,3 +1,4 @@
+import { createClient } from '@redis/client'
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest'
 import { type OpenShared, openShared } from '../../src/adapter/node/shared.ts'
 import { type FakeUpstream, startUpstream } from '../support/fake-upstream.ts'
@@ -72,14 +73,14 @@ describeWith([redis], 'gateways that count in one Redis', () => {
         },
       )
     for (let at = 0; at < 6; at++) expect((await guess(at, '203.0.113.5')).status).toBe(401)
+    // Heard by all of them, and kept for the next start, before anybody guesses again.
+    for (const { store } of gateways) {
+      await expect.poll(() => store.bans).toMatchObject([{ address: '203.0.113.5', level: 1 }])
+    }
     for (const at of [0, 1, 2]) {
       await expect.poll(async () => (await guess(at, '203.0.113.5')).status).toBe(429)
       const neighbour = { headers: from('203.0.113.6') }
       expect((await chat(gateways[at]!.url, { model: 'tiny' }, neighbour)).status).toBe(200)
-    }
-    // In each one's own store, for the next start.
-    for (const { store } of gateways) {
-      expect(store.bans).toMatchObject([{ address: '203.0.113.5', level: 1 }])
     }
   })
 
@@ -121,6 +122,25 @@ describeWith([redis], 'gateways that count in one Redis', () => {
       await opened[0]!.counters.announce(ban)
       expect(heard).toHaveBeenCalledWith(ban)
     }, 10_000)
+  })
+
+  it('take no news that is none, from whoever else uses it', async () => {
+    const stranger = await createClient({ url: server.url, password }).connect()
+    const everybody = {
+      address: '0.0.0.0/0',
+      cause: 'admin',
+      level: 1,
+      startedAt: 1,
+      until: null,
+      note: '',
+    }
+    for (const text of ['', '{', 'null', '{"address":1}', JSON.stringify(everybody)]) {
+      await stranger.publish('test:bans', text)
+    }
+    stranger.destroy()
+    const unreadable = () => log.filter((line) => line.includes('redis.unreadable')).length
+    await expect.poll(unreadable).toBeGreaterThanOrEqual(15)
+    expect((await chat(gateways[0]!.url, { model: 'tiny' })).status).toBe(200)
   })
 
   it('never say its password', () => {

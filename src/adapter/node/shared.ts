@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { RedisConfig } from '../../config/config.ts'
 import type { Log, Shared } from '../../platform.ts'
 import type { Ban } from '../../ratelimit/ban.ts'
@@ -70,7 +71,11 @@ export const openShared = async (config: RedisConfig, log: Log): Promise<OpenSha
     forget: (address, window) => ask(async () => void (await failuresIn(window).delete(address))),
     announce: (ban) => ask(async () => void (await client.publish(channel, JSON.stringify(ban)))),
     onBan: (listener) => {
-      const hear = (text: string): void => listener(JSON.parse(text) as Ban)
+      const hear = (text: string): void => {
+        const ban = readBan(text)
+        if (ban) listener(ban)
+        else log('warn', 'redis.unreadable', { channel })
+      }
       // Waits until there is a connection, and is done again after each break.
       news.subscribe(channel, hear).catch(ask.failed)
     },
@@ -83,6 +88,25 @@ export const openShared = async (config: RedisConfig, log: Log): Promise<OpenSha
     },
   }
 }
+
+/** Undefined for what is no automatic ban: whoever else uses the Redis must be able to neither end nor widen anything. */
+const readBan = (text: string): Ban | undefined => {
+  try {
+    const { success, data } = ban.safeParse(JSON.parse(text))
+    return success ? data : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const ban = z.object({
+  address: z.string().max(64),
+  cause: z.literal('auth_failures'),
+  level: z.int().min(1),
+  startedAt: z.int(),
+  until: z.int(),
+  note: z.string().max(256),
+})
 
 /** Asks with little patience, and not at all while the last question went unanswered a moment ago. */
 const createAsk = (log: Log) => {
