@@ -66,8 +66,13 @@ const folder = await mkdtemp(join(tmpdir(), 'postern-tests-'))
 await run('what the tests need', process.execPath, ['test/real/setup.ts'])
 await run('a tailnet of their own', process.execPath, ['test/tailnet/setup.ts'])
 await check(counts, 'lint and format', bin('biome'), ['check', '.'])
-for (const project of ['core', 'node', 'workers']) {
-  await check(counts, `types: ${project}`, bin('tsc'), ['-p', `tsconfig.${project}.json`])
+for (const project of [
+  'tsconfig.core.json',
+  'tsconfig.node.json',
+  'tsconfig.workers.json',
+  'bench',
+]) {
+  await check(counts, `types: ${project}`, bin('tsc'), ['-p', project])
 }
 await vitest(counts, 'unit', folder)
 await vitest(counts, 'real', folder)

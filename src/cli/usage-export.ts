@@ -1,22 +1,12 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { FORMATS, type Format, pagesOf, textsOf } from '../admin/usage-export.ts'
-import type { Door } from '../identity/caller.ts'
-import type { Outcome } from '../usage/row.ts'
+import type { UsageScope } from '../usage/figures.ts'
 import { type LedgerFlags, ledgerOptions, withLedger } from './ledger.ts'
 import { start } from './since.ts'
 import { print } from './table.ts'
 
-interface ExportFlags extends LedgerFlags {
+interface ExportFlags extends LedgerFlags, UsageScope {
   readonly format: Format
-  readonly since: number
-  readonly until?: number
-  readonly login?: string
-  readonly model?: string
-  readonly provider?: string
-  readonly door?: Door
-  readonly agent?: string
-  readonly status?: number
-  readonly outcome?: Outcome
 }
 
 /** `postern usage export`: every request, as the API writes them. */

@@ -38,8 +38,8 @@ export interface Variables {
   /** http/request-id: `clock.elapsed()` at arrival */
   startedAt: number
   /**
-   * proxy/reverse-proxy, http/on-error: the answer whose headers hold id and time already. Asked for its headers, a Response makes a
-   * list of them, which costs more than writing them (docs/decisions/061).
+   * proxy/reverse-proxy, http/on-error: the answer whose headers hold id and time already. Asked for its headers, a
+   * Response makes a list of them, which costs more than writing them (docs/decisions/061).
    */
   told?: Response
   /** http/client-address */
