@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { CaptureConfig, Config } from '../config/config.ts'
 import { concat } from '../http/body.ts'
+import { pass } from '../http/check.ts'
 import type { BodyWatch, Env, Tap } from '../http/env.ts'
 import type { Platform } from '../platform.ts'
 import type { Candidate } from '../upstream/upstream.ts'
@@ -38,8 +39,8 @@ export const keepCaptures = (options: KeepOptions): MiddlewareHandler<Env> => {
   const { store, log, waitUntil } = options
   store.keepCaptures(retention)
   const memory: Memory = { left: most }
+  if (retention.duration === 0) return pass
   return async function keepCaptures(c, next) {
-    if (retention.duration === 0) return next()
     const [first] = c.get('candidates')
     const wanted = c.get('candidates').some((candidate) => wantedOf(c, candidate))
     if (!first || !wanted) return next()

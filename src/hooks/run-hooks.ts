@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { Config } from '../config/config.ts'
+import { pass } from '../http/check.ts'
 import type { Env } from '../http/env.ts'
 import type { Platform } from '../platform.ts'
 import type { Directory } from '../tailscale/directory.ts'
@@ -35,8 +36,8 @@ export const runHooks = (options: HooksOptions): MiddlewareHandler<Env> => {
     maxAnswer: config.limits.body,
     redact: createRedactor(options),
   }
+  if (config.hooks.size === 0) return pass
   return async function runHooks(c, next) {
-    if (config.hooks.size === 0) return next()
     const uses = (...candidates: Candidate[]) => usesFor(c, candidates, config.hooks)
     const all = uses(...c.get('candidates'))
     const [first] = c.get('candidates')

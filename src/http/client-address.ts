@@ -3,6 +3,7 @@ import ipaddr from 'ipaddr.js'
 import { LRUCache } from 'lru-cache'
 import type { ListenerIdentity } from '../config/config.ts'
 import type { Door } from '../identity/caller.ts'
+import { check } from './check.ts'
 import type { Client, Env } from './env.ts'
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
@@ -28,13 +29,12 @@ export const findClient = (): MiddlewareHandler<Env> => {
     compiled.set(list, known)
     return known
   }
-  return async function findClient(c, next) {
+  return check(function findClient(c) {
     const { listener, peer } = c.env
     const { headers, url } = c.req.raw
     const trusted = trustedOf(listener.trustedProxies)
     c.set('client', describeClient(listener.identity, peer, headers, trusted, url))
-    await next()
-  }
+  })
 }
 
 const describeClient = (

@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from 'hono'
 import type { Mode } from '../config/config.ts'
 import type { Door } from '../identity/caller.ts'
+import { check } from './check.ts'
 import type { Env } from './env.ts'
 import { Failure } from './errors.ts'
 
@@ -17,15 +18,14 @@ const open: Readonly<Record<Mode, ReadonlySet<Door>>> = {
  * flips a whole port, so each request is looked at (hazards 0.5). A listener without an identity has no such doors.
  */
 export const requireOpenDoor = (mode: Mode): MiddlewareHandler<Env> =>
-  async function requireOpenDoor(c, next) {
+  check(function requireOpenDoor(c) {
     const { door } = c.get('client')
     if (c.env.listener.identity !== 'none' && !open[mode].has(door)) {
       throw new Failure('door_closed', 'This door is closed.', {
         reason: `${door} in mode ${mode}`,
       })
     }
-    await next()
-  }
+  })
 
 /** In these modes tailnet callers need no credential. */
 export const believesTailnet = (mode: Mode): boolean => mode === 'serve' || mode === 'both'

@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from 'hono'
+import { check } from './check.ts'
 import type { Env } from './env.ts'
 import { Failure } from './errors.ts'
 
@@ -6,19 +7,17 @@ const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 
 /** Answers what the adapter found wrong on the wire, and methods that nothing here speaks (TRACE would echo headers). */
 export const requireSoundRequest = (): MiddlewareHandler<Env> =>
-  async function requireSoundRequest(c, next) {
+  check(function requireSoundRequest(c) {
     const { failure } = c.env.framing
     if (failure) throw failure
     if (!methods.has(c.req.method)) throw methodNotAllowed([...methods])
-    await next()
-  }
+  })
 
 /** For paths that speak plain HTTP only. */
 export const refuseUpgrade = (): MiddlewareHandler<Env> =>
-  async function refuseUpgrade(c, next) {
+  check(function refuseUpgrade(c) {
     if (c.env.upgrade) throw new Failure('invalid_request', 'WebSocket is not spoken on this path.')
-    await next()
-  }
+  })
 
 export const methodNotAllowed = (allow: readonly string[]): Failure =>
   new Failure('method_not_allowed', `Use ${allow.join(', ')}.`, {

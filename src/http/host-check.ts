@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
+import { check } from './check.ts'
 import type { Env } from './env.ts'
 import { Failure } from './errors.ts'
 
@@ -8,7 +9,7 @@ import { Failure } from './errors.ts'
  */
 export const hostCheck = (allowedHosts: readonly string[]): MiddlewareHandler<Env> => {
   const allowed = new Set(['localhost', ...allowedHosts.map((host) => host.toLowerCase())])
-  return async function hostCheck(c, next) {
+  return check(function hostCheck(c) {
     // A browser gets through tailscaled only under a name it serves: by Host in the clear, by SNI and certificate else.
     const served = c.env.listener.identity === 'serve'
     if (!served && !isOwnHost(hostName(c.get('client').host), allowed)) {
@@ -17,8 +18,7 @@ export const hostCheck = (allowedHosts: readonly string[]): MiddlewareHandler<En
         'This address is not served here. Add it to allowed_hosts.',
       )
     }
-    await next()
-  }
+  })
 }
 
 const isOwnHost = (host: string, allowed: ReadonlySet<string>): boolean =>

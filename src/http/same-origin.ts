@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
+import { check, type Look } from './check.ts'
 import type { Env } from './env.ts'
 import { Failure } from './errors.ts'
 import { originAllowed } from './host-check.ts'
@@ -9,7 +10,11 @@ import { originAllowed } from './host-check.ts'
  * says neither is refused.
  */
 export const requireSameOrigin = (allowedHosts: readonly string[]): MiddlewareHandler<Env> =>
-  async function requireSameOrigin(c, next) {
+  check(sameOrigin(allowedHosts))
+
+const sameOrigin =
+  (allowedHosts: readonly string[]): Look =>
+  (c) => {
     const site = c.req.header('sec-fetch-site')
     const own =
       site === undefined
@@ -19,18 +24,14 @@ export const requireSameOrigin = (allowedHosts: readonly string[]): MiddlewareHa
     if (!own) {
       throw new Failure('origin_not_allowed', 'This is accepted from pages of this address only.')
     }
-    await next()
   }
 
 const safe = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** The same, for pages that may be looked at from anywhere. */
 export const requireOwnPages = (allowedHosts: readonly string[]): MiddlewareHandler<Env> => {
-  const check = requireSameOrigin(allowedHosts)
-  return async function requireOwnPages(c, next) {
-    if (safe.has(c.req.method)) return next()
-    return check(c, next)
-  }
+  const look = sameOrigin(allowedHosts)
+  return check((c) => (safe.has(c.req.method) ? undefined : look(c)))
 }
 
 /** Carriers that a page can only send after asking (CORS preflight), so that no browser adds them by itself. */
@@ -45,15 +46,14 @@ export const refuseForeignPages = (
   allowedHosts: readonly string[],
   granted: (c: Context<Env>) => boolean,
 ): MiddlewareHandler<Env> =>
-  async function refuseForeignPages(c, next) {
+  check(function refuseForeignPages(c) {
     const harmless = safe.has(c.req.method) || saysItself(c) || !isForeign(c, allowedHosts)
     if (!harmless && !granted(c)) {
       const message =
         'A page of another site may not use this. A grant with set_cors can let it in.'
       throw new Failure('origin_not_allowed', message)
     }
-    await next()
-  }
+  })
 
 const isForeign = (c: Context<Env>, allowedHosts: readonly string[]): boolean => {
   const site = c.req.header('sec-fetch-site')

@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
+import { check } from '../http/check.ts'
 import type { Auth, Env } from '../http/env.ts'
 import { isGatewayCredential } from '../http/headers.ts'
 import { readSessionCookie } from '../http/session-cookie.ts'
@@ -35,13 +36,12 @@ export interface AuthenticateOptions {
  * falls through to a weaker proof, such as being on loopback.
  */
 export const authenticate = (options: AuthenticateOptions): MiddlewareHandler<Env> => {
-  return async function authenticate(c, next) {
+  const { speaksFor } = options
+  return check(async function authenticate(c) {
     const auth = await identify(c, options)
-    const { speaksFor } = options
     const spoken = auth.caller && speaksFor?.(auth.caller, c.req.raw.headers)
-    c.set('auth', (await spoken) ?? auth)
-    await next()
-  }
+    c.set('auth', spoken === undefined ? auth : ((await spoken) ?? auth))
+  })
 }
 
 /**

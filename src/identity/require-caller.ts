@@ -1,14 +1,14 @@
 import type { MiddlewareHandler } from 'hono'
+import { check } from '../http/check.ts'
 import type { Auth, Env } from '../http/env.ts'
 import { Failure, retryAfter } from '../http/errors.ts'
 
 /** Lets only proven callers on. The one place that turns a private reason into a public refusal. */
 export const requireCaller = (): MiddlewareHandler<Env> => {
-  return async function requireCaller(c, next) {
+  return check(function requireCaller(c) {
     const auth = c.get('auth')
     if (auth.caller === undefined) throw refusalOf(auth)
-    await next()
-  }
+  })
 }
 
 type Unproven = Exclude<Auth, { readonly caller: object }>

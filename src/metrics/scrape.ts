@@ -1,4 +1,5 @@
 import type { Context, Handler, MiddlewareHandler } from 'hono'
+import { check } from '../http/check.ts'
 import type { Env } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
 import type { Family } from './family.ts'
@@ -29,15 +30,14 @@ export const localOr = (
 
 /** A capability of its own, for admins too. */
 export const requireMetrics = (): MiddlewareHandler<Env> =>
-  async function requireMetrics(c, next) {
+  check(function requireMetrics(c) {
     if (!c.get('permissions').readMetrics) {
       throw new Failure(
         'not_allowed',
         'A grant with "read_metrics": true is needed for this, for admins too.',
       )
     }
-    await next()
-  }
+  })
 
 /** The page that Prometheus reads. */
 export const showMetrics =

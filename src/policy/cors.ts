@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { CorsConfig, GrantEntry } from '../config/config.ts'
+import { pass } from '../http/check.ts'
 import type { Env } from '../http/env.ts'
 import { compileGlobs } from './glob.ts'
 import type { Policy } from './grants.ts'
@@ -10,8 +11,9 @@ import type { Policy } from './grants.ts'
  * only where a grant that names them says so. The browser's own credentials are never allowed: what the page does not
  * say itself is not sent (hazards 19).
  */
-export const cors = (policy: Policy): MiddlewareHandler<Env> =>
-  async function cors(c, next) {
+export const cors = (policy: Policy): MiddlewareHandler<Env> => {
+  if (!doors.some((door) => policy.entriesAt(door).some((entry) => entry.cors))) return pass
+  return async function cors(c, next) {
     const origin = c.req.header('origin')
     const entries = policy.entriesAt(c.get('client').door)
     if (origin === undefined || !entries.some((entry) => entry.cors)) return next()
@@ -23,6 +25,9 @@ export const cors = (policy: Policy): MiddlewareHandler<Env> =>
     if (rule) c.header('access-control-allow-origin', named(rule, origin))
     return
   }
+}
+
+const doors = ['public', 'tailnet', 'local'] as const
 
 /** May a page of this origin use this path, by any grant at this door? */
 export const letsOriginIn =

@@ -1,5 +1,6 @@
 import type { MiddlewareHandler } from 'hono'
 import type { GrantConfig } from '../config/config.ts'
+import { check } from '../http/check.ts'
 import type { Env } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
 import type { Dialect, RouteResult } from '../upstream/upstream.ts'
@@ -8,25 +9,26 @@ import type { Policy } from './grants.ts'
 
 /** Lets on only callers whom some grant gives a role; Aperture's sentence for the others. */
 export const requireRole = (policy: Policy): MiddlewareHandler<Env> =>
-  async function requireRole(c, next) {
+  check(function requireRole(c) {
     const { caller } = c.get('auth')
     const permissions = caller && policy.forCaller(caller, c.get('client'))
     if (!permissions?.role) throw new Failure('no_role', 'access denied: no role granted')
     c.set('permissions', permissions)
-    await next()
-  }
+  })
 
 /** Finds who serves the model and keeps those whom this caller may use. */
 export const authorizeTarget = (
   find: (model: string, dialect: Dialect) => RouteResult | Promise<RouteResult>,
 ): MiddlewareHandler<Env> =>
-  async function authorizeTarget(c, next) {
+  check(function authorizeTarget(c) {
     const { model, operation } = c.get('target')
-    const found = await find(model, operation.dialect)
-    const login = c.get('auth').caller?.login ?? ''
-    c.set('candidates', authorize(c.get('permissions'), login, model, found))
-    await next()
-  }
+    const keep = (found: RouteResult): void => {
+      const login = c.get('auth').caller?.login ?? ''
+      c.set('candidates', authorize(c.get('permissions'), login, model, found))
+    }
+    const found = find(model, operation.dialect)
+    return found instanceof Promise ? found.then(keep) : keep(found)
+  })
 
 /** Does some grant speak of requests from this very machine? */
 export const grantsLoopback = (grants: readonly GrantConfig[]): boolean =>

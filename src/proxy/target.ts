@@ -4,6 +4,7 @@ import { findModelPart, withModel } from '../dialect/multipart-body.ts'
 import type { NamedPath } from '../dialect/named-paths.ts'
 import { addressOf, type Operation } from '../dialect/operations.ts'
 import { type BodyLimits, readBody } from '../http/body.ts'
+import { check } from '../http/check.ts'
 import type { Env, Target } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
 
@@ -14,7 +15,7 @@ export interface TargetOptions {
 
 /** Reads the body, once, and finds out what is asked for. */
 export const readTarget = ({ operation, limits }: TargetOptions): MiddlewareHandler<Env> =>
-  async function readTarget(c, next) {
+  check(async function readTarget(c) {
     const contentType = expectedType(c, operation)
     const bytes = await readBody(c.req.raw, limits)
     const { named } = operation
@@ -25,8 +26,7 @@ export const readTarget = ({ operation, limits }: TargetOptions): MiddlewareHand
         : formTarget(operation, bytes, contentType)
     c.set('target', target)
     c.get('meter').asked(target)
-    await next()
-  }
+  })
 
 /** Only what a web page cannot send without being asked first (CORS preflight), and only UTF-8 (hazards 107). */
 const expectedType = (c: Context<Env>, { body }: Operation): string => {

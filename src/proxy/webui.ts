@@ -1,6 +1,7 @@
 import type { Context, Handler, MiddlewareHandler } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { WebuiConfig } from '../config/config.ts'
+import { check } from '../http/check.ts'
 import type { BodyWatch, Env } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
 import { fromFallback, type HeaderList, toFallback } from '../http/headers.ts'
@@ -27,12 +28,11 @@ export interface WebuiOptions {
 
 /** Keeps Open WebUI, and the way in to it, from doors that it is not for. */
 export const requireShown = ({ public: shown }: WebuiConfig): MiddlewareHandler<Env> =>
-  async function requireShown(c, next) {
+  check(function requireShown(c) {
     if (c.get('client').door === 'public' && !shown) {
       throw new Failure('not_found', 'There is nothing here.')
     }
-    await next()
-  }
+  })
 
 /**
  * Passes everything that is not ours to Open WebUI, uploads and event streams included, touching nothing but hop,

@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { QuotaConfig } from '../config/config.ts'
+import { check } from '../http/check.ts'
 import type { Env } from '../http/env.ts'
 import { Failure, retryAfter } from '../http/errors.ts'
 import type { Platform, Store } from '../platform.ts'
@@ -24,10 +25,11 @@ export interface EnforceOptions {
 export const enforceQuotas = (options: EnforceOptions): MiddlewareHandler<Env> => {
   const { ledger, quotas, platform } = options
   ledger.use(quotas)
-  return async function enforceQuotas(c, next) {
+  const reserve = async (
+    c: Context<Env>,
+    charged: readonly (readonly ChainRef[])[],
+  ): Promise<void> => {
     const candidates = c.get('candidates')
-    const charged = candidates.map((candidate) => chainsFor(c, candidate, quotas))
-    if (charged.every((chains) => chains.length === 0)) return next()
     const [offers] = await Promise.all([
       Promise.all(candidates.map((it, at) => offerOf(c, it, charged[at] ?? [], platform))),
       ledger.ready(),
@@ -41,8 +43,11 @@ export const enforceQuotas = (options: EnforceOptions): MiddlewareHandler<Env> =
         decision.offers.map(({ candidate }) => candidate),
       )
     }
-    await next()
   }
+  return check(function enforceQuotas(c) {
+    const charged = c.get('candidates').map((candidate) => chainsFor(c, candidate, quotas))
+    return charged.every((chains) => chains.length === 0) ? undefined : reserve(c, charged)
+  })
 }
 
 const chainsFor = (

@@ -2,6 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 // The posix build: the main one asks the process which platform it is on.
 import picomatch from 'picomatch/posix.js'
 import type { RateLimitConfig } from '../config/config.ts'
+import { check } from '../http/check.ts'
 import type { Env } from '../http/env.ts'
 import { Failure, retryAfter } from '../http/errors.ts'
 import type { Platform, Shared } from '../platform.ts'
@@ -35,19 +36,30 @@ export const rateLimit = (options: RateLimitOptions): MiddlewareHandler<Env> => 
     })
   }
 
-  return async function rateLimit(c, next) {
+  /** The bucket of a zone that this request is counted in, finest name first; undefined: in none. */
+  const bucketIn = (rules: readonly Rule[], c: Context<Env>) => {
+    const rule = rules.find(({ matches }) => matches(c.req.path))
+    const subjects = rule && stageOf(rule) === stage ? subjectsOf(rule, c) : undefined
+    return rule && subjects && { rule, subjects }
+  }
+  const alone = (c: Context<Env>): void => {
     for (const rules of zones) {
-      const rule = rules.find(({ matches }) => matches(c.req.path))
-      if (rule === undefined || stageOf(rule) !== stage) continue
-      const subjects = subjectsOf(rule, c)
-      if (subjects === undefined) continue
-      const alone = limiter.take(subjects, rule)
-      const wait =
-        alone > 0 || !platform.shared ? alone : await together(platform.shared, subjects, rule)
+      const bucket = bucketIn(rules, c)
+      const wait = bucket ? limiter.take(bucket.subjects, bucket.rule) : 0
+      if (bucket && wait > 0) throw refuse(c, bucket.rule, wait)
+    }
+  }
+  const withOthers = async (c: Context<Env>, shared: Shared): Promise<void> => {
+    for (const rules of zones) {
+      const bucket = bucketIn(rules, c)
+      if (bucket === undefined) continue
+      const { rule, subjects } = bucket
+      const wait = limiter.take(subjects, rule) || (await together(shared, subjects, rule))
       if (wait > 0) throw refuse(c, rule, wait)
     }
-    await next()
   }
+  const { shared } = platform
+  return check(shared ? (c) => withOthers(c, shared) : alone)
 }
 
 /** What all gateways let through, where they count together; what is too much for one is so for all. */

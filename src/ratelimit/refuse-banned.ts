@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
+import { check } from '../http/check.ts'
 import type { Env } from '../http/env.ts'
 import { Failure, retryAfter } from '../http/errors.ts'
 import type { Platform } from '../platform.ts'
@@ -19,15 +20,21 @@ export interface RefuseBannedOptions {
 export const refuseBanned = (options: RefuseBannedOptions): MiddlewareHandler<Env> => {
   const { bans, exempt, platform } = options
   const mayLog = createSampler(platform.clock, 5)
-  return async function refuseBanned(c, next) {
-    const ban = bans.find(c.get('client'))
-    if (ban === undefined || (ban.cause === 'auth_failures' && (await exempt(c)))) return next()
+  const refuse = (c: Context<Env>, ban: ActiveBan): never => {
     const omitted = mayLog()
     if (omitted !== undefined) {
       platform.log('info', 'auth.blocked', { ip: c.get('client').ip, cause: ban.cause, omitted })
     }
     throw refusal(ban)
   }
+  const refuseGuesser = async (c: Context<Env>, ban: ActiveBan): Promise<void> => {
+    if (!(await exempt(c))) refuse(c, ban)
+  }
+  return check(function refuseBanned(c) {
+    const ban = bans.find(c.get('client'))
+    if (ban === undefined) return undefined
+    return ban.cause === 'auth_failures' ? refuseGuesser(c, ban) : refuse(c, ban)
+  })
 }
 
 const refusal = ({ cause, left }: ActiveBan): Failure => {

@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from 'hono'
+import { check } from '../http/check.ts'
 import type { Env, Target } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
 import { endpoints } from './list/visible.ts'
@@ -15,7 +16,7 @@ export const requireSpoken = (
   registry: Pick<Registry, 'providers'>,
   bareOnly: boolean,
 ): MiddlewareHandler<Env> =>
-  async function requireSpoken(c, next) {
+  check(function requireSpoken(c) {
     const target = c.get('target')
     const { dialect } = target.operation
     const { none } = route(registry.providers(), target.model, dialect, bareOnly)
@@ -24,8 +25,7 @@ export const requireSpoken = (
       const known = none.inTheWay.filter(({ provider, model }) => allows(provider.id, model))
       if (known.length > 0) throw notSpoken(target, c.get('auth').caller?.login ?? '', known)
     }
-    await next()
-  }
+  })
 
 const notSpoken = (
   { model, operation }: Target,

@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from 'hono'
+import { check } from '../../http/check.ts'
 import type { Env } from '../../http/env.ts'
 import { Failure } from '../../http/errors.ts'
 import { wantsPage } from '../../http/page.ts'
@@ -33,14 +34,13 @@ export const isPerson = (caller: Caller | undefined): boolean =>
 
 /** Lets only people on. */
 export const requirePerson = (): MiddlewareHandler<Env> =>
-  async function requirePerson(c, next) {
+  check(function requirePerson(c) {
     const { caller } = c.var.auth
     if (!isPerson(caller)) {
       const who = caller?.kind === 'key' ? 'A key is for programs' : 'A tagged device is nobody'
       throw new Failure('no_role', `${who}, and this is for people.`)
     }
-    await next()
-  }
+  })
 
 /** Keeps a browser signed in that comes back within 30 days: with a page goes a new session, once a day. */
 export const renewSession = (sessions: SessionScheme): MiddlewareHandler<Env> =>
