@@ -20,11 +20,11 @@ export const readBody = async (request: Request, limits: BodyLimits): Promise<Ui
   if (declared !== null && Number(declared) > limits.body) throw tooLarge(limits)
   const size = declared === null ? limits.body : Number(declared)
   const reading = declared === null ? readCounted(request, limits) : readDeclared(request)
-  return withDeadline(reading, limits.bodyIdle + size / slowestBytesPerMs)
+  return await withDeadline(reading, limits.bodyIdle + size / slowestBytesPerMs)
 }
 
-const readDeclared = async (request: Request): Promise<Uint8Array> =>
-  new Uint8Array(await request.arrayBuffer())
+const readDeclared = (request: Request): Promise<Uint8Array> =>
+  request.arrayBuffer().then((bytes) => new Uint8Array(bytes))
 
 const readCounted = async (request: Request, limits: BodyLimits): Promise<Uint8Array> => {
   if (!request.body) return new Uint8Array(0)
@@ -38,20 +38,22 @@ const readCounted = async (request: Request, limits: BodyLimits): Promise<Uint8A
   return concat(chunks, size)
 }
 
-const withDeadline = async (reading: Promise<Uint8Array>, ms: number): Promise<Uint8Array> => {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(tooSlow()), ms)
+const withDeadline = (reading: Promise<Uint8Array>, ms: number): Promise<Uint8Array> =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(tooSlow()), ms)
+    const read = (bytes: Uint8Array): void => {
+      clearTimeout(timer)
+      resolve(bytes)
+    }
+    const broken = (error: unknown): void => {
+      clearTimeout(timer)
+      reject(error instanceof Failure ? error : endedEarly())
+    }
+    reading.then(read, broken)
   })
-  try {
-    return await Promise.race([reading, late])
-  } catch (error) {
-    if (error instanceof Failure) throw error
-    throw new Failure('invalid_request', 'The request body ended early.', { close: true })
-  } finally {
-    clearTimeout(timer)
-  }
-}
+
+const endedEarly = (): Failure =>
+  new Failure('invalid_request', 'The request body ended early.', { close: true })
 
 /** Not closed at once: a client still sending would see a reset instead of the answer. The host drains, then closes. */
 const tooLarge = ({ body }: BodyLimits): Failure =>

@@ -5,6 +5,7 @@ import type { IdentityFailure } from '../identity/failure.ts'
 import type { Candidate } from '../upstream/upstream.ts'
 import type { UsageRow } from '../usage/row.ts'
 import type { Framing } from './framing.ts'
+import type { Leaving } from './leaving.ts'
 
 /** What the adapter knows about a connection. */
 export interface Bindings {
@@ -20,6 +21,8 @@ export interface Bindings {
    * Absent where failing the body does the same.
    */
   readonly truncate?: () => void
+  /** Absent where the request's own signal is what tells. */
+  readonly leaving?: Leaving
   /** Present when the client asks to switch to WebSocket: joins it to this server and answers what that said. */
   readonly upgrade?: (target: UpgradeTarget) => Promise<Response>
 }

@@ -5,11 +5,13 @@ export type Labels<Name extends string> = Readonly<Record<Name, string>>
 
 export interface Counter<Name extends string> {
   add(labels: Labels<Name>, by?: number): void
+  /** What adds to this series, for who does so again and again: labels are dearer than sums. */
+  of(labels: Labels<Name>): (by?: number) => void
   collect(): Family
 }
 
 export interface Histogram<Name extends string> {
-  observe(labels: Labels<Name>, value: number): void
+  of(labels: Labels<Name>): (value: number) => void
   collect(): Family
 }
 
@@ -34,10 +36,15 @@ export const rest = 'other'
 export const createCounter = <Name extends string>(of: Described<Name>): Counter<Name> => {
   const { name, help, per = 1 } = of
   const series = createSeries(of, () => ({ value: 0 }))
+  const adder = (labels: Labels<Name>) => {
+    const found = series.find(labels)
+    return (by = 1): void => {
+      found.value += by
+    }
+  }
   return {
-    add: (labels, by = 1) => {
-      series.find(labels).value += by
-    },
+    add: (labels, by) => adder(labels)(by),
+    of: adder,
     collect: () => ({
       name,
       help,
@@ -63,12 +70,14 @@ export const createHistogram = <Name extends string>(
     (): Buckets => ({ counts: new Array<number>(bounds.length + 1).fill(0), sum: 0 }),
   )
   return {
-    observe: (labels, value) => {
+    of: (labels) => {
       const found = series.find(labels)
-      const at = bounds.findIndex((bound) => value / per <= bound)
-      const bucket = at === -1 ? bounds.length : at
-      found.counts[bucket] = (found.counts[bucket] ?? 0) + 1
-      found.sum += value
+      return (value) => {
+        const at = bounds.findIndex((bound) => value / per <= bound)
+        const bucket = at === -1 ? bounds.length : at
+        found.counts[bucket] = (found.counts[bucket] ?? 0) + 1
+        found.sum += value
+      }
     },
     collect: () => ({
       name,

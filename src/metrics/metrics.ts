@@ -1,10 +1,11 @@
+import { LRUCache } from 'lru-cache'
 import type { ErrorCode } from '../http/errors.ts'
 import type { IdentityFailure } from '../identity/failure.ts'
 import type { Attempt, Provider } from '../upstream/upstream.ts'
 import type { UsageRow } from '../usage/row.ts'
 import type { Family } from './family.ts'
-import { createCounter, createHistogram } from './instruments.ts'
-import { createModelLabels } from './models.ts'
+import { createCounter, createHistogram, mostSeries } from './instruments.ts'
+import { createModelLabels, type ModelLabels } from './models.ts'
 
 /** What is counted while the gateway runs. Kept across configurations; nobody's name is in it. */
 export interface Metrics {
@@ -36,30 +37,50 @@ export const createMetrics = (
   const modelLabels = createModelLabels(providers)
   const of = createInstruments()
   const { requests, tokens, cost, unpriced, bytes, timings, attempts, answers } = of
-  const countTokens = (row: UsageRow, labels: ReturnType<typeof modelLabels>): void => {
-    const counts = {
-      input: row.inputTokens,
-      output: row.outputTokens,
-      cached: row.cachedTokens,
-      reasoning: row.reasoningTokens,
+  /** What a row is counted in; a series is there once there is something to count. */
+  const seriesFor = (labels: ModelLabels, row: UsageRow) => {
+    const { door, dialect, outcome, tokensSource: source } = row
+    const status = statusClass(row.status)
+    const tokensOf = (type: string) => once(() => tokens.of({ ...labels, type, source }))
+    return {
+      requests: requests.of({ ...labels, door, dialect, outcome, status }),
+      input: tokensOf('input'),
+      output: tokensOf('output'),
+      cached: tokensOf('cached'),
+      reasoning: tokensOf('reasoning'),
+      unpriced: once(() => unpriced.of(labels)),
+      cost: once(() => cost.of(labels)),
+      bytesIn: bytes.of({ direction: 'in' }),
+      bytesOut: bytes.of({ direction: 'out' }),
+      firstByte: once(() => timings.firstByte.of(labels)),
+      duration: timings.duration.of(labels),
+      overhead: timings.overhead.of({ door }),
     }
-    for (const [type, count] of Object.entries(counts)) {
-      if (count > 0) tokens.add({ ...labels, type, source: row.tokensSource }, count)
-    }
+  }
+  const known = new LRUCache<string, ReturnType<typeof seriesFor>>({ max: mostSeries })
+  const seriesOf = (row: UsageRow): ReturnType<typeof seriesFor> => {
+    const labels = modelLabels(row)
+    const { door, dialect, outcome, status, tokensSource } = row
+    const key = `${labels.provider}\n${labels.model}\n${door} ${dialect} ${outcome} ${status} ${tokensSource}`
+    const found = known.get(key) ?? seriesFor(labels, row)
+    known.set(key, found)
+    return found
   }
   return {
     row: (row) => {
-      const { door, dialect, outcome } = row
-      const labels = modelLabels(row)
-      requests.add({ ...labels, door, dialect, outcome, status: statusClass(row.status) })
-      countTokens(row, labels)
-      if (row.costNanousd === null) unpriced.add(labels)
-      else cost.add(labels, row.costNanousd)
-      bytes.add({ direction: 'in' }, row.bytesIn)
-      bytes.add({ direction: 'out' }, row.bytesOut)
-      if (row.firstByteMs !== null) timings.firstByte.observe(labels, row.firstByteMs)
-      timings.duration.observe(labels, row.durationMs)
-      timings.overhead.observe({ door }, row.overheadUs)
+      const series = seriesOf(row)
+      series.requests()
+      if (row.inputTokens > 0) series.input()(row.inputTokens)
+      if (row.outputTokens > 0) series.output()(row.outputTokens)
+      if (row.cachedTokens > 0) series.cached()(row.cachedTokens)
+      if (row.reasoningTokens > 0) series.reasoning()(row.reasoningTokens)
+      if (row.costNanousd === null) series.unpriced()()
+      else series.cost()(row.costNanousd)
+      series.bytesIn(row.bytesIn)
+      series.bytesOut(row.bytesOut)
+      if (row.firstByteMs !== null) series.firstByte()(row.firstByteMs)
+      series.duration(row.durationMs)
+      series.overhead(row.overheadUs)
     },
     attempt: (provider, result) => attempts.add({ provider, result }),
     answered: (status) => answers.http.add({ status: statusClass(status) }),
@@ -72,6 +93,14 @@ export const createMetrics = (
       providerUp(isUp, providers()),
       ...Object.values(answers).map((each) => each.collect()),
     ],
+  }
+}
+
+const once = <T>(make: () => T): (() => T) => {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
   }
 }
 

@@ -1,3 +1,9 @@
+import { LRUCache } from 'lru-cache'
+
+/** Models and paths are few and asked about with each request; anybody may write others, of any length. */
+const remembered = 256
+const longest = 256
+
 /**
  * Compiles `provider/model` globs into one test. `*` is any run of characters within a segment, `?` one character of
  * it, `**` as a whole segment zero or more segments. Everything else means itself: model ids hold `:`, `+`, `[` and `(`,
@@ -5,9 +11,17 @@
  */
 export function compileGlobs(globs: readonly string[]): (target: string) => boolean {
   const patterns = globs.map((glob) => glob.split('/').map((segment) => [...segment]))
-  return (target) => {
+  const fitsAny = (target: string): boolean => {
     const segments = target.split('/').map((segment) => [...segment])
     return patterns.some((pattern) => matches(pattern, segments, isGlobstar, matchesSegment))
+  }
+  const known = new LRUCache<string, boolean>({ max: remembered })
+  return (target) => {
+    const before = known.get(target)
+    if (before !== undefined) return before
+    const fits = fitsAny(target)
+    if (target.length <= longest) known.set(target, fits)
+    return fits
   }
 }
 

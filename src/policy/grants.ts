@@ -24,12 +24,17 @@ export interface PolicyOptions {
   readonly log: Log
 }
 
+/** All of a place that grants look at. */
+type Standing = `${Door} ${boolean}`
+
 /** Enough for every caller of a large team; beyond it the least recent are compiled again. */
 const remembered = 1000
 
 /** The policy of a configuration. Deny by default: no grant, no role, no model. */
 export function compileGrants({ grants, groups, log }: PolicyOptions): Policy {
   const cache = new LRUCache<string, Permissions>({ max: remembered })
+  /** Keys and users are the same objects with each request: they need not be written down to be found. */
+  const byCaller = new WeakMap<Grantee, Partial<Record<Standing, Permissions>>>()
   const readCapabilities = createCapabilityReader(log)
 
   const keyOf = ({ login, groups, capabilities, through, ...who }: Grantee): unknown[] => [
@@ -55,6 +60,15 @@ export function compileGrants({ grants, groups, log }: PolicyOptions): Policy {
     return caller.through ? intersect(own, compile(caller.through, place)) : own
   }
 
+  const look = (caller: Grantee, place: Place): Permissions => {
+    const key = JSON.stringify([place.door, place.loopback, keyOf(caller)])
+    const known = cache.get(key)
+    if (known) return known
+    const permissions = compile(caller, place)
+    cache.set(key, permissions)
+    return permissions
+  }
+
   const atDoor = (door: Door): readonly GrantEntry[] =>
     grants.filter((grant) => holdsAt(grant, door)).flatMap(({ entries }) => entries)
   const byDoor = { public: atDoor('public'), tailnet: atDoor('tailnet'), local: atDoor('local') }
@@ -62,11 +76,11 @@ export function compileGrants({ grants, groups, log }: PolicyOptions): Policy {
   return {
     entriesAt: (door) => byDoor[door],
     forCaller(caller, place) {
-      const key = JSON.stringify([place.door, place.loopback, keyOf(caller)])
-      const known = cache.get(key)
-      if (known) return known
-      const permissions = compile(caller, place)
-      cache.set(key, permissions)
+      const standing: Standing = `${place.door} ${place.loopback}`
+      const found = byCaller.get(caller)?.[standing]
+      if (found) return found
+      const permissions = look(caller, place)
+      byCaller.set(caller, { ...byCaller.get(caller), [standing]: permissions })
       return permissions
     },
   }

@@ -2,6 +2,7 @@ import { concat } from '../http/body.ts'
 import type { BodyWatch } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
 import type { HeaderList } from '../http/headers.ts'
+import type { Leaving } from '../http/leaving.ts'
 import type { Clock } from '../platform.ts'
 import type {
   Send,
@@ -25,8 +26,7 @@ export interface ExchangeOptions {
   readonly clock: Clock
   readonly request: UpstreamRequest
   readonly limits: ExchangeLimits
-  /** Aborts when the client leaves. */
-  readonly signal: AbortSignal
+  readonly leaving: Leaving
   /** Judges the head: who watches the body, or a `Failure` to answer instead of it. */
   accept(status: number, headers: HeaderList): BodyWatch
   /** Bytes that tell the client of a failure in the middle of the body, or null when nothing can. */
@@ -73,6 +73,8 @@ class Exchange implements UpstreamSink, Stoppable {
   readonly #resolve: (answer: Answer) => void
   readonly #reject: (error: Error) => void
   #call: UpstreamCall | undefined
+  /** Looks no longer whether the client leaves. */
+  #unwatch: (() => void) | undefined
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined
   #watch: BodyWatch | undefined
   /** The head of an answer that must have a body, until the body begins. */
@@ -98,13 +100,13 @@ class Exchange implements UpstreamSink, Stoppable {
   }
 
   start(): void {
-    const { send, request, signal, limits } = this.#options
-    if (signal.aborted) {
+    const { send, request, leaving, limits } = this.#options
+    if (leaving.gone) {
       this.#over = true
       this.#reject(new ClientGone())
       return
     }
-    signal.addEventListener('abort', this.#leave, { once: true })
+    this.#unwatch = leaving.watch(this.#leave)
     this.#options.open.add(this)
     this.#touch()
     this.#arm(limits.firstByte)
@@ -267,7 +269,7 @@ class Exchange implements UpstreamSink, Stoppable {
   #finish(outcome?: 'ok' | 'client_gone' | 'upstream_error'): void {
     this.#over = true
     clearTimeout(this.#timer)
-    this.#options.signal.removeEventListener('abort', this.#leave)
+    this.#unwatch?.()
     this.#options.open.delete(this)
     if (outcome) this.#watch?.done(outcome)
   }

@@ -14,6 +14,7 @@ export const withGranted = (
 ): HeaderList => {
   const entries = c.get('permissions').entriesFor(provider.id, model)
   const granted = entries.flatMap(({ addHeaders = [] }) => addHeaders)
+  if (granted.length === 0) return own
   const names = new Set(granted.map(([name]) => name))
   const once = new Map(granted.map((header) => [header.join(': '), header]))
   return [...once.values(), ...own.filter(([name]) => !names.has(name))]

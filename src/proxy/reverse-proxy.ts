@@ -4,6 +4,7 @@ import { type Envelope, envelopeOf, errorEvent } from '../dialect/envelope.ts'
 import type { BodyWatch, Env } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
 import { fromUpstream, type HeaderList, toUpstream } from '../http/headers.ts'
+import { leavingOf } from '../http/leaving.ts'
 import { idAndTime } from '../http/request-id.ts'
 import type { Clock, Log } from '../platform.ts'
 import {
@@ -43,7 +44,10 @@ export interface ReverseProxyOptions {
   /** Told what became of asking a provider, for each that was asked. */
   readonly tried: (provider: string, result: Attempt, reason: string) => void
   /** A place at a provider; what it resolves with gives the place up again. */
-  readonly admit: (provider: Provider, signal: AbortSignal) => (() => void) | Promise<() => void>
+  readonly admit: (
+    provider: Provider,
+    signal: () => AbortSignal,
+  ) => (() => void) | Promise<() => void>
 }
 
 const encoder = new TextEncoder()
@@ -128,7 +132,7 @@ const prepare = async (
   const { provider } = candidate
   const own = provider.authMode === 'passthrough' ? clientCredential(c) : []
   const shown = own.length > 0 ? own : await credential(provider)
-  const release = await admit(provider, c.req.raw.signal)
+  const release = await admit(provider, () => c.req.raw.signal)
   const added = withGranted(c, candidate, [...shown, ...provider.addHeaders])
   return { added, clientsOwn: own.length > 0, release }
 }
@@ -148,7 +152,7 @@ const ask = async (
     clock,
     limits: { ...limits, firstByte: candidate.provider.limits?.firstByte ?? limits.firstByte },
     request: upstreamRequest(c, candidate, ready.added, join),
-    signal: c.req.raw.signal,
+    leaving: leavingOf(c),
     truncate: c.env.truncate,
     open,
     accept: (status, headers) => {

@@ -6,6 +6,7 @@ import type { BodyWatch, Env } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
 import { fromFallback, type HeaderList, toFallback } from '../http/headers.ts'
 import { originAllowed } from '../http/host-check.ts'
+import { leavingOf } from '../http/leaving.ts'
 import { showPage, wantsPage } from '../http/page.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Clock, Log } from '../platform.ts'
@@ -61,7 +62,7 @@ const pass = async (c: Context<Env>, options: WebuiOptions): Promise<Response> =
     send: options.send,
     clock: options.clock,
     limits: options.limits,
-    signal: c.req.raw.signal,
+    leaving: leavingOf(c),
     truncate: c.env.truncate,
     open: options.open,
     request: {

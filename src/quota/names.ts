@@ -32,8 +32,10 @@ export function chainsOf(
   quotas: ReadonlyMap<string, QuotaConfig>,
 ): ChainRef[] {
   const chains = new Map<string, Set<string>>()
-  for (const { bucket, overdraft } of entries.flatMap((entry) => entry.quotas ?? [])) {
-    chains.set(bucket, new Set([...(chains.get(bucket) ?? [bucket]), ...overdraft]))
+  for (const { quotas: charged = [] } of entries) {
+    for (const { bucket, overdraft } of charged) {
+      chains.set(bucket, new Set([...(chains.get(bucket) ?? [bucket]), ...overdraft]))
+    }
   }
   const ofGrants = [...chains.values()].map((names) =>
     [...names].map((quota) => ({ quota, holder: holderOf(quotas.get(quota), caller) })),

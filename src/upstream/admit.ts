@@ -8,7 +8,7 @@ export type Release = () => void
  * A place at a provider: at once when one is free, else in the order of arrival. Who leaves loses its turn.
  * Rejects with `Failure` `overloaded` when as many wait as may, with the signal's reason when the client left.
  */
-export type Admit = (provider: Provider, signal: AbortSignal) => Release | Promise<Release>
+export type Admit = (provider: Provider, signal: () => AbortSignal) => Release | Promise<Release>
 
 /** How busy a provider is. */
 export interface Load {
@@ -40,7 +40,7 @@ export const createAdmission = (): Admission => {
     here.concurrency = concurrency
     if (here.taken < concurrency) return take(here)
     if (here.waiting.size >= queue) throw full()
-    return wait(here, signal)
+    return wait(here, signal())
   }
   const load = (provider: string): Load => {
     const here = places.get(provider)

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { demoBase } from './upstream.ts'
 
 export interface Joined {
@@ -18,11 +19,26 @@ const version = /^v\d+(?:(?:alpha|beta)\d*)?$/
  * @throws TypeError when `baseurl` is not a URL; the configuration is checked before it gets here.
  */
 export function joinBase(baseurl: string, operation: string, defaultVersion = 'v1'): Joined {
-  if (baseurl === demoBase) return { origin: demoBase, path: `/${defaultVersion}/${operation}` }
-  const { origin, pathname } = new URL(baseurl)
-  const base = pathname.replace(/\/+$/, '')
-  const last = base.slice(base.lastIndexOf('/') + 1)
-  const complete = defaultVersion === '' || version.test(last)
-  const prefix = complete ? base : `${base}/${defaultVersion}`
+  const { origin, base, versioned } = bases.get(baseurl) ?? parse(baseurl)
+  const prefix = versioned || defaultVersion === '' ? base : `${base}/${defaultVersion}`
   return { origin, path: `${prefix}/${operation}` }
+}
+
+interface Base {
+  readonly origin: string
+  /** Path without a slash at its end. */
+  readonly base: string
+  readonly versioned: boolean
+}
+
+/** Of providers, and there are few: parsing a URL is among the dearest things that a request would ask for. */
+const bases = new LRUCache<string, Base>({ max: 1000 })
+
+const parse = (baseurl: string): Base => {
+  const { origin, pathname } =
+    baseurl === demoBase ? { origin: demoBase, pathname: '' } : new URL(baseurl)
+  const base = pathname.replace(/\/+$/, '')
+  const parsed = { origin, base, versioned: version.test(base.slice(base.lastIndexOf('/') + 1)) }
+  bases.set(baseurl, parsed)
+  return parsed
 }

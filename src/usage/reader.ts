@@ -100,7 +100,7 @@ export const bodyUsage = (drawn = false): UsageReader => {
       ? (parse(body) ?? lastLine(body))
       : (lastUsage(body) ?? lastUsage(text.decode(head)))
     // Gemini's stream without `alt=sse` is one list of what the events would have been.
-    for (const event of Array.isArray(parsed) ? parsed : [parsed]) tally.add(event)
+    for (const event of Array.isArray(parsed) ? parsed : [parsed]) tally.add(event, body)
     if (!tail.whole && pictures) tally.made(pictures.count)
     return null
   }

@@ -1,4 +1,4 @@
-import { callsIn, mayCall } from '../dialect/calls.ts'
+import { type Calls, callsIn, mayCall } from '../dialect/calls.ts'
 import { readUsage, type TokenCounts } from '../dialect/usage.ts'
 import { lastUsage, parse } from './parse.ts'
 
@@ -41,20 +41,23 @@ export class AnswerTally implements Tally {
     if (!tellsUsage.test(raw) && !mayCall(raw)) return undefined
     // The end of an event that is too long to keep, such as a picture.
     const parsed = parse(json(raw)) ?? lastUsage(raw)
-    this.add(parsed)
+    this.add(parsed, raw)
     return parsed
   }
 
-  /** Reads a parsed event or body. */
-  add(parsed: unknown): void {
-    const { tools, searches } = callsIn(parsed)
-    this.toolCalls += tools
-    this.#searches += searches
+  /** Reads a parsed body, or a part of one. @param raw what it was parsed from, where that is at hand */
+  add(parsed: unknown, raw?: string): void {
+    if (raw === undefined || mayCall(raw)) this.#count(callsIn(parsed))
     const counts = readUsage(parsed, this.counts)
     this.counts =
       counts && this.#searches > (counts.searches ?? 0)
         ? { ...counts, searches: this.#searches }
         : counts
+  }
+
+  #count({ tools, searches }: Calls): void {
+    this.toolCalls += tools
+    this.#searches += searches
   }
 
   /** So many pictures were found in what could not be parsed. */

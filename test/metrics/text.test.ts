@@ -68,7 +68,7 @@ describe('a histogram', () => {
   it('counts each value once, in the first bucket that holds it and all above', () => {
     const bounds = [0.1, 1]
     const given = createHistogram({ name: 's', help: 'x', labels: ['a'], bounds, per: 1000 })
-    for (const ms of [100, 101, 1000, 5000]) given.observe({ a: 'm' }, ms)
+    for (const ms of [100, 101, 1000, 5000]) given.of({ a: 'm' })(ms)
     expect(format([given.collect()]).split('\n').slice(2, -1)).toEqual([
       's_bucket{a="m",le="0.1"} 1',
       's_bucket{a="m",le="1"} 3',

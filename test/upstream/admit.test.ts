@@ -6,7 +6,7 @@ import { provider } from './provider.ts'
 
 const limited = (limits: Partial<ProviderLimits>) =>
   provider('gpu', ['m'], { limits: { queue: 64, ...limits } })
-const stays = () => new AbortController().signal
+const stays = () => () => new AbortController().signal
 
 test('a provider without a limit takes everybody at once', () => {
   const { admit } = createAdmission()
@@ -59,13 +59,13 @@ test('who leaves loses its turn, and makes room for another', async () => {
   const gpu = limited({ concurrency: 1, queue: 1 })
   const release = await admit(gpu, stays())
   const client = new AbortController()
-  const left = admit(gpu, client.signal)
+  const left = admit(gpu, () => client.signal)
   client.abort()
   await expect(left).rejects.toThrow()
   const next = admit(gpu, stays())
   release()
   expect(await next).toBeTypeOf('function')
-  const gone = admit(gpu, AbortSignal.abort())
+  const gone = admit(gpu, () => AbortSignal.abort())
   await expect(gone).rejects.toThrow()
 })
 

@@ -10,6 +10,7 @@ import { getRequestListener } from '@hono/node-server'
 import type { ListenerConfig } from '../../config/config.ts'
 import type { Bindings } from '../../http/env.ts'
 import { inspectFraming } from '../../http/framing.ts'
+import type { Leaving } from '../../http/leaving.ts'
 import { refuseOnWire } from './refuse.ts'
 import { splice } from './splice.ts'
 
@@ -106,7 +107,24 @@ const bindingsOf = (
   peerPort: incoming.socket.remotePort ?? 0,
   framing: framings.get(incoming) as Bindings['framing'],
   // Writes what is buffered, then closes without the last chunk.
-  ...(outgoing && { truncate: () => incoming.socket.destroySoon() }),
+  ...(outgoing && {
+    truncate: () => incoming.socket.destroySoon(),
+    leaving: leavingOf(outgoing),
+  }),
+})
+
+/** Node closes an answer when its connection is closed, and when it is complete. */
+const leavingOf = (outgoing: ServerResponse): Leaving => ({
+  get gone() {
+    return outgoing.destroyed && !outgoing.writableFinished
+  },
+  watch: (leave) => {
+    const closed = () => {
+      if (!outgoing.writableFinished) leave()
+    }
+    outgoing.on('close', closed)
+    return () => outgoing.off('close', closed)
+  },
 })
 
 const upgrade = async (
