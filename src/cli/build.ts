@@ -2,7 +2,7 @@
  * `npm run build`: everything that `postern` is, libraries included, in a few files below dist/. Read as the thousand files
  * they are, they take twice as long to start and half as much memory again (docs/decisions/061).
  */
-import { cp, readFile, rm } from 'node:fs/promises'
+import { cp, glob, readFile, rm } from 'node:fs/promises'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
@@ -54,6 +54,7 @@ await build({
   // Half of their bytes; names stay, for what crashes say.
   minifyWhitespace: true,
   minifySyntax: true,
+  legalComments: 'external',
   // They look for their compiled half beside themselves.
   external: ['@libsql/client', 'libsql'],
   banner: { js: banner },
@@ -62,4 +63,11 @@ await build({
 })
 for (const folder of ['store/migrations', 'dashboard/assets']) {
   await cp(path(`src/${folder}`), path(`dist/src/${folder}`), { recursive: true })
+}
+
+// V8 keeps a text twice as large as its file as soon as one character of it is no Latin-1, and a bundle is one text.
+// esbuild escapes those it may, which are not those in tagged templates: there HTML has names for them.
+for await (const name of glob('dist/src/{adapter,chunks,cli}/**/*.js', { cwd: path('') })) {
+  const found = /.{0,40}[^\u0000-\u007f].{0,40}/u.exec(await readFile(path(name), 'utf8'))?.[0]
+  if (found) throw new Error(`${name} holds more than ASCII: ${found}`)
 }

@@ -25,7 +25,7 @@ export const document = (frame: Frame): Html => {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${page.title} · ${name}</title>
+<title>${page.title} &middot; ${name}</title>
 <link rel="icon" href="${assets}/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="${assets}/style.css">
 ${['app.js', ...(page.scripts ?? [])].map((file) => html`<script type="module" src="${assets}/${file}"></script>\n`)}</head>
@@ -52,7 +52,7 @@ ${brand(frame)}
 
 const menu = (frame: Frame): Html => html`<aside id="menu" class="menu" aria-label="Menu" popover>
 ${brand(frame)}
-<button class="search" type="button" data-palette>${icon('search')}<span>Go to…</span><kbd>⌘K</kbd></button>
+<button class="search" type="button" data-palette>${icon('search')}<span>Go to&hellip;</span><kbd>&#8984;K</kbd></button>
 <nav aria-label="Pages">${group(frame, 'role', 'Yours')}${group(frame, 'admin', 'Admin')}</nav>
 ${whoami(frame)}
 </aside>
@@ -82,7 +82,7 @@ ${caller.kind === 'password' ? html`<a href="${loginPaths.logout}" aria-label="S
 const palette = ({
   pages,
 }: Frame): Html => html`<dialog id="palette" class="palette" aria-label="Go to a page">
-<form method="dialog"><input type="search" aria-label="Go to" placeholder="Go to…" autocomplete="off" spellcheck="false"></form>
+<form method="dialog"><input type="search" aria-label="Go to" placeholder="Go to&hellip;" autocomplete="off" spellcheck="false"></form>
 <ul>${pages.map((page) => html`<li><a href="${page.path}" data-words="${page.about}">${icon(page.icon)}${page.title}</a></li>`)}</ul>
 <p class="quiet" hidden>Nothing by that name.</p>
 </dialog>

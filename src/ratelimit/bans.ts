@@ -1,9 +1,9 @@
-import { LRUCache } from 'lru-cache'
 import type { AuthFailuresConfig } from '../config/config.ts'
 import { type AddressSet, addressSet, contains } from '../http/client-address.ts'
 import type { Client } from '../http/env.ts'
 import type { Platform } from '../platform.ts'
 import type { Ban } from './ban.ts'
+import { lru } from './lru.ts'
 
 /** Who is shut out. One per process: a reload of the configuration lifts no ban. */
 export interface Bans {
@@ -49,7 +49,7 @@ const saveWait = 250
 
 export const createBans = (platform: Needs): Bans => {
   const { clock, store, log, shared } = platform
-  const automatic = new LRUCache<string, Entry>({ max: capacity })
+  const automatic = lru<Entry>(capacity)
   /** Bans by a person: few, and never forgotten. */
   let byHand: readonly (Entry & { readonly addresses: AddressSet })[] = []
   /** Not yet in the store, so a list read from there lacks them. */

@@ -1,7 +1,7 @@
-import { LRUCache } from 'lru-cache'
 import type { AuthFailuresConfig } from '../config/config.ts'
 import type { Client } from '../http/env.ts'
 import type { Clock } from '../platform.ts'
+import { lru } from './lru.ts'
 
 /**
  * Wrong guesses per address (IPv6: per /64) and checks under way. One per process: a reload forgets nothing.
@@ -41,7 +41,7 @@ const capacity = 20_000
 const pendingRetryAfter = 1000
 
 export const createFailures = ({ clock }: { readonly clock: Clock }): Failures => {
-  const entries = new LRUCache<string, Entry>({ max: capacity })
+  const entries = lru<Entry>(capacity)
 
   const entryOf = (client: Client): Entry => {
     const known = entries.get(client.key)

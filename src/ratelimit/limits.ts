@@ -1,5 +1,6 @@
-import { LRUCache } from 'lru-cache'
+import type { LRUCache } from 'lru-cache'
 import type { Clock } from '../platform.ts'
+import { lru } from './lru.ts'
 
 /** `events` at once, then one more every `window / events`. `window` in ms. */
 export interface Rate {
@@ -28,7 +29,7 @@ const slack = 0.001
  * knows nothing of HTTP. Lives as long as the process, so that a reload gives nobody a fresh bucket.
  */
 export const createLimiter = (clock: Clock): Limiter => {
-  const levels = capacities.map((max) => new LRUCache<string, number>({ max }))
+  const levels = capacities.map((most) => lru<number>(most))
 
   const bucketOf = (subjects: readonly string[], now: number) => {
     const last = Math.min(subjects.length, levels.length) - 1
@@ -54,7 +55,7 @@ export const createLimiter = (clock: Clock): Limiter => {
 
 /** A bucket that is full again holds nothing worth keeping, so the least recently used one may make room. */
 const hasRoom = (buckets: LRUCache<string, number>, subject: string, now: number): boolean => {
-  if (buckets.size < buckets.max || buckets.has(subject)) return true
+  if (buckets.size < buckets.maxSize || buckets.has(subject)) return true
   const oldest = buckets.rkeys().next()
   return oldest.done === true || (buckets.peek(oldest.value) ?? now) <= now
 }

@@ -158,7 +158,7 @@ describe('the name', () => {
     const logo = `data:image/svg+xml;base64,${btoa('<svg xmlns="http://www.w3.org/2000/svg"/>')}`
     const own = await startSite({ ui: { name: '<b>Home & Hearth</b>', logo } })
     const text = await (await own.visitor('alice')).read('/ui/models')
-    expect(text).toContain('<title>Models · &lt;b&gt;Home &amp; Hearth&lt;/b&gt;</title>')
+    expect(text).toContain('<title>Models &middot; &lt;b&gt;Home &amp; Hearth&lt;/b&gt;</title>')
     expect(text).toContain(`<img src="${logo}" alt="" width="28" height="28">`)
     await own.gateway.stop()
   })
@@ -203,7 +203,7 @@ describe('access', () => {
   it('says which grant allows it, and why not', async () => {
     const yes = await owner.read('/ui/access?who=alice&model=local/local-llm&door=public')
     expect(yes).toContain('Yes, from the internet.')
-    expect(yes).toContain('names “group:family” and allows “local/**”')
+    expect(yes).toContain('names &ldquo;group:family&rdquo; and allows &ldquo;local/**&rdquo;')
     const no = await owner.read('/ui/access?who=bob&model=local/local-llm&door=tailnet')
     expect(no).toContain('No, not by the tailnet.')
     expect(no).toContain('no grant names them')

@@ -41,7 +41,7 @@ export const accessPage = (sources: AccessSources): DashboardPage => ({
         caption: 'Grants',
         columns,
         rows: rowsOf(sources.config),
-        empty: html`<strong>No grants</strong>Only the owner of this machine’s node, and the first user, may do anything. Add grants in the <a href="/ui/config">configuration</a>.`,
+        empty: html`<strong>No grants</strong>Only the owner of this machine&rsquo;s node, and the first user, may do anything. Add grants in the <a href="/ui/config">configuration</a>.`,
         csv: '/ui/access?csv',
       }),
       html`In the order of the <a href="/ui/config">configuration</a>; what several grants give adds up.`,
@@ -165,7 +165,7 @@ const answer = ({ door, allowed, role, routes, reasons }: Explanation): Html =>
   allowed
     ? html`<div class="note good"><strong>Yes, ${where[door]}.</strong><ul>${routes.map(
         ({ provider, model, pattern, grant, source }) =>
-          html`<li>${provider}/${model}: <a href="#grant-${grant}">grant ${grant}</a> names “${source}” and allows “${pattern}”</li>`,
+          html`<li>${provider}/${model}: <a href="#grant-${grant}">grant ${grant}</a> names &ldquo;${source}&rdquo; and allows &ldquo;${pattern}&rdquo;</li>`,
       )}${role ? html`<li>role ${role.name}: <a href="#grant-${role.grant}">grant ${role.grant}</a></li>` : ''}</ul></div>`
     : html`<div class="note bad"><strong>No, not ${where[door]}.</strong><ul>${reasons.map(
         ({ text, grant }) =>

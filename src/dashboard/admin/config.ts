@@ -41,8 +41,8 @@ const editor = (text: string, version: string): Html =>
   html`<section class="card"><div class="body"><form data-editor data-version="${version}">
 <div class="editor"><ol aria-hidden="true"></ol><textarea name="config" aria-label="Configuration" aria-describedby="verdict" spellcheck="false" autocapitalize="none" autocomplete="off" wrap="off">${text}</textarea></div>
 <div class="outcome" id="verdict" aria-live="polite"></div>
-<div class="actions"><button class="primary" disabled>Review and save…</button><button type="reset" disabled>Undo all</button><span class="quiet" data-state>As in force</span></div>
-<p class="hint">Secrets are shown as <code>"keep:…"</code> marks, which stand for them. Nobody can take their own admin role away here.</p></form></div></section>
+<div class="actions"><button class="primary" disabled>Review and save&hellip;</button><button type="reset" disabled>Undo all</button><span class="quiet" data-state>As in force</span></div>
+<p class="hint">Secrets are shown as <code>"keep:&hellip;"</code> marks, which stand for them. Nobody can take their own admin role away here.</p></form></div></section>
 <dialog id="review" class="wide" aria-labelledby="review-title"><form method="dialog"><h2 id="review-title">What changes</h2><pre class="diff" tabindex="0"></pre><div class="actions"><button value="no">Back</button><button value="edit">Into the editor</button><button value="yes" class="primary">Save</button></div></form></dialog>`
 
 const history = async (
@@ -94,7 +94,7 @@ const columns = (
     bare: true,
     cell: ({ id }) =>
       comparable && id !== present
-        ? html`<button type="button" class="small" data-compare="${id}">Compare…</button>`
+        ? html`<button type="button" class="small" data-compare="${id}">Compare&hellip;</button>`
         : '',
     numeric: true,
   },

@@ -30,7 +30,7 @@ export const quotasPage = ({ config, buckets }: QuotasSources): DashboardPage =>
         rows,
         empty:
           config.quotas.size === 0
-            ? html`<strong>No budgets</strong>Define one under “quotas” in the <a href="/ui/config">configuration</a>, and name it in a grant.`
+            ? html`<strong>No budgets</strong>Define one under &ldquo;quotas&rdquo; in the <a href="/ui/config">configuration</a>, and name it in a grant.`
             : html`<strong>Nobody has drawn on a budget yet</strong>A bucket shows up here with the first request that is charged to it.`,
         csv: '/ui/quotas?csv',
       }),

@@ -102,7 +102,7 @@ const tokensOf = (row: RequestSummary): Pair[] => [
 ]
 
 const timing = (row: RequestSummary): Pair[] => [
-  ['In the gateway', html`<span class="num">${exact(row.overheadUs)} µs</span>`],
+  ['In the gateway', html`<span class="num">${exact(row.overheadUs)} &micro;s</span>`],
   ['To the first token', latency(row.firstByteMs)],
   ['In all', latency(row.durationMs)],
   [

@@ -96,7 +96,7 @@ const lifetimes = [
 /** Makes a key, and shows it once. @param forOthers also in the name of somebody else */
 export const keyForm = ({ forOthers, done }: { forOthers: boolean; done: string }): Html =>
   html`<form class="body" data-act="POST /postern/api/keys" data-then="new-key" autocomplete="off"><div class="fields">
-<div><label for="name">What is it for?</label><input id="name" name="name" maxlength="128" required placeholder="Laptop, Home Assistant, …"></div>
+<div><label for="name">What is it for?</label><input id="name" name="name" maxlength="128" required placeholder="Laptop, Home Assistant, &hellip;"></div>
 ${
   forOthers
     ? html`<div><label for="login">Whose</label><input id="login" name="login" maxlength="254" placeholder="alice@example.com"><p class="hint">Empty: your own.</p></div>`
