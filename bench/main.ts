@@ -1,7 +1,8 @@
 /**
  * `npm run bench`: measures Postern beside its peers, writes bench/results and the tables made of it.
  * `--quick` is a look in under two minutes and writes nothing; `--guard` compares with the last result that was
- * committed; `--only NAME,NAME` and `--rounds N` narrow it, and then nothing is written either.
+ * committed; `--rest` leaves the peers out and asks what only some can be asked; `--only NAME,NAME` and `--rounds N`
+ * narrow it; then nothing is written either.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -28,6 +29,7 @@ const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     guard: { type: 'boolean', default: false },
+    rest: { type: 'boolean', default: false },
     only: { type: 'string' },
     rounds: { type: 'string' },
     out: { type: 'string' },
@@ -35,7 +37,7 @@ const { values } = parseArgs({
 })
 
 const narrowed = (plan: Plan): Plan => {
-  const names = values.only?.split(',')
+  const names = values.rest ? [] : values.only?.split(',')
   return {
     ...plan,
     peers: names ? plan.peers.filter(({ name }) => names.includes(name)) : plan.peers,
@@ -69,7 +71,7 @@ for (const { name, what, reason } of result.missing)
   say(`NOT MEASURED: ${what} of ${name}: ${reason}`)
 if (values.out !== undefined) await writeFile(values.out, text)
 if (kind === 'guard') process.exitCode = guard(result)
-if (kind === 'full' && values.only === undefined && values.rounds === undefined) {
+if (kind === 'full' && !values.rest && values.only === undefined && values.rounds === undefined) {
   const name = `${result.date.slice(0, 10)}-${result.commit.replace('+', '-changed')}.json`
   await mkdir(resultsFolder, { recursive: true })
   await writeFile(join(resultsFolder, name), text)

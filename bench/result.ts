@@ -15,6 +15,7 @@ export interface Result {
   readonly locked?: LockedResult
   /** What `bench/ledger.ts` found. */
   readonly ledger?: LedgerResult
+  readonly pages?: PagesResult
 }
 
 export interface Machine {
@@ -100,4 +101,16 @@ export interface LedgerResult {
   readonly slow: number
   /** Rows a second. */
   readonly written: number
+}
+
+export interface PagesResult {
+  readonly rows: number
+  readonly pages: number
+  /** ms */
+  readonly slowest: { readonly path: string; readonly p50: number; readonly max: number }
+  /** Pages that took more than 200 ms at least once. */
+  readonly slow: number
+  /** Of a model's caller on one connection: while nobody looks at pages, and while somebody does. */
+  readonly alone: Pick<Percentiles, 'p50' | 'p99'>
+  readonly beside: Pick<Percentiles, 'p50' | 'p99'>
 }

@@ -1,17 +1,18 @@
 import { caddyWithPassword } from '../peers/caddy.ts'
 import type { Peer } from '../peers/peer.ts'
 import { person } from '../peers/person.ts'
-import { postern, posternBehindProxy } from '../peers/postern.ts'
+import { postern, posternBehindProxy, posternWithRows } from '../peers/postern.ts'
 import { type Running, startPeer } from '../peers/running.ts'
 import type { FloodResult, LockedResult, Missing, Result } from '../result.ts'
 import { say } from '../say.ts'
 import { withStub } from '../stub/stub.ts'
 import { measureFlood } from './flood.ts'
-import { measureLedger } from './ledger.ts'
+import { filledLedger, measureLedger } from './ledger.ts'
 import { measureLocked } from './locked.ts'
+import { measurePages } from './pages.ts'
 import { reasonOf } from './together.ts'
 
-type Rest = Pick<Result, 'flood' | 'locked' | 'ledger' | 'missing'>
+type Rest = Pick<Result, 'flood' | 'locked' | 'ledger' | 'pages' | 'missing'>
 
 /** What only some of them can be asked: floods of wrong passwords, a locked database, a long ledger. */
 export const measureRest = async (): Promise<Rest> => {
@@ -40,7 +41,18 @@ export const measureRest = async (): Promise<Rest> => {
     locked = await attempt('locked', postern.name, () => running(postern, url, measureLocked))
   })
   const ledger = await attempt('ledger', postern.name, measureLedger)
-  return { flood, ...(locked && { locked }), ...(ledger !== undefined && { ledger }), missing }
+  const pages =
+    ledger &&
+    (await attempt('pages', postern.name, () =>
+      withStub('plain', (url) => running(posternWithRows(filledLedger()), url, measurePages)),
+    ))
+  return {
+    flood,
+    ...(locked && { locked }),
+    ...(ledger && { ledger }),
+    ...(pages && { pages }),
+    missing,
+  }
 }
 
 const running = async <T>(

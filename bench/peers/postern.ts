@@ -1,4 +1,5 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { must } from '../../test/support/parts/run.ts'
@@ -134,3 +135,23 @@ export const posternBehindProxy = posternPeer(
   }),
   async () => ({ authorization: person.basic }),
 )
+
+/** Governed, with a ledger that has rows already; whoever calls may see everything. @param ledger the database */
+export const posternWithRows = (ledger: string): Peer => {
+  const peer = posternPeer(
+    { name: 'postern-rows', title: 'Postern', does: 'password, limits, ledger, pages' },
+    (site) => ({
+      ...governed(site),
+      grants: [{ src: ['group:bench'], app: aperture({ role: 'admin', models: 'local/**' }) }],
+    }),
+    async () => ({ authorization: person.basic }),
+  )
+  return {
+    ...peer,
+    prepare: async (site) => {
+      const recipe = await peer.prepare(site)
+      await copyFile(ledger, join(site.folder, 'data', 'postern.db'), constants.COPYFILE_FICLONE)
+      return recipe
+    },
+  }
+}

@@ -60,7 +60,7 @@ const streamed =
   '200 streams of 50 frames a second each; the first token at 100 streams. Who brings fewer than 10,000 frames a second ' +
   'does not keep up.'
 
-const faults = ({ flood = [], locked, ledger }: Result): string => {
+const faults = ({ flood = [], locked, ledger, pages }: Result): string => {
   const lines = flood.map(
     ({ title, rate, cpuPerThousand, p99 }) =>
       `* **Wrong passwords from one address**, ${title}: ${number(rate)} refusals a second, ` +
@@ -78,6 +78,14 @@ const faults = ({ flood = [], locked, ledger }: Result): string => {
       `* **A ledger of ${ledger.rows.toLocaleString('en')} rows**: opened in ${number(ledger.start)} ms; the slowest of ` +
         `${ledger.questions} questions that pages ask (${ledger.slowest.what}) takes ${number(ledger.slowest.p50)} ms, ` +
         `at most ${number(ledger.slowest.max)}; ${ledger.written.toLocaleString('en')} rows a second are written.`,
+    )
+  }
+  if (pages) {
+    lines.push(
+      `* **Pages of the dashboard over ${pages.rows.toLocaleString('en')} rows**: the slowest of ${pages.pages} ` +
+        `(\`${pages.slowest.path}\`) takes ${number(pages.slowest.p50)} ms, at most ${number(pages.slowest.max)}. While ` +
+        `somebody opens four of them a second, on the same core, who asks a model waits ${number(pages.beside.p50)} / ` +
+        `${number(pages.beside.p99)} ms (p50 / p99) in place of ${number(pages.alone.p50)} / ${number(pages.alone.p99)}.`,
     )
   }
   return lines.join('\n')

@@ -122,7 +122,12 @@ export interface Questions {
   readonly usageTotals: { readonly asks: UsageScope; readonly answers: UsageSums }
   /** The values of a dimension with the most requests first. */
   readonly usageGroups: {
-    readonly asks: UsageScope & { readonly by: Dimension; readonly limit: number }
+    readonly asks: UsageScope & {
+      readonly by: Dimension
+      readonly limit: number
+      /** False: nobody looks at them, and they are most of the work. */
+      readonly latencies?: false
+    }
     readonly answers: readonly UsageGroup[]
   }
   /** By steps of so many ms, counted from the epoch; only those in which there is anything. */

@@ -41,6 +41,8 @@ export type Asked = UsageScope & {
   readonly step?: number
   /** Only these of `by`. */
   readonly names?: readonly string[]
+  /** Nobody looks at them. */
+  readonly latencies?: false
 }
 
 /** Sums over all that is asked about. */
@@ -52,7 +54,7 @@ export const selectTotals = async (db: Database, scope: UsageScope): Promise<Usa
 /** Sums for each value of a dimension, the most requests first. */
 export const selectGroups = async (
   db: Database,
-  asked: UsageScope & { readonly by: Dimension; readonly limit: number },
+  asked: Pick<Asked, 'latencies'> & UsageScope & { readonly by: Dimension; readonly limit: number },
 ): Promise<UsageGroup[]> =>
   [...(await gather(db, asked)).values()]
     .map((tally) => ({ name: tally.name ?? '', ...sumsOf(tally) }))
@@ -282,8 +284,9 @@ const among = (by: Dimension, names: readonly string[] | undefined): SQL =>
  * did something certain: there they would take longer than somebody waits.
  */
 const hasLatency = (asked: Asked): boolean =>
-  asked.by === undefined ||
-  (asked.step === undefined && !(asked.by === 'login' && needsOf(asked).cell))
+  asked.latencies ??
+  (asked.by === undefined ||
+    (asked.step === undefined && !(asked.by === 'login' && needsOf(asked).cell)))
 
 const SUMS = sql.raw(MEASURES.map(([, column]) => `sum(${column})`).join(', '))
 

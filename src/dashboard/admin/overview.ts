@@ -53,7 +53,7 @@ export const overviewPage = ({ ask }: { readonly ask: Ask }): DashboardPage => {
         ask('usageTotals', scope),
         ask('usageSeries', { ...scope, step: range.step, ...apart }),
         groupsOf(view, range, inTable),
-        ask('usageGroups', { ...scope, by: 'login', limit: inFile }),
+        ask('usageGroups', { ...scope, by: 'login', limit: inFile, latencies: false }),
       ])
       const kept = { by: key, show: measure }
       return html`${rangeTabs('/ui/overview', range, kept)}<div id="live" data-live>${tiles([
