@@ -93,7 +93,12 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   people.routes(app)
   const own = [
     ...watched,
-    authenticate({ ...proofs, loopback, sessions: people.sessions }),
+    authenticate({
+      ...proofs,
+      loopback,
+      sessions: people.sessions,
+      codeNeeded: proofs.codes.needed,
+    }),
     requireCaller(),
     refuseForeignPages(allowedHosts, () => false),
     limited,

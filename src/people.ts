@@ -52,7 +52,9 @@ export const createPeople = (options: PeopleOptions): People => {
   const sso = config.webui?.sso === 'trusted-header'
   const loopback = grantsLoopback(config.grants)
   // Open WebUI speaks for people when it asks for models, not here.
-  const person = { ...proofs, sessions, speaksFor: undefined }
+  const { codes } = proofs
+  const person = { ...proofs, sessions, speaksFor: undefined, codeNeeded: codes.needed }
+  const coded = [...config.users.values()].some(({ totp }) => totp !== undefined)
   const ourOwn = authenticate({ ...person, loopback })
   // Tokens that Open WebUI's pages carry are nothing to us.
   const beside = authenticate({ ...person, besideWebui: true, loopback: false })
@@ -76,13 +78,15 @@ export const createPeople = (options: PeopleOptions): People => {
     ],
     routes: (app) => {
       const sameOrigin = requireSameOrigin(config.allowedHosts)
-      app.get(loginPath, failures, sso ? beside : ourOwn, showLogin(config.ui))
+      app.get(loginPath, failures, sso ? beside : ourOwn, showLogin({ ...config.ui, coded }))
       // What is guessed here is in the form, so nothing in the head may lift a ban.
       const guarded = refuseBanned({ ...banned, exempt: () => false })
       const check = signIn({
         ...platform,
         ...config.ui,
         passwords: proofs.passwords,
+        codes,
+        coded,
         sessions,
         started,
       })

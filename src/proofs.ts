@@ -3,6 +3,7 @@ import { believesTailnet } from './http/doors.ts'
 import { ownNameAsked } from './http/host-check.ts'
 import type { AuthenticateOptions } from './identity/authenticate.ts'
 import { createSpeaksFor } from './identity/open-webui-jwt.ts'
+import { type CodeScheme, createCodeScheme } from './identity/schemes/code.ts'
 import { createKeyScheme } from './identity/schemes/key.ts'
 import { createPasswordScheme } from './identity/schemes/password.ts'
 import { createTailnetScheme } from './identity/schemes/tailnet.ts'
@@ -15,18 +16,23 @@ import type { State } from './state.ts'
 export type Proofs = Pick<
   AuthenticateOptions,
   'passwords' | 'keys' | 'tokens' | 'tailnet' | 'ownName' | 'speaksFor'
->
+> & {
+  /** For people who sign in. */
+  readonly codes: CodeScheme
+}
 
 export const createProofs = (config: Config, platform: Platform, state: State): Proofs => {
   const { webui } = config
+  const attempts = attemptGate(state.failures, config.authFailures)
   const tokens = createTokenScheme({ ...platform, ...config, keySets: state.keySets })
   return {
     passwords: createPasswordScheme({
       ...platform,
       users: config.users,
       cache: state.credentials,
-      attempts: attemptGate(state.failures, config.authFailures),
+      attempts,
     }),
+    codes: createCodeScheme({ ...config, ...platform, attempts, history: state.codes }),
     tokens,
     keys: createKeyScheme({ ...platform, keys: state.keys, tokens }),
     tailnet: believesTailnet(config.mode)

@@ -4,6 +4,7 @@ import { type CredentialCache, createCredentialCache } from './identity/credenti
 import { createEndedSessions } from './identity/ended-sessions.ts'
 import { createKeySets, type KeySets } from './identity/key-sets.ts'
 import { createKeys, type Keys } from './identity/keys.ts'
+import { type CodeHistory, createCodeHistory } from './identity/schemes/code.ts'
 import { createLive, type Live } from './live.ts'
 import { createMetrics, type Metrics } from './metrics/metrics.ts'
 import type { Platform } from './platform.ts'
@@ -25,6 +26,7 @@ export interface State {
   readonly failures: Failures
   readonly limiter: Limiter
   readonly credentials: CredentialCache
+  readonly codes: CodeHistory
   readonly keys: Keys
   readonly keySets: KeySets
   readonly endedSessions: ReturnType<typeof createEndedSessions>
@@ -67,6 +69,7 @@ export const createState = (
     failures: createFailures(platform),
     limiter: createLimiter(platform.clock),
     credentials: createCredentialCache(platform),
+    codes: createCodeHistory(),
     keys: createKeys(platform),
     endedSessions: createEndedSessions(platform),
     keySets: createKeySets({ ...platform, getJson: fetchJson(platform.send) }),

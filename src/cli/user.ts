@@ -1,7 +1,10 @@
+import { randomBytes } from 'node:crypto'
 import { Command } from 'commander'
 import { loadConfig } from '../adapter/node/config-file.ts'
 import type { UserConfig } from '../config/config.ts'
 import { formatProblem } from '../config/problem.ts'
+import { encodeBase32 } from '../config/values/base32.ts'
+import { otpauthUrl } from '../identity/totp.ts'
 import { print, table } from './table.ts'
 import { configOption } from './user/config-option.ts'
 import { readUsers, type UserEntry, type UsersFile, writeUser } from './user/edit.ts'
@@ -19,7 +22,7 @@ interface AddFlags extends Flags {
 /** `postern user`: the people and programs that sign in with a password. A running gateway takes changes over at once. */
 export const userCommand = (): Command =>
   new Command('user')
-    .description('password users: add, passwd, remove, list')
+    .description('password users: add, passwd, totp, remove, list')
     .addCommand(
       withPassword(new Command('add').description('add a user'))
         .option('--login <login>', 'who this is in grants and usage (default: the name)')
@@ -27,6 +30,14 @@ export const userCommand = (): Command =>
         .action(add),
     )
     .addCommand(withPassword(new Command('passwd').description('change a password')).action(passwd))
+    .addCommand(
+      new Command('totp')
+        .description('ask a user for the code of an authenticator app when they sign in')
+        .argument('<name>')
+        .addOption(configOption())
+        .option('--remove', 'ask for none any more')
+        .action(totp),
+    )
     .addCommand(
       new Command('remove')
         .description('remove a user')
@@ -59,11 +70,12 @@ async function add(name: string, flags: AddFlags): Promise<void> {
   if (same !== undefined) throw new Error(`there is already a user ${same}`)
   const { hash, generated } = await newPassword(flags)
   const groups = flags.group?.map((group) => group.replace(/^(?!group:)/, 'group:'))
-  await save(file, name, {
+  const entry = {
     password: hash,
     ...(flags.login !== undefined && { login: flags.login }),
     ...(groups && { groups }),
-  })
+  }
+  await save(file, name, { entry })
   tell(`user ${name} added`, generated)
 }
 
@@ -74,8 +86,27 @@ async function passwd(name: string, flags: Flags): Promise<void> {
     throw new Error(`the hash of ${name} is kept in ${entry.password}; change it there`)
   }
   const { hash, generated } = await newPassword(flags)
-  await save(file, name, hash)
+  await save(file, name, { field: 'password', value: hash })
   tell(`password of ${name} changed`, generated)
+}
+
+async function totp(
+  name: string,
+  { config, remove: off = false }: Flags & { readonly remove?: boolean },
+): Promise<void> {
+  const file = await readUsers(config)
+  const { totp: kept } = existing(file, name)
+  if (typeof kept === 'string' && /^(env|file):/.test(kept)) {
+    throw new Error(`the secret of ${name} is kept in ${kept}; change it there`)
+  }
+  const value = off ? undefined : encodeBase32(randomBytes(20))
+  await save(file, name, { field: 'totp', value })
+  if (value === undefined) return tell(`${name} needs no code any more`)
+  tell(
+    `${name} needs a code from now on, wherever people sign in; open browsers have to sign in again\n` +
+      `secret: ${value}   (for an authenticator app; shown this once)\n` +
+      `${otpauthUrl('Postern', name, value)}`,
+  )
 }
 
 async function remove(name: string, { config }: Flags): Promise<void> {
@@ -123,6 +154,8 @@ interface Row {
   readonly groups: readonly string[]
   /** bcrypt cost. */
   readonly cost: number
+  /** Whether a code is asked for. */
+  readonly totp: boolean
 }
 
 const COLUMNS = [
@@ -130,18 +163,21 @@ const COLUMNS = [
   { name: 'login' },
   { name: 'groups' },
   { name: 'cost', numeric: true },
+  { name: 'code' },
 ]
 
-const toCells = ({ name, login, groups, cost }: Row): string[] => [
+const toCells = ({ name, login, groups, cost, totp }: Row): string[] => [
   name,
   login,
   groups.join(' ') || '-',
   String(cost),
+  totp ? 'yes' : '-',
 ]
 
-const describe = (name: string, { login, groups, password }: UserConfig): Row => ({
+const describe = (name: string, { login, groups, password, totp }: UserConfig): Row => ({
   name,
   login,
   groups,
   cost: Number(password.slice(4, 6)),
+  totp: totp !== undefined,
 })

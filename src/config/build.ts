@@ -110,6 +110,7 @@ const toFilterable = (
 
 const toUser = (name: string, user: ConfigFile['users'][string]): UserConfig => ({
   password: user.password,
+  ...(user.totp !== undefined && { totp: user.totp }),
   login: user.login ?? name.toLowerCase(),
   groups: user.groups,
 })

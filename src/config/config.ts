@@ -259,6 +259,8 @@ export interface CorsConfig {
 export interface UserConfig {
   /** bcrypt, `$2a$`, `$2b$` or `$2y$`. */
   readonly password: string
+  /** Base32. Absent: the password is enough everywhere. */
+  readonly totp?: string
   readonly login: string
   readonly groups: readonly string[]
 }

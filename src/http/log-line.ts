@@ -57,11 +57,13 @@ export const secretsOf = ({
   webui,
   hooks,
   exporters,
+  users,
 }: Config): string[] =>
   [...providers.values()]
     .flatMap(({ apikey, addHeaders }) => [apikey, ...addHeaders.map(([, value]) => value)])
     .concat(database.authToken ?? '', redis?.password ?? '', webui?.speaksFor?.secret ?? '')
     .concat(listeners.map(({ hopSecret }) => hopSecret ?? ''))
     .concat(exporters.s3?.accessSecret ?? '')
+    .concat([...users.values()].map(({ totp }) => totp ?? ''))
     .concat([...hooks.values()].flatMap(({ apikey, secret, url }) => [apikey, secret ?? '', url]))
     .filter((secret) => secret.length >= 8)

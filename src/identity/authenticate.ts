@@ -29,6 +29,8 @@ export interface AuthenticateOptions {
   /** These paths are Open WebUI's: its own tokens in `Authorization` are nothing to us, neither proof nor guess. */
   readonly besideWebui?: boolean
   readonly speaksFor?: SpeaksFor | undefined
+  /** Must this user have signed in with a code? Absent: a password is enough here. */
+  readonly codeNeeded?: (user: string) => boolean
 }
 
 /**
@@ -86,6 +88,8 @@ const identify = (c: Context<Env>, options: AuthenticateOptions): Auth | Promise
     case 'key':
       return withKey(c, offered.key, options)
     case 'password':
+      // Before the password is looked at: nothing is learnt about it here.
+      if (options.codeNeeded?.(offered.user)) return { failure: 'no_code', user: offered.user }
       return options.passwords.check(offered, client, c.req.raw.signal)
   }
 }

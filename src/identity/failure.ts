@@ -10,6 +10,8 @@ export type IdentityFailure =
   | 'unknown_user'
   | 'unknown_key'
   | 'wrong_password'
+  | 'wrong_code'
+  | 'no_code'
   | 'busy'
   | 'throttled'
   | 'identity_mismatch'
@@ -21,5 +23,11 @@ export type IdentityFailure =
   | 'unavailable'
 
 /** Only a wrong guess counts towards a ban; a missing or unreadable credential is no guess (hazards 156). */
-export const isGuess = (failure: IdentityFailure): boolean =>
-  failure === 'unknown_user' || failure === 'unknown_key' || failure === 'wrong_password'
+export const isGuess = (failure: IdentityFailure): boolean => guesses.has(failure)
+
+const guesses: ReadonlySet<IdentityFailure> = new Set([
+  'unknown_user',
+  'unknown_key',
+  'wrong_password',
+  'wrong_code',
+])

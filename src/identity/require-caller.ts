@@ -30,6 +30,17 @@ export const refusalOf = ({ failure, retryAfter: wait = 1000 }: Unproven): Failu
         headers: { 'www-authenticate': 'Basic realm="postern", charset="UTF-8"' },
         reason: failure,
       })
+    case 'wrong_code':
+      // As for a wrong password, so that nobody learns here that theirs was right.
+      return new Failure('invalid_credentials', 'Missing or invalid credentials.', {
+        reason: failure,
+      })
+    case 'no_code':
+      return new Failure(
+        'invalid_credentials',
+        'A password alone is not enough here: sign in at /ui with a code, or use an API key.',
+        { reason: failure },
+      )
     case 'ambiguous':
       return new Failure(
         'ambiguous_credentials',

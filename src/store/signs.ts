@@ -40,5 +40,5 @@ export const selectGuesses = (
   { since }: { readonly since: number },
 ): Promise<Guesses[]> =>
   db.all<Guesses>(sql`SELECT client_ip AS clientIp, count(*) AS count FROM auth_failures
-    WHERE at >= ${since} AND reason IN ('unknown_user', 'unknown_key', 'wrong_password')
+    WHERE at >= ${since} AND reason IN ('unknown_user', 'unknown_key', 'wrong_password', 'wrong_code')
     GROUP BY client_ip ORDER BY count DESC LIMIT 20`)

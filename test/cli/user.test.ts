@@ -140,12 +140,37 @@ describe('postern user remove', () => {
   })
 })
 
+describe('postern user totp', () => {
+  it('writes a secret, shows it once, and takes it out again', async () => {
+    const { code, out } = await user('totp', 'owner')
+    expect(code).toBe(0)
+    const secret = saved()?.get('owner')?.totp ?? ''
+    expect(secret).toMatch(/^[A-Z2-7]{32}$/)
+    expect(out).toContain(`secret: ${secret}`)
+    expect(out).toContain(`otpauth://totp/Postern:owner?secret=${secret}&issuer=Postern`)
+    expect((await user('list')).out).not.toContain(secret)
+    expect((await user('list')).out).toMatch(/4 {2}yes\n$/)
+    expect(readFileSync(path, 'utf8')).toContain('// me')
+    await user('totp', 'owner')
+    expect(saved()?.get('owner')?.totp).not.toBe(secret)
+    expect((await user('totp', 'owner', '--remove')).code).toBe(0)
+    expect(saved()?.get('owner')).not.toHaveProperty('totp')
+  })
+
+  it('is for users there are, and leaves a secret alone that is kept elsewhere', async () => {
+    expect((await user('totp', 'nobody')).failure).toContain('there is no user nobody')
+    writeFileSync(path, FILE.replace('" }', '", "totp": "env:CODE" }'))
+    expect((await user('totp', 'owner')).failure).toContain('kept in env:CODE')
+  })
+})
+
 describe('postern user list', () => {
   it('prints names, logins, groups and cost, never hashes', async () => {
     const { out } = await user('list')
-    expect(out).toBe('NAME   LOGIN  GROUPS  COST\nowner  owner  -          4\n')
+    expect(out).toBe('NAME   LOGIN  GROUPS  COST  CODE\nowner  owner  -          4  -\n')
     const json = (await user('list', '--json')).out
-    expect(JSON.parse(json)).toEqual([{ name: 'owner', login: 'owner', groups: [], cost: 4 }])
+    const owner = { name: 'owner', login: 'owner', groups: [], cost: 4, totp: false }
+    expect(JSON.parse(json)).toEqual([owner])
   })
 })
 

@@ -15,7 +15,12 @@ import { fail2ban, journalRemote, journalRemoteLibraries } from './parts.ts'
 const shipped = new URL('../../deploy/fail2ban', import.meta.url).pathname
 const filter = join(shipped, 'filter.d/postern.conf')
 
-const guesses: readonly IdentityFailure[] = ['wrong_password', 'unknown_user', 'unknown_key']
+const guesses: readonly IdentityFailure[] = [
+  'wrong_password',
+  'wrong_code',
+  'unknown_user',
+  'unknown_key',
+]
 const noGuesses: readonly IdentityFailure[] = ['missing', 'malformed', 'ambiguous', 'busy']
 const others = ['access', 'http.reject', 'auth.ban', 'auth.blocked', 'auth.failed', 'auth_fail']
 

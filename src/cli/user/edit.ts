@@ -31,15 +31,21 @@ export async function readUsers(path: string): Promise<UsersFile> {
   return { path, text, users: new Map(Object.entries(section as { [name: string]: UserEntry })) }
 }
 
+/** A whole entry, one field of it (undefined: without it), or none any more. */
+export type UserChange =
+  | { readonly entry: UserEntry }
+  | { readonly field: 'password' | 'totp'; readonly value: string | undefined }
+  | undefined
+
 /**
- * Writes one user (a whole entry, or just another hash), or takes it out, and keeps everything else of the file.
+ * Writes one user, or takes it out, and keeps everything else of the file.
  * @returns what the new file is warned about, of which the old one was not
  * @throws Error, with nothing written, when the change would break the file
  */
 export async function writeUser(
   { path, text }: UsersFile,
   name: string,
-  change: UserEntry | string | undefined,
+  change: UserChange,
 ): Promise<readonly Problem[]> {
   const edited = edit(text, name, change)
   const before = new Set(parseText(path, text).problems.map(keyOf))
@@ -52,10 +58,14 @@ export async function writeUser(
   return added
 }
 
-function edit(text: string, name: string, change: UserEntry | string | undefined): string {
-  if (change === undefined) return removeAt(text, ['users', name])
-  if (typeof change === 'string') return setAt(text, ['users', name, 'password'], change)
-  return setAt(text, ['users', name], change)
+function edit(text: string, name: string, change: UserChange): string {
+  const path = ['users', name]
+  if (change === undefined) return removeAt(text, path)
+  if ('entry' in change) return setAt(text, path, change.entry)
+  const { field, value } = change
+  return value === undefined
+    ? removeAt(text, [...path, field])
+    : setAt(text, [...path, field], value)
 }
 
 /** Places move when lines are added; what and where in the document stays. */

@@ -1,6 +1,7 @@
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { quote } from '../problem.ts'
+import { decodeBase32 } from './base32.ts'
 import { parseBind } from './bind.ts'
 import { checkHash } from './password-hash.ts'
 import { parseDuration, parseSize } from './units.ts'
@@ -149,6 +150,13 @@ export const passwordHash = () =>
     if (checked.cost !== undefined) return text
     const remedy = 'Set it with `postern user passwd NAME`'
     return refuse(ctx, text, `the password ${checked.why}`, remedy)
+  })
+
+export const totpSecret = () =>
+  z.string().transform((text, ctx) => {
+    if (decodeBase32(text) !== undefined) return text
+    const remedy = 'Make one with `postern user totp NAME`'
+    return refuse(ctx, text, 'the secret is not base32 of at least 16 characters', remedy)
   })
 
 /** Names that mean something else in `src`; a user so called would be taken for it. */

@@ -17,6 +17,7 @@ const SECRETS = new Set([
   'secret',
   'access_key_id',
   'access_secret',
+  'totp',
 ])
 const URLS = new Set(['url', 'baseurl'])
 

@@ -79,6 +79,8 @@ const known: Readonly<Record<string, string>> = {
   unknown_user: 'unknown user',
   unknown_key: 'unknown key',
   wrong_password: 'wrong password',
+  wrong_code: 'wrong code',
+  no_code: 'no code',
   busy: 'too busy to check',
   throttled: 'too many tries',
   identity_mismatch: 'said to be somebody else',

@@ -8,6 +8,7 @@ import { sessionCookie } from '../../http/session-cookie.ts'
 import type { Log } from '../../platform.ts'
 import { readPair } from '../credentials.ts'
 import { refusalOf } from '../require-caller.ts'
+import type { CodeScheme } from '../schemes/code.ts'
 import type { PasswordScheme } from '../schemes/password.ts'
 import { type SessionScheme, sessionLifetime } from '../schemes/session.ts'
 import { loginPage } from './pages.ts'
@@ -17,7 +18,10 @@ import { loginPath, returnPath } from './return-path.ts'
 export interface LoginOptions {
   /** What the gateway calls itself. */
   readonly name: string
+  /** Somebody has to show a code: the form has a place for it. Whom it is for is nobody's business. */
+  readonly coded: boolean
   readonly passwords: PasswordScheme
+  readonly codes: CodeScheme
   readonly sessions: SessionScheme
   readonly log: Log
   readonly newId: () => string
@@ -26,22 +30,22 @@ export interface LoginOptions {
 }
 
 /** `GET /postern/login`: a form, or straight on for who is known already. */
-export const showLogin = ({ name }: Pick<LoginOptions, 'name'>): Handler<Env> =>
+export const showLogin = ({ name, coded }: Pick<LoginOptions, 'name' | 'coded'>): Handler<Env> =>
   async function showLogin(c) {
     const to = returnPath(c.req.query('to'))
     const { caller } = c.var.auth
     if (isPerson(caller)) return goOn(c, to)
-    return showPage(c, loginPage({ name, host: hostName(c.var.client.host), user: '', to }))
+    return showPage(c, loginPage({ name, coded, host: hostName(c.var.client.host), user: '', to }))
   }
 
 /** `POST /postern/login`: the same check as everywhere, with the same gate before it, and a cookie after it. */
 export const signIn = (options: LoginOptions): Handler<Env> =>
   async function signIn(c) {
-    const { name, passwords, sessions, log, newId, started } = options
+    const { name, coded, sessions, log, newId, started } = options
     const form = await readForm(c)
-    const auth = await proven(c, form, passwords)
+    const auth = await proven(c, form, options)
     c.set('auth', auth)
-    if (auth.caller === undefined) return formAgain(c, { ...form, name }, refusalOf(auth))
+    if (auth.caller === undefined) return formAgain(c, { ...form, name, coded }, refusalOf(auth))
     const { ip, secure } = c.var.client
     const id = newId()
     const token = await sessions.issue(auth.caller.credentialId, id)
@@ -51,14 +55,19 @@ export const signIn = (options: LoginOptions): Handler<Env> =>
     return goOn(c, form.to)
   }
 
-const proven = (
+const proven = async (
   c: Context<Env>,
-  { user, password }: Form,
-  passwords: PasswordScheme,
-): Auth | Promise<Auth> => {
+  { user, password, code }: Form,
+  { passwords, codes }: Pick<LoginOptions, 'passwords' | 'codes'>,
+): Promise<Auth> => {
   const offered = readPair(user, password)
-  if (offered.kind === 'password') return passwords.check(offered, c.var.client, c.req.raw.signal)
-  return { failure: offered.kind === 'malformed' ? offered.reason : 'malformed', user }
+  if (offered.kind !== 'password') {
+    return { failure: offered.kind === 'malformed' ? offered.reason : 'malformed', user }
+  }
+  const { client } = c.var
+  const auth = await passwords.check(offered, client, c.req.raw.signal)
+  // A code is nothing without the password, and is not used up by who has none.
+  return auth.caller ? ((await codes.check(user, code, client)) ?? auth) : auth
 }
 
 export interface LogoutOptions {
@@ -91,6 +100,8 @@ const goOn = (c: Context<Env>, path: string): Response => {
 interface Form {
   readonly user: string
   readonly password: string
+  /** Of an authenticator; empty where none was asked for. */
+  readonly code: string
   readonly to: string
 }
 
@@ -104,19 +115,19 @@ const readForm = async (c: Context<Env>): Promise<Form> => {
   }
   const body = await readBody(c.req.raw, limits)
   const fields = new URLSearchParams(new TextDecoder().decode(body))
-  for (const name of ['user', 'password', 'to']) {
+  for (const name of ['user', 'password', 'code', 'to']) {
     if (fields.getAll(name).length > 1) {
       throw new Failure('invalid_request', `More than one field "${name}".`)
     }
   }
-  const { user, password, to } = Object.fromEntries(fields)
-  return { user: user ?? '', password: password ?? '', to: returnPath(to) }
+  const { user, password, code, to } = Object.fromEntries(fields)
+  return { user: user ?? '', password: password ?? '', code: code ?? '', to: returnPath(to) }
 }
 
 /** People get the form again, with what went wrong in it; programs JSON. */
 const formAgain = (
   c: Context<Env>,
-  { user, to, name }: Form & Pick<LoginOptions, 'name'>,
+  { user, to, name, coded }: Form & Pick<LoginOptions, 'name' | 'coded'>,
   failure: Failure,
 ): Promise<Response> => {
   if (!wantsPage(c)) throw failure
@@ -128,13 +139,15 @@ const formAgain = (
   const host = hostName(c.var.client.host)
   return showPage(
     c,
-    loginPage({ name, host, user, to, wrong: sentenceFor(failure) }),
+    loginPage({ name, coded, host, user, to, wrong: sentenceFor(failure, coded) }),
     failure.status,
   )
 }
 
-const sentenceFor = ({ code, message, headers }: Failure): string => {
-  if (code === 'invalid_credentials') return 'User name or password is wrong.'
+const sentenceFor = ({ code, message, headers }: Failure, coded: boolean): string => {
+  if (code === 'invalid_credentials') {
+    return coded ? 'User name, password or code is wrong.' : 'User name or password is wrong.'
+  }
   const wait = headers['retry-after']
   return wait === undefined ? message : `${message} (${wait} s)`
 }

@@ -14,11 +14,13 @@ export interface LoginForm {
   /** What was typed before. */
   readonly user: string
   readonly to: string
+  /** There is a place for the code of an authenticator. */
+  readonly coded: boolean
   /** What went wrong. */
   readonly wrong?: string
 }
 
-export const loginPage = ({ name, host, user, to, wrong }: LoginForm): Page => ({
+export const loginPage = ({ name, host, user, to, coded, wrong }: LoginForm): Page => ({
   title: wrong === undefined ? `Sign in to ${name}` : `Could not sign in to ${name}`,
   card: true,
   content: html`<main>
@@ -31,7 +33,7 @@ ${wrong === undefined ? '' : html`<p class="wrong" role="alert" id="wrong">${wro
 ${userField(user, wrong !== undefined)}
 <label for="password">Password</label>
 ${passwordField(user, wrong !== undefined)}
-<button>Sign in</button>
+${coded ? codeField() : ''}<button>Sign in</button>
 </form>
 </main>`,
 })
@@ -45,6 +47,12 @@ const passwordField = (user: string, failed: boolean): Html =>
   html`<input id="password" name="password" type="password" autocomplete="current-password" required${
     user === '' ? '' : html` autofocus`
   }${failed ? html` aria-describedby="wrong"` : ''}>`
+
+/** What phones fill in by themselves; spaces are how some apps show it. */
+const codeField = (): Html =>
+  html`<label for="code">Code <span class="quiet">(if you have an authenticator)</span></label>
+<input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9 ]*" maxlength="8" spellcheck="false">
+`
 
 export const logoutPage = (name: string): Page => ({
   title: `Sign out of ${name}`,

@@ -44,8 +44,9 @@ const audience = 'postern-session'
 const remembered = 2000
 
 /**
- * Browser sessions, signed and kept by the browser. Each holds a digest of the password's hash: a new password, a
- * renamed login or a removed user ends it with the reload that brings the change.
+ * Browser sessions, signed and kept by the browser. Each holds a digest of the password's hash and of the authenticator's
+ * secret: a new password, the first code, a renamed login or a removed user ends it with the reload that brings the
+ * change.
  */
 export const createSessionScheme = (options: SessionSchemeOptions): SessionScheme => {
   const { users, clock } = options
@@ -55,8 +56,8 @@ export const createSessionScheme = (options: SessionSchemeOptions): SessionSchem
   // One object per user: who it proves can be told from who was proven otherwise.
   const callers = new Map([...users].map(([name, user]) => [name, passwordCaller(name, user)]))
 
-  const digestFor = (user: string, { password }: UserConfig): Promise<string> => {
-    const digest = digests.get(user) ?? digestOf(keys, password)
+  const digestFor = (user: string, { password, totp }: UserConfig): Promise<string> => {
+    const digest = digests.get(user) ?? digestOf(keys, totp ? `${password} ${totp}` : password)
     digests.set(user, digest)
     return digest
   }
