@@ -6,10 +6,11 @@ import { print } from './table.ts'
 export const migrateCommand = (): Command =>
   ledgerOptions(new Command('migrate'))
     .description('bring the ledger to the schema of this version, as the gateway does at its start')
-    .action(async (flags: LedgerFlags) => {
+    .option('--no-copy', 'keep no copy of it as it was; for who has a backup elsewhere')
+    .action(async ({ copy, ...flags }: LedgerFlags & { readonly copy: boolean }) => {
       const database = await databaseOf(flags)
       const { bringUpToDate } = await import('../adapter/node/backup/bring-up-to-date.ts')
-      const { applied, version } = await bringUpToDate(database)
+      const { applied, version } = await bringUpToDate(database, { copy })
       const done = applied.map((name) => `applied ${name}\n`).join('')
       await print(
         applied.length === 0

@@ -2,7 +2,8 @@ import type { ExportRow } from './state.ts'
 
 /**
  * A row as it is exported: the fields of Aperture's record, version 2, and after them what the ledger knows beside.
- * Prompts and answers are not in the ledger, so `capture` is null.
+ * What was captured is kept apart from the ledger, for as long as its own retention says, and is not exported: `capture`
+ * is null.
  */
 export const exportRecord = (row: ExportRow): object => ({
   id: row.id,

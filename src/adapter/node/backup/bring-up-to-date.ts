@@ -1,5 +1,6 @@
 import { migrate, schemaVersion } from '../../../store/migrate.ts'
-import { type DatabaseOptions, migrations, openAsItIs } from '../ledger/database.ts'
+import { type DatabaseOptions, filePath, migrations, openAsItIs } from '../ledger/database.ts'
+import { keepCopy } from '../ledger/keep-copy.ts'
 import { holdDataDir } from '../ledger/lock.ts'
 import { newestVersion } from './inspect.ts'
 
@@ -13,14 +14,20 @@ export interface UpToDate {
  * Applies what is missing, all of it or nothing. Where something is, no gateway may run: an older one would write what
  * it knows into tables that it does not.
  *
+ * @param options.copy keep the file as it was beside it
  * @throws UnusableDatabase, SchemaTooNew
  */
-export const bringUpToDate = async (database: DatabaseOptions): Promise<UpToDate> => {
+export const bringUpToDate = async (
+  database: DatabaseOptions,
+  { copy }: { readonly copy: boolean },
+): Promise<UpToDate> => {
   const version = newestVersion()
   if ((await versionIn(database)) === version) return { applied: [], version }
   const letGo = await holdDataDir(database.dataDir)
   const open = await openAsItIs(database)
+  const path = filePath(database)
   try {
+    if (copy && path !== undefined) await keepCopy(open, path)
     return { applied: await migrate(open.db, migrations()), version }
   } finally {
     open.close()

@@ -5,6 +5,7 @@ import type { Client } from '@libsql/client'
 import { DrizzleQueryError } from 'drizzle-orm/errors'
 import { type Migration, migrate, SchemaTooNew } from '../../../store/migrate.ts'
 import type { Database } from '../../../store/schema.ts'
+import { keepCopy } from './keep-copy.ts'
 
 export interface DatabaseOptions {
   /** `file:…`, relative to `dataDir` unless absolute, or `libsql://…`, `https://…`, `http://…`. */
@@ -51,7 +52,10 @@ export const openDatabase = async (options: DatabaseOptions): Promise<OpenDataba
   const path = filePath(options)
   const open = await openAsItIs(options)
   try {
-    if (path !== undefined) await prepareFile(open.client)
+    if (path !== undefined) {
+      await prepareFile(open.client)
+      await keepCopy(open, path)
+    }
     await migrate(open.db, migrations())
   } catch (error) {
     open.close()

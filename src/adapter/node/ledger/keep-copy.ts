@@ -1,0 +1,44 @@
+import { renameSync } from 'node:fs'
+import { schemaVersion, versionOf } from '../../../store/migrate.ts'
+import { makeEmpty, removeAll, syncFile, syncNames } from '../backup/files.ts'
+import {
+  errorCode,
+  errorMessage,
+  migrations,
+  type OpenDatabase,
+  UnusableDatabase,
+} from './database.ts'
+
+/**
+ * Keeps a ledger as it was beside it before a newer schema changes it (hazards 220): `postern.db.schema-12`. A migration is
+ * done whole or not at all; this is for the one that does the wrong thing, and for who wants to go back.
+ * @throws UnusableDatabase when there is no room for it; then nothing was changed
+ */
+export const keepCopy = async (
+  { client, db }: Pick<OpenDatabase, 'client' | 'db'>,
+  path: string,
+): Promise<void> => {
+  const version = await schemaVersion(db)
+  const newest = Math.max(...migrations().map(({ name }) => versionOf(name)))
+  if (version === 0 || version >= newest) return
+  const copy = `${path}.schema-${version}`
+  const partial = `${copy}.partial`
+  try {
+    makeEmpty(partial)
+    await client.execute({ sql: 'VACUUM INTO ?', args: [partial] })
+    syncFile(partial)
+    renameSync(partial, copy)
+    syncNames(copy)
+  } catch (error) {
+    throw errorCode(error).startsWith('SQLITE_BUSY') ? error : noRoom(path, copy, error)
+  } finally {
+    removeAll(partial)
+  }
+}
+
+const noRoom = (path: string, copy: string, error: unknown): UnusableDatabase =>
+  new UnusableDatabase(
+    `${path} has an older schema, and no copy of it could be kept at ${copy} (${errorMessage(error)}). Nothing was ` +
+      'changed: make room for as much again, or keep a backup elsewhere and run `postern migrate --no-copy`',
+    error,
+  )
