@@ -1,7 +1,7 @@
 import { and, asc, gte, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
 import type { Balance, Charge, KeptQuotas, QuotaChange, Refill } from '../quota/balance.ts'
-import { type Database, quotaRefills, quotas, usage } from './schema.ts'
+import { type Database, quotaRefills, quotas } from './schema.ts'
 
 /** More than any gateway keeps in memory. */
 const MOST = 100_000
@@ -17,35 +17,41 @@ const filled = (at: number) =>
 
 const later = (at: number) => sql`max(${quotas.at}, ${at})`
 
+/** What the rows of the ledger take out of buckets. */
+export interface Charged {
+  /** Id of the row. */
+  readonly row: string
+  readonly charges: readonly Charge[]
+}
+
 /**
- * Takes what a request cost out of its buckets, unless its row is in the ledger already. The row must be written after
- * these, in the same transaction.
+ * Takes what requests cost out of their buckets, in their order, unless their rows are in the ledger already. The rows must
+ * be written after it, in the same transaction. One statement for all of them: with one for each charge a request with a
+ * budget cost twice one without.
  */
-export const chargeStatements = (
-  db: Database,
-  rowId: string,
-  charges: readonly Charge[],
-): Statement[] => charges.map((charge) => chargeStatement(db, rowId, charge))
+export const chargeStatements = (db: Database, charged: readonly Charged[]): Statement[] => {
+  const all = charged.flatMap(({ row, charges }) =>
+    charges.map(({ quota, holder, unit, amount, capacity, rate, at }) => [
+      ...[quota, holder, unit, capacity - amount, amount, capacity, rate, at],
+      row,
+    ]),
+  )
+  return all.length === 0 ? [] : [db.run(sql`${CHARGE_HEAD}(${JSON.stringify(all)})${CHARGE_TAIL}`)]
+}
+
+const CHARGE_HEAD =
+  sql.raw(`INSERT INTO quotas (quota, holder, unit, balance, spent, capacity, rate, at)
+  SELECT ${[0, 1, 2, 3, 4, 5, 6, 7].map((index) => `value ->> ${index}`).join(', ')} FROM json_each`)
 
 /** A bucket that was never charged is full, and so is one that counted something else before. */
-const chargeStatement = (db: Database, rowId: string, charge: Charge): Statement => {
-  const { quota, holder, unit, amount, capacity, rate, at } = charge
-  const isNew = sql`NOT EXISTS (SELECT 1 FROM ${usage} WHERE ${usage.id} = ${rowId})`
-  const flowsIn = sql`${rate} * max(0, ${at} - ${quotas.at})`
-  const same = (then: ReturnType<typeof sql>, otherwise: ReturnType<typeof sql>) =>
-    sql`CASE WHEN ${quotas.unit} = ${unit} THEN ${then} ELSE ${otherwise} END`
-  return db.run(sql`
-    INSERT INTO ${quotas} (quota, holder, unit, balance, spent, capacity, rate, at)
-    SELECT ${quota}, ${holder}, ${unit}, ${capacity - amount}, ${amount}, ${capacity}, ${rate}, ${at}
-    WHERE ${isNew}
-    ON CONFLICT (quota, holder) DO UPDATE SET
-      balance = ${same(
-        sql`min(${capacity}, ${quotas.balance} + ${flowsIn}) - ${amount}`,
-        sql`excluded.balance`,
-      )},
-      spent = ${same(sql`${quotas.spent} + ${amount}`, sql`excluded.spent`)},
-      unit = excluded.unit, capacity = excluded.capacity, rate = excluded.rate, at = ${later(at)}`)
-}
+const CHARGE_TAIL = sql.raw(`
+  WHERE NOT EXISTS (SELECT 1 FROM usage WHERE usage.id = value ->> 8)
+  ON CONFLICT (quota, holder) DO UPDATE SET
+    balance = CASE WHEN quotas.unit = excluded.unit
+      THEN min(excluded.capacity, quotas.balance + excluded.rate * max(0, excluded.at - quotas.at)) - excluded.spent
+      ELSE excluded.balance END,
+    spent = CASE WHEN quotas.unit = excluded.unit THEN quotas.spent + excluded.spent ELSE excluded.spent END,
+    unit = excluded.unit, capacity = excluded.capacity, rate = excluded.rate, at = max(quotas.at, excluded.at)`)
 
 /** What else happens to buckets. */
 export const changeStatements = (db: Database, change: QuotaChange): Statement[] => [

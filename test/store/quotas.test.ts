@@ -69,7 +69,10 @@ const write = async (db: Database, statements: readonly BatchItem<'sqlite'>[]) =
 }
 
 const pay = (db: Database, id: string, ...charges: Charge[]) =>
-  write(db, [...chargeStatements(db, id, charges), ...usageStatements(db, [usageRow({ id })])])
+  write(db, [
+    ...chargeStatements(db, [{ row: id, charges }]),
+    ...usageStatements(db, [usageRow({ id })]),
+  ])
 
 const kept = async (db: Database, since = 0) => (await selectQuotas(db, since)).balances
 
@@ -88,6 +91,24 @@ describe.each(places)('buckets in %s', (_, place) => {
     const db = await place()
     for (const _attempt of [1, 2, 3]) await pay(db, 'a', charge())
     expect(await kept(db)).toMatchObject([{ balance: 700, spent: 300 }])
+  })
+
+  it('are charged for many rows at once as for one after the other, but for rows that are there', async () => {
+    const charges = [
+      charge({ rate: 0.1 }),
+      charge({ amount: 1, rate: 0.1, at: 11_000 }),
+      charge({ holder: 'bob', amount: 5, at: 12_000 }),
+      charge({ amount: 900, rate: 0.1, at: 12_500 }),
+      charge({ holder: 'bob', unit: 'tokens', amount: 7, capacity: 50, at: 13_000 }),
+      charge({ amount: 0, rate: 0.1, at: 40_000 }),
+    ]
+    const [together, alone] = [await place(), await place()]
+    for (const db of [together, alone]) await pay(db, 'there', charge({ amount: 3 }))
+    for (const [at, each] of charges.entries()) await pay(alone, `row-${at}`, each)
+    const rows = charges.map((each, at) => ({ row: `row-${at}`, charges: [each] }))
+    await write(together, chargeStatements(together, [{ row: 'there', charges }, ...rows]))
+    expect(await kept(together)).toEqual(await kept(alone))
+    expect(await kept(together)).toMatchObject([{ holder: 'alice', spent: 1204 }, { spent: 7 }])
   })
 
   it('fill between charges, up to what they hold, by what was in force then', async () => {

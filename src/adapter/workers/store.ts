@@ -88,7 +88,7 @@ export const createStore = (config: DatabaseConfig, options: StoreOptions): Work
   return {
     recordUsage: async (row, charges = []) => {
       await attempt((db) => {
-        const statements = chargeStatements(db, row.id, charges)
+        const statements = chargeStatements(db, [{ row: row.id, charges }])
         return inOne(db, [...statements, ...usageStatements(db, [row])])
       })
     },

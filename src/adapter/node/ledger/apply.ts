@@ -6,7 +6,7 @@ import { insertCapture } from '../../../store/captures.ts'
 import { actStatements } from '../../../store/changes.ts'
 import { saveExport } from '../../../store/exports.ts'
 import { touchKey } from '../../../store/keys.ts'
-import { changeStatements, chargeStatements } from '../../../store/quotas.ts'
+import { type Charged, changeStatements, chargeStatements } from '../../../store/quotas.ts'
 import type { Database } from '../../../store/schema.ts'
 import { usageStatements } from '../../../store/usage.ts'
 import { errorCode, unwrapped } from './database.ts'
@@ -24,7 +24,7 @@ const apply = async (db: Database, lines: readonly string[]): Promise<void> => {
   const used = entries.flatMap((entry) => ('used' in entry ? [entry.used] : []))
   const [first, ...rest]: BatchItem<'sqlite'>[] = [
     // Before the rows: a row that is there already was charged.
-    ...entries.flatMap((entry) => quotaStatements(db, entry)),
+    ...quotaStatements(db, entries),
     ...(usage.length > 0 ? usageStatements(db, usage) : []),
     ...(failures.length > 0 ? [insertAuthFailures(db, failures)] : []),
     ...bans.map((ban: Ban) => upsertBan(db, ban)),
@@ -36,9 +36,20 @@ const apply = async (db: Database, lines: readonly string[]): Promise<void> => {
   if (first !== undefined) await db.batch([first, ...rest])
 }
 
-const quotaStatements = (db: Database, entry: Entry): BatchItem<'sqlite'>[] => {
-  if ('quotas' in entry) return changeStatements(db, entry.quotas)
-  return 'usage' in entry ? chargeStatements(db, entry.usage.id, entry.charged ?? []) : []
+/** In the order of the lines: what is charged before a bucket is redefined is charged to what it was. */
+const quotaStatements = (db: Database, entries: readonly Entry[]): BatchItem<'sqlite'>[] => {
+  const statements: BatchItem<'sqlite'>[] = []
+  let charged: Charged[] = []
+  for (const entry of entries) {
+    if ('usage' in entry && entry.charged) {
+      charged.push({ row: entry.usage.id, charges: entry.charged })
+    }
+    if ('quotas' in entry) {
+      statements.push(...chargeStatements(db, charged), ...changeStatements(db, entry.quotas))
+      charged = []
+    }
+  }
+  return [...statements, ...chargeStatements(db, charged)]
 }
 
 /** A thread that died may have written to the journal what it was then sent again. */
