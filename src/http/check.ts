@@ -8,7 +8,10 @@ export type Look = (c: Context<Env>) => void | Promise<void>
 
 const looks = new WeakMap<object, Look>()
 
-/** A stage that has nothing more to do once a request was let on. */
+/**
+ * A stage that has nothing more to do once a request was let on. It must not ask for parameters of the path: they are those
+ * of the stage it is joined to.
+ */
 export const check = (look: Look): Stage => {
   const stage: Stage = async (c, next) => {
     await look(c)

@@ -89,9 +89,21 @@ const identify = (c: Context<Env>, options: AuthenticateOptions): Auth | Promise
       return withKey(c, offered.key, options)
     case 'password':
       // Before the password is looked at: nothing is learnt about it here.
-      if (options.codeNeeded?.(offered.user)) return { failure: 'no_code', user: offered.user }
+      if (options.codeNeeded?.(offered.user)) return signedInAs(offered.user, c, options)
       return options.passwords.check(offered, client, c.req.raw.signal)
   }
+}
+
+/** A browser goes on sending a password that it remembers; who has signed in with a code is known by that. */
+const signedInAs = async (
+  user: string,
+  c: Context<Env>,
+  { sessions }: AuthenticateOptions,
+): Promise<Auth> => {
+  const session = sessions && (await sessionOf(c, sessions))
+  return session?.caller.credentialId === user
+    ? { caller: session.caller }
+    : { failure: 'no_code', user }
 }
 
 /** A key of ours stands or falls by itself, whoever comes with it. */

@@ -1,5 +1,3 @@
-import { LRUCache } from 'lru-cache'
-
 /** Models and paths are few and asked about with each request; anybody may write others, of any length. */
 const remembered = 256
 const longest = 256
@@ -15,12 +13,15 @@ export function compileGlobs(globs: readonly string[]): (target: string) => bool
     const segments = target.split('/').map((segment) => [...segment])
     return patterns.some((pattern) => matches(pattern, segments, isGlobstar, matchesSegment))
   }
-  const known = new LRUCache<string, boolean>({ max: remembered })
+  // Begun anew when it is full: there is one for each grant of each caller, and an empty map takes no room.
+  const known = new Map<string, boolean>()
   return (target) => {
     const before = known.get(target)
     if (before !== undefined) return before
     const fits = fitsAny(target)
-    if (target.length <= longest) known.set(target, fits)
+    if (target.length > longest) return fits
+    if (known.size === remembered) known.clear()
+    known.set(target, fits)
     return fits
   }
 }

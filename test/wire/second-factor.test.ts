@@ -14,7 +14,10 @@ const grants = [
 ]
 const config = (totp?: string) => ({
   listeners: [{ name: 'front', bind: '127.0.0.1:0', trusted_proxies: ['127.0.0.1'] }],
-  users: { owner: { password: HASH, ...(totp && { totp }) } },
+  users: {
+    owner: { password: HASH, ...(totp && { totp }) },
+    ana: { password: HASH, ...(totp && { totp }) },
+  },
   grants,
 })
 
@@ -89,6 +92,17 @@ describe('a user with an authenticator', () => {
     expect((await get('/v1/models', { ...stranger(), ...basic })).status).toBe(200)
   })
 
+  it('is known by the session though the browser sends a password that it remembers', async () => {
+    const cookie = cookieOf(await login(await fresh()))
+    for (const path of ['/ui', '/postern/api/keys']) {
+      const known = { ...stranger(), ...basic, cookie }
+      expect([path, (await get(path, known)).status]).toEqual([path, 200])
+      const another = { authorization: `Basic ${btoa('ana:owner-password')}` }
+      const claimed = { ...stranger(), ...another, cookie }
+      expect([path, (await get(path, claimed)).status]).toEqual([path, 401])
+    }
+  })
+
   it('shuts out who guesses codes, as for passwords', async () => {
     const from = stranger()
     for (let i = 0; i < 5; i++) expect((await login('000000', from)).status).toBe(401)
@@ -101,6 +115,15 @@ describe('a user with an authenticator', () => {
     gateway.state.codes.users.clear()
     for (let i = 0; i < 10; i++) expect((await login('000000')).status).toBe(401)
     expect((await login(await codeNow(secret))).status).toBe(429)
+    gateway.state.codes.users.clear()
+  })
+
+  it('is guessed at no more often by guesses that come at once', async () => {
+    gateway.state.codes.users.clear()
+    const answers = await Promise.all(Array.from({ length: 40 }, () => login('000000')))
+    const looked = answers.filter(({ status }) => status === 401)
+    expect(looked.length).toBeLessThanOrEqual(10)
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(40 - looked.length)
     gateway.state.codes.users.clear()
   })
 

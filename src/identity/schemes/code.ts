@@ -47,13 +47,14 @@ export const createCodeScheme = (options: CodeSchemeOptions): CodeScheme => {
 
   const verify = async (user: string, secret: string, code: string): Promise<boolean> => {
     const known = historyOf(user)
+    // Wrong until it is found right, or a thousand that come at once would all be looked at.
+    const { wrong } = known
+    wrong.push(clock.elapsed())
     const step = await stepOf(secret, code, clock.now(), known.step)
     // Of two that came at once with one code, the second finds it used up.
-    if (step === undefined || step <= known.step) {
-      known.wrong.push(clock.elapsed())
-      return false
-    }
+    if (step === undefined || step <= known.step) return false
     known.step = step
+    wrong.pop()
     return true
   }
 

@@ -1,13 +1,8 @@
 import { renameSync } from 'node:fs'
-import { schemaVersion, versionOf } from '../../../store/migrate.ts'
+import { schemaVersion } from '../../../store/migrate.ts'
 import { makeEmpty, removeAll, syncFile, syncNames } from '../backup/files.ts'
-import {
-  errorCode,
-  errorMessage,
-  migrations,
-  type OpenDatabase,
-  UnusableDatabase,
-} from './database.ts'
+import { newestVersion } from '../backup/inspect.ts'
+import { errorCode, errorMessage, type OpenDatabase, UnusableDatabase } from './database.ts'
 
 /**
  * Keeps a ledger as it was beside it before a newer schema changes it (hazards 220): `postern.db.schema-12`. A migration is
@@ -19,8 +14,7 @@ export const keepCopy = async (
   path: string,
 ): Promise<void> => {
   const version = await schemaVersion(db)
-  const newest = Math.max(...migrations().map(({ name }) => versionOf(name)))
-  if (version === 0 || version >= newest) return
+  if (version === 0 || version >= newestVersion()) return
   const copy = `${path}.schema-${version}`
   const partial = `${copy}.partial`
   try {
