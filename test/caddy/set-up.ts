@@ -6,7 +6,8 @@ import { build } from '../../caddy/config.ts'
 import type { Address, CaddyOptions, Site } from '../../caddy/options.ts'
 import { startCaddy } from '../support/parts/caddy.ts'
 import type { Part } from '../support/parts/part.ts'
-import { freePort, type Server } from '../support/parts/server.ts'
+import { freePort } from '../support/parts/port.ts'
+import type { Server } from '../support/parts/server.ts'
 import type { Stub } from './stub.ts'
 
 export const tcp = (port: number) => ({ kind: 'tcp', host: '127.0.0.1', port }) as const

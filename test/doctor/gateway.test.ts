@@ -8,7 +8,7 @@ import { checkGateway } from '../../src/doctor/checks/gateway.ts'
 import type { MachineFacts } from '../../src/doctor/machine.ts'
 import { startUpstream } from '../support/fake-upstream.ts'
 import { startTestGateway } from '../support/gateway.ts'
-import { freePort } from '../support/parts/server.ts'
+import { freePort } from '../support/parts/port.ts'
 import { complaints, given } from './patient.ts'
 
 const dataDir = async () => {

@@ -5,7 +5,7 @@ import { checkModels } from '../../src/doctor/checks/models.ts'
 import { type Send, UpstreamError } from '../../src/upstream/upstream.ts'
 import { selfSigned } from '../adapter/self-signed.ts'
 import { type Behaviour, startUpstream } from '../support/fake-upstream.ts'
-import { freePort } from '../support/parts/server.ts'
+import { freePort } from '../support/parts/port.ts'
 import { answersOf, startServer } from '../upstream/model-servers.ts'
 import { complaints, given, type Patient } from './patient.ts'
 

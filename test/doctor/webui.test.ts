@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { checkWebui } from '../../src/doctor/checks/webui.ts'
-import { freePort } from '../support/parts/server.ts'
+import { freePort } from '../support/parts/port.ts'
 import { complaints, given, type Patient } from './patient.ts'
 
 const features = { auth: true, auth_trusted_header: false, enable_websocket: true }

@@ -11,7 +11,7 @@ import { type Stub, startStub } from '../caddy/stub.ts'
 import { caddy } from '../support/parts/caddy.ts'
 import { describeWith } from '../support/parts/need.ts'
 import type { Part } from '../support/parts/part.ts'
-import { freePort } from '../support/parts/server.ts'
+import { freePort } from '../support/parts/port.ts'
 import { type Leaf, makeAuthority } from '../support/tailnet/authority.ts'
 
 const host = 'box.tail1234.ts.net'

@@ -12,7 +12,7 @@ import { caddy, oldestCaddy, startCaddy } from '../support/parts/caddy.ts'
 import { caddyTailscale } from '../support/parts/caddy-tailscale.ts'
 import { describeWith } from '../support/parts/need.ts'
 import { pathOf } from '../support/parts/part.ts'
-import { freePort } from '../support/parts/server.ts'
+import { freePort } from '../support/parts/port.ts'
 
 type Lines = readonly (readonly [string, string])[]
 

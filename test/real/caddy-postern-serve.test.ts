@@ -9,7 +9,7 @@ import { startFakeTailscaled } from '../support/fake-tailscaled.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { caddy } from '../support/parts/caddy.ts'
 import { describeWith } from '../support/parts/need.ts'
-import { freePort } from '../support/parts/server.ts'
+import { freePort } from '../support/parts/port.ts'
 
 const owner = ['Authorization', `Basic ${btoa(`owner:${TEST_PASSWORDS.owner}`)}`] as const
 

@@ -10,7 +10,7 @@ import { type FakeUpstream, startUpstream } from '../support/fake-upstream.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { caddy } from '../support/parts/caddy.ts'
 import { describeWith } from '../support/parts/need.ts'
-import { freePort } from '../support/parts/server.ts'
+import { freePort } from '../support/parts/port.ts'
 
 const basic = (password: string) => ['Authorization', `Basic ${btoa(`owner:${password}`)}`] as const
 const owner = basic(TEST_PASSWORDS.owner)

@@ -12,7 +12,8 @@ import { type Stub, startStub } from '../caddy/stub.ts'
 import { caddy, oldestCaddy, startCaddy } from '../support/parts/caddy.ts'
 import { describeWith } from '../support/parts/need.ts'
 import { pathOf } from '../support/parts/part.ts'
-import { freePort, type Server } from '../support/parts/server.ts'
+import { freePort } from '../support/parts/port.ts'
+import type { Server } from '../support/parts/server.ts'
 
 describeWith([caddy], 'Caddy as the public server', () => {
   let stub: Stub

@@ -10,7 +10,7 @@ import { countBody, type Stub, startStub } from '../caddy/stub.ts'
 import { smuggle } from '../caddy/wire.ts'
 import { caddy, oldestCaddy } from '../support/parts/caddy.ts'
 import { describeWith } from '../support/parts/need.ts'
-import { freePort } from '../support/parts/server.ts'
+import { freePort } from '../support/parts/port.ts'
 
 /** Answers before it has the body. */
 const early: Stub['answer'] = (response, request) => {

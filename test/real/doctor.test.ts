@@ -5,7 +5,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { llamaServer, startLlama, weights } from '../support/parts/llama.ts'
 import { describeWith } from '../support/parts/need.ts'
 import { openWebui, startOpenWebui } from '../support/parts/open-webui.ts'
-import { freePort, type Server } from '../support/parts/server.ts'
+import { freePort } from '../support/parts/port.ts'
+import type { Server } from '../support/parts/server.ts'
 import { postern } from '../support/postern.ts'
 
 interface Finding {

@@ -7,8 +7,9 @@ import bcrypt from 'bcryptjs'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { describeWith } from '../support/parts/need.ts'
 import { pathOf } from '../support/parts/part.ts'
+import { freePort } from '../support/parts/port.ts'
 import { s3rver } from '../support/parts/s3rver.ts'
-import { freePort, type Server, startServer } from '../support/parts/server.ts'
+import { type Server, startServer } from '../support/parts/server.ts'
 import { type PosternProcess, startPostern } from '../support/postern.ts'
 
 const hash = bcrypt.hashSync('owner-password', 4)

@@ -5,7 +5,8 @@ import bcrypt from 'bcryptjs'
 import { startCaddy } from '../support/parts/caddy.ts'
 import { startLlama } from '../support/parts/llama.ts'
 import { startOpenWebui } from '../support/parts/open-webui.ts'
-import { freePort, type Server } from '../support/parts/server.ts'
+import { freePort } from '../support/parts/port.ts'
+import type { Server } from '../support/parts/server.ts'
 import { type PosternProcess, startPostern } from '../support/postern.ts'
 
 /** The users of every stack. `openwebui` is Open WebUI itself, with a credential of its own (scenario S1.2). */

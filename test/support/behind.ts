@@ -4,7 +4,7 @@ import { createLocalApi } from '../../src/adapter/node/localapi.ts'
 import { type FakeUpstream, type Script, startUpstream } from './fake-upstream.ts'
 import { type FakeWebui, startWebui } from './fake-webui.ts'
 import { startTestGateway, type TestGateway } from './gateway.ts'
-import { freePort } from './parts/server.ts'
+import { freePort } from './parts/port.ts'
 import { models } from './setup-models.ts'
 import { type Answer, type Ask, askOver, type HeaderLines } from './tailnet/http.ts'
 

@@ -2,8 +2,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { freePort } from './parts/port.ts'
 import { type RunResult, run } from './parts/run.ts'
-import { freePort, type Server, startServer } from './parts/server.ts'
+import { type Server, startServer } from './parts/server.ts'
 
 /** The command as `npx postern` finds it in a checkout. */
 const command = fileURLToPath(new URL('../../src/cli/bin/postern', import.meta.url))

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { freePort, type ServerOptions, startServer } from './parts/server.ts'
+import { freePort } from './parts/port.ts'
+import { type ServerOptions, startServer } from './parts/server.ts'
 
 /** A program of a few words instead of a real part. */
 const program = (port: number, code: string): ServerOptions => ({

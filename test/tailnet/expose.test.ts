@@ -7,7 +7,7 @@ import { commandsFor, type Opening, withDoor } from '../../src/tailscale/expose.
 import { changeServeConfig, readServeConfig } from '../../src/tailscale/serve-config-change.ts'
 import { startTestGateway } from '../support/gateway.ts'
 import { describeWith } from '../support/parts/need.ts'
-import { freePort } from '../support/parts/server.ts'
+import { freePort } from '../support/parts/port.ts'
 import { type PosternProcess, postern, startPostern } from '../support/postern.ts'
 import { withCapabilities } from '../support/tailnet/capable.ts'
 import { served } from '../support/tailnet/doorways.ts'

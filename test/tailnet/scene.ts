@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
-import { freePort } from '../support/parts/server.ts'
+import { freePort } from '../support/parts/port.ts'
 import { type Seen, startBackend } from '../support/tailnet/backend.ts'
 import { type Doorway, served } from '../support/tailnet/doorways.ts'
 import { type Settle, settling } from '../support/tailnet/fixtures.ts'

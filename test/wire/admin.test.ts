@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { hashSync } from 'bcryptjs'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type FakeUpstream, startUpstream } from '../support/fake-upstream.ts'
-import { freePort } from '../support/parts/server.ts'
+import { freePort } from '../support/parts/port.ts'
 import { type PosternProcess, startPostern } from '../support/postern.ts'
 
 let upstream: FakeUpstream

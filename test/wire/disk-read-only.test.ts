@@ -5,8 +5,9 @@ import { hashSync } from 'bcryptjs'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { countUsage, dataDir, query } from '../store/fixtures.ts'
 import { startUpstream } from '../support/fake-upstream.ts'
+import { freePort } from '../support/parts/port.ts'
 import { must, run } from '../support/parts/run.ts'
-import { freePort, startServer } from '../support/parts/server.ts'
+import { startServer } from '../support/parts/server.ts'
 import { chat } from '../support/setup.ts'
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
 import { type Child, child, dataDir, query } from '../store/fixtures.ts'
 import { type Exchange, type FakeUpstream, startUpstream } from '../support/fake-upstream.ts'
-import { freePort } from '../support/parts/server.ts'
+import { freePort } from '../support/parts/port.ts'
 import { readPage, total } from '../support/prometheus.ts'
 import { aliceHeaders } from '../support/setup.ts'
 

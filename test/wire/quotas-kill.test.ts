@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Child, child, dataDir, query } from '../store/fixtures.ts'
 import { type FakeUpstream, startUpstream } from '../support/fake-upstream.ts'
-import { freePort } from '../support/parts/server.ts'
+import { freePort } from '../support/parts/port.ts'
 import { aliceHeaders, chat } from '../support/setup.ts'
 
 const KILLS = Number(process.env.POSTERN_TEST_KILLS ?? 3)

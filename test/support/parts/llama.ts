@@ -1,9 +1,10 @@
 import { copyFile, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { complete, isComplete, type Part, partsFolder, pathOf, type Say } from './part.ts'
+import { freePort } from './port.ts'
 import { ensureTools, tool, unpackPackage } from './pypi.ts'
 import { aptInstall, must, run } from './run.ts'
-import { freePort, type Server, startServer } from './server.ts'
+import { type Server, startServer } from './server.ts'
 
 const packageVersion = '11434.0.0'
 const folder = () => join(partsFolder(), `llama-server-${packageVersion}`)

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { type Part, partsFolder, pathOf } from './part.ts'
+import { freePort } from './port.ts'
 import { type Environment, hasEnvironment, makeEnvironment } from './pypi.ts'
-import { freePort, type Server, startServer } from './server.ts'
+import { type Server, startServer } from './server.ts'
 
 const version = '0.12.4'
 

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Part, pathOf } from './part.ts'
+import { freePort } from './port.ts'
 import { aptInstall } from './run.ts'
-import { freePort } from './server.ts'
 
 const candidates = ['/usr/bin/valkey-server', '/usr/bin/redis-server']
 

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { lastLines } from './run.ts'
 
@@ -97,15 +96,4 @@ const end = async (child: ChildProcess) => {
   const insist = setTimeout(() => child.kill('SIGKILL'), graceMs)
   await exited
   clearTimeout(insist)
-}
-
-/** A port of 127.0.0.1 that was free a moment ago, for programs that cannot bind port 0 and tell. */
-export const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }

@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathOf } from '../parts/part.ts'
+import { freePort } from '../parts/port.ts'
 import { must } from '../parts/run.ts'
-import { freePort, type Server, startServer } from '../parts/server.ts'
-import { freeUdpPort } from './ports.ts'
+import { type Server, startServer } from '../parts/server.ts'
 import { headscale } from './programs.ts'
 
 /** What MagicDNS appends to a node's name. */
@@ -79,7 +79,7 @@ const freePorts = async (): Promise<Ports> => ({
   listen: await freePort(),
   metrics: await freePort(),
   grpc: await freePort(),
-  stun: await freeUdpPort(),
+  stun: await freePort(),
 })
 
 /** Starts a coordination server in `folder`, with the policy file of a tailnet. All of it on 127.0.0.1. */
