@@ -1,4 +1,6 @@
 import type { Hono, MiddlewareHandler } from 'hono'
+import { createAudit } from './admin/audit.ts'
+import { captureReader } from './admin/captures.ts'
 import type { Config } from './config/config.ts'
 import { accessPage } from './dashboard/admin/access.ts'
 import { auditPage } from './dashboard/admin/audit.ts'
@@ -15,6 +17,7 @@ import { keysPage } from './dashboard/pages/keys.ts'
 import { type ModelSources, modelsPage } from './dashboard/pages/models.ts'
 import { requestPage } from './dashboard/pages/request.ts'
 import { requestsPage } from './dashboard/pages/requests.ts'
+import { saidPage } from './dashboard/pages/said.ts'
 import { sessionsPage } from './dashboard/pages/sessions.ts'
 import { mountDashboard } from './dashboard/routes.ts'
 import { createDoctor } from './doctor.ts'
@@ -59,6 +62,7 @@ export const createDashboard = (config: Config, platform: Platform, state: State
     overviewPage({ ask }),
     requestsPage({ ask }),
     requestPage({ ask, explain, serving, health: state.health.of }),
+    saidPage({ ask, read: captureReader(platform.store, createAudit(platform)) }),
     sessionsPage({ ask }),
     peoplePage({ config, ask }),
     accessPage({ config, explain, known }),

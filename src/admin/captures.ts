@@ -1,10 +1,50 @@
+import type { Context } from 'hono'
 import { z } from 'zod'
-import { unpack } from '../capture/pack.ts'
+import { type Part, unpack } from '../capture/pack.ts'
+import type { Env } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
+import type { Caller } from '../identity/caller.ts'
 import type { Platform } from '../platform.ts'
+import type { RequestSummary } from '../usage/figures.ts'
 import type { Audit } from './audit.ts'
 import { type AdminRoute, route } from './route.ts'
 import { iso, loginOf } from './usage-scope.ts'
+
+/** What was asked and answered; null: it was not kept, or is gone. */
+export interface ReadCapture {
+  /** Wall-clock ms since the epoch. */
+  readonly at: number
+  readonly request: Part | null
+  readonly response: Part | null
+  readonly tools: Part | null
+}
+
+/**
+ * What was kept of a request; null when nothing was. That somebody read what another did is on record first.
+ * @throws Failure 503 when it cannot be put on record: then nothing is shown
+ */
+export type CaptureReader = (
+  c: Context<Env>,
+  row: RequestSummary,
+  caller: Caller,
+) => Promise<ReadCapture | null>
+
+export const captureReader =
+  (store: Pick<Platform['store'], 'ask'>, audit: Audit): CaptureReader =>
+  async (c, row, caller) => {
+    const capture = await store.ask('capture', { id: row.id })
+    if (!capture) return null
+    if (row.login !== caller.login) {
+      await audit(c, 'capture.read', 'done', { target: row.id, detail: `of ${row.login}` })
+    }
+    const read = async (packed: string | null) => (packed === null ? null : unpack(packed))
+    return {
+      at: capture.at,
+      request: await read(capture.request),
+      response: await read(capture.response),
+      tools: await read(capture.tools),
+    }
+  }
 
 const part = z
   .object({ body: z.unknown(), truncated: z.boolean() })
@@ -20,38 +60,31 @@ export interface CaptureRoutesOptions {
 export const captureRoutes = ({
   platform: { store },
   audit,
-}: CaptureRoutesOptions): AdminRoute[] => [
-  route({
-    method: 'get',
-    path: '/postern/api/requests/{id}/capture',
-    id: 'getCapture',
-    summary:
-      'What was asked and answered, where it was kept: your own; everybody’s for admins, on record.',
-    needs: 'role',
-    answers: z.object({
-      id: z.string(),
-      at: z.string(),
-      request: part,
-      response: part,
-      tools: part,
+}: CaptureRoutesOptions): AdminRoute[] => {
+  const read = captureReader(store, audit)
+  return [
+    route({
+      method: 'get',
+      path: '/postern/api/requests/{id}/capture',
+      id: 'getCapture',
+      summary:
+        'What was asked and answered, where it was kept: your own; everybody’s for admins, on record.',
+      needs: 'role',
+      answers: z.object({
+        id: z.string(),
+        at: z.string(),
+        request: part,
+        response: part,
+        tools: part,
+      }),
+      handle: async (asked) => {
+        const { c, caller } = asked
+        const id = c.req.param('id') ?? ''
+        const row = await store.ask('request', { id, ...loginOf(asked, undefined) })
+        const capture = row && (await read(c, row, caller))
+        if (!capture) throw new Failure('not_found', 'Nothing was kept of such a request.')
+        return c.json({ id: row.id, ...capture, at: iso(capture.at) })
+      },
     }),
-    handle: async (asked) => {
-      const { c, caller } = asked
-      const id = c.req.param('id') ?? ''
-      const row = await store.ask('request', { id, ...loginOf(asked, undefined) })
-      const capture = row && (await store.ask('capture', { id: row.id }))
-      if (!capture) throw new Failure('not_found', 'Nothing was kept of such a request.')
-      if (row.login !== caller.login) {
-        await audit(c, 'capture.read', 'done', { target: row.id, detail: `of ${row.login}` })
-      }
-      const shown = async (packed: string | null) => (packed === null ? null : unpack(packed))
-      return c.json({
-        id: row.id,
-        at: iso(capture.at),
-        request: await shown(capture.request),
-        response: await shown(capture.response),
-        tools: await shown(capture.tools),
-      })
-    },
-  }),
-]
+  ]
+}

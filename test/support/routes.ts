@@ -145,6 +145,7 @@ export const routes: Readonly<Record<string, Answers>> = {
     ]),
   ),
   'GET /ui/requests/:id': page(404),
+  'GET /ui/requests/:id/said': page(404),
   ...Object.fromEntries(
     [
       'overview',

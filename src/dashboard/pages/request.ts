@@ -14,11 +14,11 @@ export interface RequestSources extends RouteSources {
   readonly ask: Ask
 }
 
-/** One request in full. What was said in it is not kept. */
+/** One request in full; what was said in it has a page of its own. */
 export const requestPage = ({ ask, ...sources }: RequestSources): DashboardPage => ({
   path: '/ui/requests/:id',
   title: 'Request',
-  about: 'One line of the ledger in full. What was said in it is not kept.',
+  about: 'One line of the ledger in full.',
   icon: 'requests',
   needs: 'role',
   unlisted: true,
@@ -32,9 +32,17 @@ export const requestPage = ({ ask, ...sources }: RequestSources): DashboardPage 
       ['First token', latency(row.firstByteMs)],
       ['In all', latency(row.durationMs)],
       ['Cost', cost(row.costNanousd), row.costBasis ?? ''],
-    ])}<div class="two">${card('What', pairs(what(row)))}${card('Who', pairs(who(row, view)))}${card('Tokens', pairs(tokensOf(row)))}${card('Time and size', pairs(timing(row)))}</div>${view.isAdmin ? routeTaken(row, sources, view.now) : ''}`
+    ])}<div class="two">${card('What', pairs(what(row)))}${card('Who', pairs(who(row, view)))}${card('Tokens', pairs(tokensOf(row)))}${card('Time and size', pairs(timing(row)))}</div>${card('What was said', said(row, view, await ask('capture', { id: row.id })))}${view.isAdmin ? routeTaken(row, sources, view.now) : ''}`
   },
 })
+
+const said = ({ id, login }: RequestSummary, { caller }: View, capture: unknown): Html => {
+  const link = html`<a href="/ui/requests/${id}/said">What was asked and answered</a>`
+  if (capture === null) return html`<p class="body quiet">Nothing of it is kept.</p>`
+  return login === caller.login
+    ? html`<p class="body">${link}</p>`
+    : html`<p class="body">${link}. That you read it goes into the audit.</p>`
+}
 
 type Pair = readonly [string, Html | string | null]
 
