@@ -3,18 +3,18 @@ import type { UsageRow } from '../src/usage/row.ts'
 
 export const YEAR = 365 * 86_400_000
 
-/** A fixed moment, so that every run asks the same. */
-const END = Date.UTC(2026, 10, 21, 16, 40)
-
-export const newestAt = (): number => END
-
 const MOST = 250_000
 
-/** Rows as 200 people would leave them in a year: few people do most, each has favourites. Made by SQLite itself. */
-export const fill = async (client: Client, rows: number): Promise<void> => {
+/**
+ * Rows as 200 people would leave them in so long, until now: few people do most, each has favourites. Made by SQLite
+ * itself.
+ * @param length ms
+ */
+export const fill = async (client: Client, rows: number, length: number): Promise<void> => {
+  const begin = Date.now() - length
   for (let from = 0; from < rows; from += MOST) {
     const to = Math.min(rows, from + MOST)
-    await client.execute({ sql: INSERT, args: [from, to, END - YEAR, YEAR / rows] })
+    await client.execute({ sql: INSERT, args: [from, to, begin, length / rows] })
     process.stdout.write(`\r${to}`)
   }
   process.stdout.write('\r')

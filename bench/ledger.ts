@@ -1,7 +1,8 @@
 /**
- * How fast a large ledger answers, and takes rows: `node bench/ledger.ts [rows] [directory]`. Fills a database with so
- * many rows (default a million; a year of 200 people), unless the directory has one already; then times the start, every
- * question that a page asks, the longest that the event loop stood still meanwhile, and writing beside it all.
+ * How fast a large ledger answers, and takes rows: `node bench/ledger.ts [rows] [directory] [days]`. Fills a database with
+ * so many rows (default a million; of 200 people, over a year) until now, unless the directory has one already; then times
+ * the start, every question that a page asks, the longest that the event loop stood still meanwhile, and writing beside it
+ * all.
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,7 +14,7 @@ import { drizzle } from 'drizzle-orm/libsql/sqlite3'
 import { openStore } from '../src/adapter/node/store.ts'
 import type { Question, Questions } from '../src/admin/questions.ts'
 import { type Migration, migrate } from '../src/store/migrate.ts'
-import { fill, newestAt, someRow, YEAR } from './ledger-rows.ts'
+import { fill, someRow, YEAR } from './ledger-rows.ts'
 
 const DAY = 86_400_000
 const HOUR = 3_600_000
@@ -21,6 +22,7 @@ const RUNS = 9
 
 const rows = Number(process.argv[2] ?? 1_000_000)
 const given = process.argv[3]
+const days = Number(process.argv[4] ?? YEAR / DAY)
 const dir = given ?? mkdtempSync(join(tmpdir(), 'postern-bench-'))
 const path = join(dir, 'postern.db')
 
@@ -48,7 +50,7 @@ const prepare = async (): Promise<void> => {
     db,
     migrations.filter(({ name }) => name < '0007'),
   )
-  await timed(`fill with ${rows} rows`, () => fill(client, rows))
+  await timed(`fill with ${rows} rows`, () => fill(client, rows, days * DAY))
   await timed('bring it up to date: sums of all of them', () => migrate(db, migrations))
   await client.execute('PRAGMA wal_checkpoint(TRUNCATE)')
   client.close()
@@ -56,8 +58,8 @@ const prepare = async (): Promise<void> => {
 
 type Asked = { [Name in Question]: [what: string, name: Name, asks: Questions[Name]['asks']] }
 
-const questions = (): Asked[Question][] => {
-  const now = newestAt()
+/** @param now when the newest row was made */
+const questions = (now: number): Asked[Question][] => {
   const year = { since: now - YEAR }
   const odd = { since: now - YEAR + 12_345_678, until: now - 9_876_543 }
   const month = { since: now - 30 * DAY - 1234 }
@@ -78,7 +80,7 @@ const questions = (): Asked[Question][] => {
       'usageTotals',
       { ...odd, ...busy, model: 'model-3' },
     ],
-    ['totals, an hour by the rows', 'usageTotals', { since: now - HOUR, until: now }],
+    ['totals, an hour', 'usageTotals', { since: now - HOUR, until: now }],
     ['series, year by day', 'usageSeries', { ...year, step: DAY }],
     [
       'series, year by 30 days, split by model',
@@ -129,6 +131,12 @@ const questions = (): Asked[Question][] => {
       'series, week by hour, a person and a door',
       'usageSeries',
       { ...week, step: HOUR, ...busy, door: 'tailnet' },
+    ],
+    ['series, hour by minute', 'usageSeries', { since: now - HOUR, step: 60_000 }],
+    [
+      'series, hour by minute, split by model',
+      'usageSeries',
+      { since: now - HOUR, step: 60_000, by: 'model', top: 8 },
     ],
     ['series, day by 5 minutes', 'usageSeries', { ...day, step: 300_000 }],
     ['series, day by hour, split by person', 'usageSeries', { ...day, step: HOUR, by: 'login' }],
@@ -216,10 +224,11 @@ const store = await timed('start', () =>
     maxBytes: 2 ** 30,
   }),
 )
+const [newest] = (await store.ask('requests', { since: 0, limit: 1 })).rows
 const delay = monitorEventLoopDelay({ resolution: 1 })
 console.log(`\n${'question'.padEnd(54)}  first    p50    max    CPU  (ms)`)
 let slow = 0
-for (const [what, name, asks] of questions()) {
+for (const [what, name, asks] of questions(newest?.startedAt ?? Date.now())) {
   const times: number[] = []
   const busy: number[] = []
   delay.enable()

@@ -54,8 +54,8 @@ type Step = keyof typeof steps
 const mostPoints = 1500
 /** Where values are told apart in each step. */
 const mostSteps = 200
-/** Sums are kept by the hour: anything finer is read row by row. */
-const longestByRows = 2 * 86_400_000
+/** Sums by the minute are kept of two days: before them anything finer than hours is read row by row. */
+const longestInMinutes = 2 * 86_400_000
 
 const comparedQuery = scopeQuery.extend({
   compare_with: z
@@ -224,7 +224,7 @@ const seriesOf = ({ query }: AdminRequest<unknown>, scope: UsageScope, now: numb
   if (length / step > most) {
     throw refuse('query.step', `would be more than ${most} steps: take longer ones`)
   }
-  if (step < steps['1h'] && length > longestByRows) {
+  if (step < steps['1h'] && length > longestInMinutes) {
     throw refuse('query.step', 'is for periods of two days at most')
   }
   return { step, by, top }

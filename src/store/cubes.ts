@@ -1,10 +1,12 @@
+import { type SQL, sql } from 'drizzle-orm'
 import type { UsageScope } from '../usage/figures.ts'
 
+const MINUTE = 60_000
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 const BLOCK = 30 * DAY
 
-/** Sums of one step and of certain dimensions, as migration 0007 numbers them. */
+/** Sums of one step and of certain dimensions, as migrations 0007 and 0015 number them. */
 export interface Cube {
   readonly id: number
   /** ms */
@@ -21,9 +23,9 @@ export interface Needs {
 export interface Segment {
   readonly cube: Cube | undefined
   /** ms since the epoch, inclusive. */
-  readonly from: number
+  readonly from: number | SQL
   /** Exclusive. */
-  readonly to: number
+  readonly to: number | SQL
 }
 
 const whole: readonly Cube[] = [{ id: 7, step: HOUR }]
@@ -41,6 +43,11 @@ const both: readonly Cube[] = [
   { id: 2, step: DAY },
   { id: 1, step: HOUR },
 ]
+
+const minutely = ({ person, cell }: Needs): Cube => ({
+  id: person ? 9 : cell ? 10 : 11,
+  step: MINUTE,
+})
 
 /** Those that tell apart what is needed, the coarsest first. */
 const cubesFor = ({ person, cell }: Needs): readonly Cube[] => {
@@ -66,18 +73,42 @@ export const segmentsOf = (
   { since, until = Number.MAX_SAFE_INTEGER }: Pick<UsageScope, 'since' | 'until'>,
   needs: Needs,
   step = 0,
-): Segment[] =>
-  cover(
-    since,
-    until,
-    cubesFor(needs).filter((cube) => step % cube.step === 0),
-  )
+): Segment[] => {
+  const cubes = cubesFor(needs).filter((cube) => step % cube.step === 0)
+  const byMinute = step % MINUTE === 0 ? minutely(needs) : undefined
+  return cover(since, until, cubes, byMinute)
+}
 
-const cover = (from: number, to: number, [cube, ...finer]: readonly Cube[]): Segment[] => {
+const cover = (
+  from: number,
+  to: number,
+  [cube, ...finer]: readonly Cube[],
+  byMinute: Cube | undefined,
+): Segment[] => {
   if (from >= to) return []
-  if (cube === undefined) return [{ cube, from, to }]
-  const start = Math.ceil(from / cube.step) * cube.step
-  const end = Math.floor(to / cube.step) * cube.step
-  if (start >= end) return cover(from, to, finer)
-  return [...cover(from, start, finer), { cube, from: start, to: end }, ...cover(end, to, finer)]
+  if (cube === undefined) return rest(from, to, byMinute)
+  const [start, end] = inside(from, to, cube)
+  if (start >= end) return cover(from, to, finer, byMinute)
+  return [
+    ...cover(from, start, finer, byMinute),
+    { cube, from: start, to: end },
+    ...cover(end, to, finer, byMinute),
+  ]
+}
+
+/** Its whole steps. */
+const inside = (from: number, to: number, { step }: Cube): readonly [number, number] => [
+  Math.ceil(from / step) * step,
+  Math.floor(to / step) * step,
+]
+
+/** What no coarser sum answers for: whole minutes of the last days, and rows before and after them. */
+const rest = (from: number, to: number, cube: Cube | undefined): Segment[] => {
+  const [first, end] = cube === undefined ? [to, to] : inside(from, to, cube)
+  if (first >= end) return [{ cube: undefined, from, to }]
+  // Only the database knows from when on it has them, and only in the moment in which it is asked for them.
+  const start = sql`min(${end}, max(${first}, (SELECT since FROM usage_minutes)))`
+  const rows = { cube: undefined, from, to: start }
+  const minutes = { cube, from: start, to: end }
+  return [rows, minutes, ...(end < to ? [{ cube: undefined, from: end, to }] : [])]
 }

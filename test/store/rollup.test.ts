@@ -21,9 +21,19 @@ const migrations: Migration[] = readdirSync(folder).map((name) => ({
 }))
 const before = migrations.filter(({ name }) => name < '0007')
 
-const HOUR = 3_600_000
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 const START = Date.UTC(2026, 0, 1)
+
+/** When things happened, ms. */
+interface Span {
+  readonly from: number
+  readonly length: number
+}
+const longAgo: Span = { from: START, length: 100 * DAY }
+/** Half of it is added up by the minute, and half was. */
+const lately: Span = { from: Date.now() - 4 * DAY, length: 4 * DAY }
 
 const open = async (steps = migrations): Promise<Database> => {
   const client = createClient({ url: `file:${dataDir()}/postern.db`, concurrency: 1 })
@@ -33,8 +43,8 @@ const open = async (steps = migrations): Promise<Database> => {
   return db
 }
 
-/** Small numbers that repeat, over some months. */
-const rows = (count: number, seed = 1): UsageRow[] => {
+/** Small numbers that repeat. */
+const rows = (count: number, seed = 1, span = longAgo): UsageRow[] => {
   let state = seed
   const next = (below: number): number => {
     state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
@@ -45,7 +55,7 @@ const rows = (count: number, seed = 1): UsageRow[] => {
     const served = next(10) > 0
     return usageRow({
       id: `id-${seed}-${at}`,
-      startedAt: START + next(100 * DAY),
+      startedAt: span.from + next(span.length),
       login: pick(['alice', 'bob', 'carol', 'tag:ci']),
       door: pick(['local', 'tailnet', 'public']),
       model: pick(['a', 'b', 'c/d', null]),
@@ -89,36 +99,45 @@ const added = (all: readonly UsageRow[]) => ({
   durationMs: all.reduce((sum, row) => sum + row.durationMs, 0),
 })
 
-const scopes: fc.Arbitrary<UsageScope> = fc
-  .record(
-    {
-      since: fc.oneof(
-        fc.constant(0),
-        fc.integer({ min: 0, max: 100 }).map((days) => START + days * DAY),
-        fc.integer({ min: START - DAY, max: START + 100 * DAY }),
-      ),
-      length: fc.oneof(
-        fc.integer({ min: 0, max: 3 * HOUR }),
-        fc.integer({ min: 0, max: 90 }).map((days) => days * DAY),
-        fc.integer({ min: 0, max: 90 * DAY }),
-      ),
-      login: fc.constantFrom('alice', 'tag:ci', 'nobody'),
-      model: fc.constantFrom('a', 'c/d', "a' OR 1=1 --"),
-      provider: fc.constantFrom('p', 'q'),
-      door: fc.constantFrom('local' as const, 'public' as const),
-      agent: fc.constantFrom('curl', 'other'),
-      status: fc.constantFrom(200, 429),
-      outcome: fc.constantFrom('ok' as const, 'rejected' as const),
-    },
-    { requiredKeys: ['since'] },
-  )
-  .map(({ length, ...scope }) => ({
-    ...scope,
-    ...(length !== undefined && { until: scope.since + length }),
-  }))
+/** Periods that begin and end anywhere, or where days, hours and minutes do. */
+const scopesOf = ({ from, length }: Span): fc.Arbitrary<UsageScope> => {
+  const whole = (step: number) => (at: number) => Math.floor(at / step) * step
+  const within = fc.integer({ min: from - HOUR, max: from + length })
+  return fc
+    .record(
+      {
+        since: fc.oneof(
+          fc.constant(0),
+          within,
+          ...[MINUTE, HOUR, DAY].map((step) => within.map(whole(step))),
+        ),
+        length: fc.oneof(
+          fc.integer({ min: 0, max: 3 * HOUR }),
+          fc.integer({ min: 0, max: length }),
+          ...[MINUTE, DAY].map((step) => fc.integer({ min: 0, max: length }).map(whole(step))),
+        ),
+        login: fc.constantFrom('alice', 'tag:ci', 'nobody'),
+        model: fc.constantFrom('a', 'c/d', "a' OR 1=1 --"),
+        provider: fc.constantFrom('p', 'q'),
+        door: fc.constantFrom('local' as const, 'public' as const),
+        agent: fc.constantFrom('curl', 'other'),
+        status: fc.constantFrom(200, 429),
+        outcome: fc.constantFrom('ok' as const, 'rejected' as const),
+      },
+      { requiredKeys: ['since'] },
+    )
+    .map(({ length: long, ...scope }) => ({
+      ...scope,
+      ...(long !== undefined && { until: scope.since + long }),
+    }))
+}
 
-describe('the sums of the ledger', () => {
-  const all = rows(2000)
+describe.each([
+  ['of long ago', longAgo],
+  ['of the last days', lately],
+])('the sums of the ledger, %s', (_, span) => {
+  const all = rows(2000, 1, span)
+  const scopes = scopesOf(span)
   let db: Database
   beforeEach(async () => {
     db = await open()
@@ -151,7 +170,9 @@ describe('the sums of the ledger', () => {
   })
 
   it('are those of the rows in each step', { timeout: 60_000 }, async () => {
-    const steps = fc.constantFrom(HOUR, 6 * HOUR, DAY, 7 * DAY, 15 * 60_000)
+    const steps = fc.constantFrom(
+      ...[1, 5, 15, 60, 6 * 60, 24 * 60, 7 * 24 * 60].map((minutes) => minutes * MINUTE),
+    )
     const dimensions = fc.option(fc.constantFrom(...DIMENSIONS), { nil: undefined })
     await fc.assert(
       fc.asyncProperty(scopes, steps, dimensions, async (scope, step, by) => {
@@ -170,7 +191,8 @@ describe('the sums of the ledger', () => {
   })
 
   it('fold all but the most used of a dimension into one', async () => {
-    const scope = { since: START + 5, until: START + 60 * DAY + 5, step: 7 * DAY }
+    const { from, length } = span
+    const scope = { since: from + 5, until: from + Math.round(length * 0.6) + 5, step: 7 * DAY }
     for (const by of DIMENSIONS) {
       const points = await selectSeries(db, { ...scope, by, top: 2 })
       const each = await selectSeries(db, { ...scope, by })
@@ -192,7 +214,9 @@ describe('the sums of the ledger', () => {
   })
 
   it('count each person once a day', async () => {
-    const scope = { since: START, until: START + 20 * DAY, agent: 'curl' }
+    const first = Math.ceil(span.from / DAY) * DAY
+    const days = Math.min(20, span.length / DAY - 1)
+    const scope = { since: first, until: first + days * DAY, agent: 'curl' }
     const wanted = new Map<number, Set<string>>()
     for (const row of all.filter((each) => within(each, scope))) {
       const day = row.startedAt - (row.startedAt % DAY)
@@ -203,7 +227,7 @@ describe('the sums of the ledger', () => {
       expected.map(([at, people]) => ({ at, people: people.size })),
     )
     const { agent: _, ...anyAgent } = scope
-    expect(await selectPeople(db, anyAgent)).toHaveLength(20)
+    expect(await selectPeople(db, anyAgent)).toHaveLength(days)
   })
 
   it('do not count a row twice that is written again', async () => {
@@ -228,9 +252,12 @@ describe('the sums of the ledger', () => {
 })
 
 describe('an older ledger', () => {
-  it('gets the sums of all its rows', async () => {
+  it.each([
+    ['long ago', longAgo],
+    ['in the last days', lately],
+  ])('gets the sums of all its rows, %s', async (_, span) => {
     const old = await open(before)
-    const all = rows(1000, 7)
+    const all = rows(1000, 7, span)
     for (let at = 0; at < all.length; at += 200) {
       await usageStatements(old, all.slice(at, at + 200))[0]
     }
@@ -238,14 +265,56 @@ describe('an older ledger', () => {
     const fresh = await open()
     for (let at = 0; at < all.length; at += 200) await insertUsage(fresh, all.slice(at, at + 200))
     for (const by of DIMENSIONS) {
-      const asked = { since: START + DAY + 5, until: START + 80 * DAY + 7, by, limit: 100 }
+      const period = { since: span.from + DAY + 5, until: span.from + span.length - 7 }
+      const asked = { ...period, by, limit: 100 }
       expect(await selectGroups(old, asked)).toEqual(await selectGroups(fresh, asked))
     }
+    // Those by the minute begin when the database was made.
     const everything = sql`SELECT cube, sum(requests) AS n, sum(latency_512) AS l, count(*) AS cells
-      FROM usage_rollup GROUP BY cube`
+      FROM usage_rollup WHERE cube < 9 GROUP BY cube`
     expect(await old.all(everything)).toEqual(await fresh.all(everything))
     const sessions = sql`SELECT * FROM usage_sessions`
     expect(await old.all(sessions)).toEqual(await fresh.all(sessions))
+  })
+})
+
+describe('sums by the minute', () => {
+  const kept = async (db: Database) => {
+    const [row] = await db.all<{ n: number; first: number; since: number }>(sql`
+      SELECT count(*) AS n, min(bucket) AS first, (SELECT since FROM usage_minutes) AS since
+      FROM usage_rollup WHERE cube >= 9`)
+    return row as { n: number; first: number; since: number }
+  }
+
+  it('are kept of two days', async () => {
+    const db = await open()
+    await insertUsage(db, rows(500, 3, lately))
+    const { n, first, since } = await kept(db)
+    expect(n).toBeGreaterThan(400)
+    expect(first).toBeGreaterThanOrEqual(since)
+    expect(Math.abs(since - (Date.now() - 2 * DAY))).toBeLessThanOrEqual(2 * MINUTE)
+  })
+
+  it('go with time, a little with each transaction, and no answer changes', async () => {
+    const db = await open()
+    const all = rows(500, 3, { from: Date.now() - 2 * DAY, length: 2 * DAY })
+    // As if it had been opened two hours ago.
+    await db.run(sql`UPDATE usage_minutes SET since = since - ${2 * HOUR}`)
+    const asked = { since: all[0]?.startedAt ?? 0, by: 'model', limit: 10 } as const
+    const old = rows(100, 4, { from: Date.now() - 2 * DAY - 2 * HOUR, length: 2 * HOUR - MINUTE })
+    await insertUsage(db, [...all, ...old])
+    const before = await kept(db)
+    const wanted = await selectGroups(db, asked)
+    await insertUsage(db, [usageRow({ id: 'one more', startedAt: 1 })])
+    const after = await kept(db)
+    expect(after.since).toBe(before.since + 10 * MINUTE)
+    expect(after.first).toBeGreaterThanOrEqual(after.since)
+    expect(after.n).toBeLessThan(before.n)
+    for (let n = 0; n < 12; n++) await insertUsage(db, [usageRow({ id: `${n}`, startedAt: 1 })])
+    expect((await kept(db)).since).toBeGreaterThanOrEqual(Date.now() - 2 * DAY - 2 * MINUTE)
+    expect(await selectGroups(db, asked)).toEqual(wanted)
+    const everything = { since: 2 }
+    expect(await selectTotals(db, everything)).toMatchObject(added([...all, ...old]))
   })
 })
 

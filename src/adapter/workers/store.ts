@@ -26,6 +26,7 @@ import configVersions from '../../store/migrations/0011-config-versions.sql'
 import captures from '../../store/migrations/0012-captures.sql'
 import rollupsByBatch from '../../store/migrations/0013-rollups-by-batch.sql'
 import headers from '../../store/migrations/0014-headers.sql'
+import rollupsByMinute from '../../store/migrations/0015-rollups-by-minute.sql'
 import { changeStatements, chargeStatements } from '../../store/quotas.ts'
 import type { Database } from '../../store/schema.ts'
 import { usageStatements } from '../../store/usage.ts'
@@ -45,6 +46,7 @@ const migrations: readonly Migration[] = [
   { name: '0012-captures.sql', sql: captures },
   { name: '0013-rollups-by-batch.sql', sql: rollupsByBatch },
   { name: '0014-headers.sql', sql: headers },
+  { name: '0015-rollups-by-minute.sql', sql: rollupsByMinute },
 ]
 
 /** Captures that are emptied with each that is written. */
