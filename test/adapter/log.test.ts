@@ -1,0 +1,92 @@
+import { execFileSync } from 'node:child_process'
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { createLog, type NodeLog } from '../../src/adapter/node/log.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'postern-log-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const logTo = (path: string, flags: number | string = 'a'): NodeLog => {
+  const fd = openSync(path, flags)
+  onTestFinished(() => closeSync(fd))
+  return createLog({ level: () => 'info', secrets: () => [], fd })
+}
+
+interface Line {
+  readonly n?: number
+  readonly dropped_logs?: number
+}
+
+const linesOf = (text: string): Line[] =>
+  text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as Line)
+
+const numbers = (count: number) => Array.from({ length: count }, (_, n) => n)
+
+describe('the log', () => {
+  it('has every line once and in order, soon, without anybody asking for it', async () => {
+    const path = join(folder, 'soon.log')
+    const { log } = logTo(path)
+    for (const n of numbers(300)) log('info', 'line', { n, text: 'x'.repeat(500) })
+    const written = () => linesOf(readFileSync(path, 'utf8')).map(({ n }) => n)
+    await vi.waitFor(() => expect(written()).toEqual(numbers(300)), { timeout: 1000 })
+    for (const n of [300, 301]) log('info', 'line', { n })
+    await vi.waitFor(() => expect(written()).toEqual(numbers(302)), { timeout: 1000 })
+  })
+
+  it('is written at once before the process ends', () => {
+    const path = join(folder, 'flushed.log')
+    const { log, flush } = logTo(path)
+    for (const n of numbers(10)) log('info', 'line', { n })
+    flush()
+    expect(linesOf(readFileSync(path, 'utf8'))).toHaveLength(10)
+  })
+
+  it('says how many lines a reader was too slow for, and goes on', async () => {
+    const path = join(folder, 'slow.fifo')
+    execFileSync('mkfifo', [path])
+    // Open for reading too, so that opening it does not wait for a reader.
+    const { log } = logTo(path, constants.O_RDWR)
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    onTestFinished(() => closeSync(reader))
+    const count = 8000
+    for (const n of numbers(count)) log('info', 'line', { n, text: 'x'.repeat(1000) })
+    let text = ''
+    const room = Buffer.alloc(65_536)
+    const read = () => {
+      try {
+        for (;;) text += room.toString('latin1', 0, readSync(reader, room))
+      } catch {
+        // Nothing there for the moment.
+      }
+    }
+    const drained = async () => {
+      for (let since = performance.now(); performance.now() - since < 300; await sleep(1)) {
+        const before = text.length
+        read()
+        if (text.length > before) since = performance.now()
+      }
+    }
+    await drained()
+    log('info', 'line', { n: count })
+    await drained()
+    const lines = linesOf(text)
+    const dropped = lines.reduce((sum, { dropped_logs: lost = 0 }) => sum + lost, 0)
+    expect(lines.at(-1)).toMatchObject({ n: count })
+    expect(dropped).toBeGreaterThan(100)
+    expect(lines.length + dropped).toBe(count + 1)
+  })
+})
