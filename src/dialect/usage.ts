@@ -26,6 +26,8 @@ export interface TokenCounts {
   readonly images?: number
   /** ms of sound that was listened to. */
   readonly audioMs?: number
+  /** Billionths of a dollar that the provider says it took; there although zero. */
+  readonly billed?: number
 }
 
 type Kind = keyof TokenCounts
@@ -81,8 +83,26 @@ const usageTold = (usage: Json): Told | undefined => {
     ...outputTold(usage, input ?? 0, output),
     ...modalitiesTold(usage),
     searches: whole(object(usage.server_tool_use)?.web_search_requests),
+    billed: billedTold(usage),
   }
 }
+
+/**
+ * OpenRouter, in dollars: what it took, and with the caller's own key at the provider (`is_byok`) what that one takes
+ * besides. Without such a key it repeats the sum there. https://openrouter.ai/docs/use-cases/usage-accounting
+ */
+const billedTold = (usage: Json): number | undefined => {
+  const own = number(usage.cost)
+  if (own === undefined || own > mostDollars) return undefined
+  const besides =
+    usage.is_byok === true ? number(object(usage.cost_details)?.upstream_inference_cost) : 0
+  return besides === undefined || besides > mostDollars
+    ? undefined
+    : Math.round((own + besides) * 1e9)
+}
+
+/** More is no price of anything in one request. */
+const mostDollars = 100_000
 
 const cacheTold = (usage: Json) => {
   const details = object(usage.prompt_tokens_details) ?? object(usage.input_tokens_details)
@@ -239,6 +259,7 @@ const joined = (told: Told, before: TokenCounts | undefined): TokenCounts => {
     imageInput: input,
     audioOutput: output,
   }
+  const billed = told.billed ?? before?.billed
   const others = rare.map((kind) => [kind, Math.min(most(kind), limits[kind] ?? Infinity)] as const)
   return {
     input,
@@ -246,6 +267,7 @@ const joined = (told: Told, before: TokenCounts | undefined): TokenCounts => {
     cached,
     reasoning: Math.min(most('reasoning'), output),
     ...Object.fromEntries(others.filter(([, count]) => count > 0)),
+    ...(billed !== undefined && { billed: Math.max(billed, before?.billed ?? 0) }),
   }
 }
 

@@ -47,6 +47,21 @@ export const priceFinder = async (
   }
 }
 
+/**
+ * What the provider itself says a request cost, in billionths of a dollar, where its word holds: its owner wrote no price
+ * and no model that it costs like, and the list would be its own.
+ * @param told undefined: it said nothing
+ */
+export const billedBy = (
+  { provider, model }: Candidate,
+  told: number | undefined,
+): number | undefined =>
+  provider.costBasis === 'openrouter' &&
+  !ownPrice({ provider, model }) &&
+  !mappingOf(provider, model)
+    ? told
+    : undefined
+
 /** What its owner wrote. */
 export const ownPrice = ({ provider, model }: Candidate): Priced | undefined => {
   const price = provider.prices?.get(model) ?? provider.prices?.get('*')

@@ -1,5 +1,5 @@
 import { costOf } from '../prices/cost.ts'
-import { basisOf, type Priced, priceOf } from '../prices/price.ts'
+import { basisOf, billedBy, type Priced, priceOf } from '../prices/price.ts'
 import type { Candidate } from '../upstream/upstream.ts'
 import type { UsageRow } from './row.ts'
 import type { Used } from './used.ts'
@@ -20,6 +20,8 @@ export const chargeFor = (
   when: { readonly at: number; readonly ms: number },
 ): Charge | Promise<Charge> => {
   if (!worked || candidate === undefined) return nothing
+  const billed = billedBy(candidate, counts?.billed)
+  if (billed !== undefined) return { costNanousd: billed, costBasis: `billed/${candidate.model}` }
   const charge = (priced: Priced | undefined): Charge => {
     if (priced === undefined) return unknownCharge
     const costNanousd = costOf(priced.price, { counts, ms: when.ms })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { costOf } from '../../src/prices/cost.ts'
-import { basisOf, type Priced, priceOf } from '../../src/prices/price.ts'
+import { basisOf, billedBy, type Priced, priceOf } from '../../src/prices/price.ts'
 import type { Provider } from '../../src/upstream/upstream.ts'
 import { read } from '../config/read.ts'
 import { provider } from '../upstream/provider.ts'
@@ -177,5 +177,29 @@ describe('a price of one’s own', () => {
       providers: { p: { baseurl: 'http://a', prices: { '*': { input: -1 } } } },
     })
     expect(config).toBeUndefined()
+  })
+})
+
+describe('what a provider says it took', () => {
+  const billed = (file: object, told: number | undefined, more?: object) =>
+    billedBy({ provider: configured(file, more), model: 'qwen/qwen3-8b' }, told)
+  const openrouter = { baseurl: 'https://openrouter.ai/api/' }
+
+  it('holds for OpenRouter, zero as well', () => {
+    expect(billed(openrouter, 4_900_000)).toBe(4_900_000)
+    expect(billed({ cost_basis: 'openrouter' }, 0)).toBe(0)
+    expect(billed(openrouter, undefined)).toBeUndefined()
+  })
+
+  it('does not hold against what its owner wrote', () => {
+    expect(billed({ ...openrouter, prices: { '*': { input: 1 } } }, 5)).toBeUndefined()
+    const model_cost_map = [{ match: 'qwen/*', as: 'gpt-5' }]
+    expect(billed({ ...openrouter, model_cost_map }, 5)).toBeUndefined()
+    expect(billed(openrouter, 5, { auto_cost_basis: false })).toBeUndefined()
+  })
+
+  it('does not hold for anybody else', () => {
+    expect(billed({}, 5)).toBeUndefined()
+    expect(billed({ baseurl: 'https://api.openai.com' }, 5)).toBeUndefined()
   })
 })

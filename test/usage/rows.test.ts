@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { UsageRow } from '../../src/usage/row.ts'
-import { chatStream, type FakeUpstream, json, startUpstream } from '../support/fake-upstream.ts'
+import {
+  chat,
+  chatStream,
+  type FakeUpstream,
+  json,
+  startUpstream,
+} from '../support/fake-upstream.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { until } from '../support/raw.ts'
 import { aliceHeaders } from '../support/setup.ts'
@@ -48,6 +54,7 @@ describe('a line of the ledger', () => {
     upstream = await startUpstream({
       byModel: {
         listed: chatStream(),
+        told: chat({ usage: { prompt_tokens: 11, completion_tokens: 6, cost: 0.000123456 } }),
         refused: json(400, { error: {} }),
         failed: json(500, { error: {} }),
         held: async (exchange) => {
@@ -86,6 +93,20 @@ describe('a line of the ledger', () => {
     expect(await line({ model: 'gpt-4o' })).toMatchObject({
       costNanousd: 8 * 2500 + 3 * 1250 + 6 * 10_000,
       costBasis: 'openai/gpt-4o',
+    })
+    await gateway.reload({ providers: provider() })
+  })
+
+  it('has what OpenRouter says it took, and a price of its owner before that', async () => {
+    const models = ['told']
+    const cost_basis = 'openrouter'
+    await gateway.reload({ providers: provider({ cost_basis, models, prices: {} }) })
+    const told = { costNanousd: 123_456, costBasis: 'billed/told', tokensSource: 'reported' }
+    expect(await line({ model: 'told' })).toMatchObject({ ...told, outputTokens: 6 })
+    await gateway.reload({ providers: provider({ cost_basis, models }) })
+    expect(await line({ model: 'told' })).toMatchObject({
+      costNanousd: (11 * 10 + 6 * 100) * 1000,
+      costBasis: 'own/told',
     })
     await gateway.reload({ providers: provider() })
   })
