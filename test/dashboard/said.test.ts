@@ -48,7 +48,7 @@ const reads = async () =>
 it('is shown line by line to who asked, and what was cut is marked', async () => {
   expect(await alice.read('/ui/requests/kept')).toContain('href="/ui/requests/kept/said"')
   const text = await alice.read('/ui/requests/kept/said')
-  expect(text).toContain('one line\nand &quot;another&quot;\n')
+  expect(text).toContain('one line\n        and &quot;another&quot;\n')
   expect(text).not.toContain(hostile)
   const [, answered = ''] = text.split('<h2>Asked</h2>')[1]?.split('<h2>Answered</h2>') ?? []
   expect(answered).toContain('>cut<')

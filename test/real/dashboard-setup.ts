@@ -1,4 +1,33 @@
+import { pack } from '../../src/capture/pack.ts'
+import type { SeededStore } from '../dashboard/ledger.ts'
+import { usageRow } from '../store/fixtures.ts'
+
 export { file } from '../dashboard/document.ts'
+
+/** A request of which everything was kept. */
+const kept = 'kept'
+
+export const keepOne = async ({ store }: SeededStore): Promise<void> => {
+  const at = Date.now() - 29 * 86_400_000
+  await store.recordUsage(usageRow({ id: kept, startedAt: at, login: 'alice@example.com' }))
+  const question = 'Where do swifts sleep?\nAnd why do "they" never land?'
+  const tools = [{ name: 'search', params: { query: 'do swifts sleep in the air' } }]
+  await store.saveCapture({
+    id: kept,
+    at,
+    request: await pack(
+      { model: 'qwen3:32b', messages: [{ role: 'user', content: question }] },
+      65_536,
+      true,
+    ),
+    response: await pack(
+      { choices: [{ message: { role: 'assistant', content: 'In the air. '.repeat(60) } }] },
+      400,
+      true,
+    ),
+    tools: await pack(tools, 65_536, true),
+  })
+}
 
 const grant = (src: string, role: string, models: string, more: object = {}) => ({
   src: [src],
@@ -8,6 +37,7 @@ const grant = (src: string, role: string, models: string, more: object = {}) => 
 /** A small team with four providers, one of which is gone. */
 export const config = (upstream: string) => ({
   mode: 'both',
+  database: { retention: { duration: '30d' } },
   front: 'tailscale',
   listeners: [
     { name: 'local', bind: '127.0.0.1:0' },
@@ -59,5 +89,5 @@ export const pages = [
     '/sessions?whose=all',
   ],
   ...['/people', '/access?who=alice&model=vllm%2Fgone', '/quotas', '/doors', '/providers'],
-  ...['/config', '/audit', '/doctor?look=1'],
+  ...['/config', '/audit', '/doctor?look=1', `/requests/${kept}`, `/requests/${kept}/said`],
 ].map((path) => `/ui${path}`)

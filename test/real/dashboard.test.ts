@@ -8,7 +8,7 @@ import { type FakeUpstream, silent, startUpstream, stream } from '../support/fak
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { chromium, launchChromium } from '../support/parts/chromium.ts'
 import { describeWith } from '../support/parts/need.ts'
-import { config, file, pages } from './dashboard-setup.ts'
+import { config, file, keepOne, pages } from './dashboard-setup.ts'
 import { picture } from './webui-page.ts'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
@@ -80,6 +80,7 @@ describeWith([chromium], 'the dashboard in a browser', () => {
   beforeAll(async () => {
     upstream = await startUpstream({ byModel: { stream: stream({ gap: 20 }), hang: silent() } })
     seeded = await seededStore(aMonth(Date.now()))
+    await keepOne(seeded)
     await Promise.all(turnedAway(Date.now()).map((each) => seeded.store.recordAuthFailure(each)))
     document = memoryDocument(file)
     gateway = await startTestGateway(config(upstream.url), {
@@ -401,6 +402,17 @@ describeWith([chromium], 'the dashboard in a browser', () => {
     await go('/ui/requests?range=30d')
     await page.getByRole('row').nth(2).getByRole('link').first().click()
     await page.getByRole('heading', { level: 2, name: 'Time and size' }).waitFor()
+  })
+
+  test('reads what was said in a request, and leaves a trace of it', async () => {
+    await go('/ui/requests/kept')
+    await page.getByText('goes into the audit').waitFor()
+    await page.getByRole('link', { name: 'What was asked and answered' }).click()
+    await page.getByText('And why do "they" never land?').waitFor()
+    await page.getByRole('heading', { level: 2, name: 'Tools called' }).waitFor()
+    await picture(page, 'dashboard-said')
+    await go('/ui/audit')
+    await row('capture.read').filter({ hasText: 'alice@example.com' }).first().waitFor()
   })
 
   const themes = ['light', 'dark'] as const

@@ -28,7 +28,7 @@ export const saidPage = ({ ask, read }: SaidSources): DashboardPage => ({
     const capture = row && (await read(c, row, caller))
     if (!capture) throw new Failure('not_found', 'Nothing was kept of such a request.')
     const of = row.login === caller.login ? '' : html` by ${row.login}, which is in the audit now`
-    return html`<p><a href="/ui/requests/${row.id}">The request</a>, ${when(capture.at, now)}${of}. <a href="/postern/api/requests/${row.id}/capture">As JSON</a>.</p>${parts(capture)}`
+    return html`<p class="above"><a href="/ui/requests/${row.id}">The request</a>, ${when(capture.at, now)}${of}. <a href="/postern/api/requests/${row.id}/capture">As JSON</a>.</p>${parts(capture)}`
   },
 })
 
@@ -40,6 +40,6 @@ const shown = (title: string, part: Part | null): Html | string =>
     ? ''
     : card(
         title,
-        html`<div class="body">${snippet(legible(part.body))}</div>`,
+        html`<div class="body">${snippet(legible(part.body), undefined, { wrap: true })}</div>`,
         part.truncated ? tag('cut', 'warn', 'It is not all there: only so much is kept.') : '',
       )

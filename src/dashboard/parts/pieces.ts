@@ -14,8 +14,8 @@ export const tiles = (all: readonly (readonly [string, Html | string, (Html | st
   )}</div>`
 
 /** Text to take along. */
-export const snippet = (code: string, title?: string): Html =>
-  html`<figure class="snippet">${title ? html`<figcaption>${title}</figcaption>` : ''}<pre tabindex="0">${code}</pre><button type="button" class="small" data-copy aria-label="Copy">${icon('copy')}</button></figure>`
+export const snippet = (code: string, title?: string, { wrap = false } = {}): Html =>
+  html`<figure class="snippet${wrap ? ' wrap' : ''}">${title ? html`<figcaption>${title}</figcaption>` : ''}<pre tabindex="0">${code}</pre><button type="button" class="small" data-copy aria-label="Copy">${icon('copy')}</button></figure>`
 
 export type Mood = 'good' | 'bad' | 'warn' | 'accent'
 
