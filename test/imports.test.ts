@@ -70,6 +70,16 @@ const importsOf = (file: string): string[] => {
   return [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] ?? '')
 }
 
+/** What a file runs when it is loaded: not types, and not what it loads later. */
+const valuesFrom = (file: string): string[] => {
+  const text = readFileSync(join(src, file), 'utf8')
+  const found = text.matchAll(/^(?:import|export)\s(?!type\b)[^'"]*?from\s'(\.[^']+\.ts)'/gm)
+  return [...found].map((match) => targetOf(file, match[1] ?? ''))
+}
+
+const targetOf = (file: string, specifier: string): string =>
+  relative(src, join(src, dirname(file), specifier)).replaceAll('\\', '/')
+
 const folderOf = (file: string): string => (file.includes('/') ? (file.split('/')[0] ?? '') : '')
 const rankOf = (file: string): number =>
   values.has(file) ? 0 : (ranks[folderOf(file)] ?? Number.NaN)
@@ -84,7 +94,7 @@ describe('imports', () => {
     for (const file of files) {
       for (const specifier of importsOf(file)) {
         if (!specifier.startsWith('.')) continue
-        const target = relative(src, join(src, dirname(file), specifier)).replaceAll('\\', '/')
+        const target = targetOf(file, specifier)
         if (target.startsWith('..') || folderOf(target) === folderOf(file)) continue
         if (rankOf(target) < rankOf(file) || values.has(target)) continue
         if (within.has(`${folderOf(file)} → ${folderOf(target)}`)) continue
@@ -92,6 +102,22 @@ describe('imports', () => {
       }
     }
     expect(wrong).toEqual([])
+  })
+
+  it('lead nowhere in a circle, but for types', () => {
+    const circles: string[] = []
+    const done = new Set<string>()
+    const follow = (file: string, path: readonly string[]): void => {
+      if (path.includes(file)) {
+        circles.push([...path.slice(path.indexOf(file)), file].join(' → '))
+        return
+      }
+      if (done.has(file)) return
+      for (const target of valuesFrom(file)) follow(target, [...path, file])
+      done.add(file)
+    }
+    for (const file of files) follow(file, [])
+    expect(circles).toEqual([])
   })
 
   it('name a runtime only in adapters and commands', () => {

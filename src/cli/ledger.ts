@@ -40,7 +40,8 @@ export const ledgerOptions = (command: Command): Command =>
 export const withLedger = async <T>(flags: LedgerFlags, work: Work<T>): Promise<T> => {
   const options = await databaseOf(flags)
   importDrizzleQuickly()
-  const { errorCode, filePath } = await import('../adapter/node/ledger/database.ts')
+  const { filePath } = await import('../adapter/node/ledger/database.ts')
+  const { errorCode } = await import('../adapter/node/ledger/errors.ts')
   const path = filePath(options)
   if (path !== undefined && !existsSync(path)) {
     throw new Error(`there is no ledger at ${path} yet: start the gateway, or name its --data`)

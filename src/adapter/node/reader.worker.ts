@@ -11,7 +11,8 @@ if (port === null) throw new Error('reader.worker runs as a worker only')
 
 const options = workerData as DatabaseOptions
 importDrizzleQuickly()
-const { openDatabase, errorCode, errorMessage } = await import('./ledger/database.ts')
+const { openDatabase } = await import('./ledger/database.ts')
+const { errorCode, errorMessage } = await import('./ledger/errors.ts')
 const { answer } = await import('../../store/answers.ts')
 
 let open: OpenDatabase | undefined

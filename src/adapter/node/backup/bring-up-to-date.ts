@@ -1,8 +1,8 @@
 import { migrate, schemaVersion } from '../../../store/migrate.ts'
-import { type DatabaseOptions, filePath, migrations, openAsItIs } from '../ledger/database.ts'
+import { type DatabaseOptions, filePath, openAsItIs } from '../ledger/database.ts'
 import { keepCopy } from '../ledger/keep-copy.ts'
 import { holdDataDir } from '../ledger/lock.ts'
-import { newestVersion } from './inspect.ts'
+import { migrations, newestVersion } from '../ledger/migrations.ts'
 
 export interface UpToDate {
   /** Names of migrations. */

@@ -1,13 +1,9 @@
 import { statSync } from 'node:fs'
 import { sql } from 'drizzle-orm'
-import { SchemaTooNew, schemaVersion, versionOf } from '../../../store/migrate.ts'
-import {
-  errorMessage,
-  migrations,
-  type OpenDatabase,
-  openAsItIs,
-  UnusableDatabase,
-} from '../ledger/database.ts'
+import { SchemaTooNew, schemaVersion } from '../../../store/migrate.ts'
+import { type OpenDatabase, openAsItIs } from '../ledger/database.ts'
+import { errorMessage, UnusableDatabase } from '../ledger/errors.ts'
+import { newestVersion } from '../ledger/migrations.ts'
 
 export interface LedgerFacts {
   readonly bytes: number
@@ -16,10 +12,6 @@ export interface LedgerFacts {
   /** Of the schema. */
   readonly version: number
 }
-
-/** The newest version of the schema that this Postern knows. */
-export const newestVersion = (): number =>
-  Math.max(...migrations().map(({ name }) => versionOf(name)))
 
 /** Runs `work` on a file as it is, and folds what a write-ahead log holds into it. */
 export const withFile = async <T>(

@@ -15,13 +15,12 @@ import { SchemaTooNew } from '../../../store/migrate.ts'
 import { applyEach } from '../ledger/apply.ts'
 import {
   type DatabaseOptions,
-  errorCode,
   filePath,
   type OpenDatabase,
   openAsItIs,
   openDatabase,
-  UnusableDatabase,
 } from '../ledger/database.ts'
+import { errorCode, UnusableDatabase } from '../ledger/errors.ts'
 import { Journal } from '../ledger/journal.ts'
 import { holdDataDir } from '../ledger/lock.ts'
 import { beside, makeEmpty, removeAll, syncFile, syncNames } from './files.ts'

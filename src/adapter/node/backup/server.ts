@@ -1,8 +1,9 @@
 import type { Client, InValue, Row } from '@libsql/client'
 import { migrate, SchemaTooNew, schemaVersion, versionOf } from '../../../store/migrate.ts'
 import { SUM_UP } from '../../../store/usage.ts'
-import { type DatabaseOptions, migrations, openAsItIs } from '../ledger/database.ts'
-import { newestVersion, withFile } from './inspect.ts'
+import { type DatabaseOptions, openAsItIs } from '../ledger/database.ts'
+import { migrations, newestVersion } from '../ledger/migrations.ts'
+import { withFile } from './inspect.ts'
 
 /** Only ever added to, and by far the largest; `auth_failures` and `captures` forget their oldest. */
 const growing = ['usage', 'auth_failures', 'audit', 'captures']

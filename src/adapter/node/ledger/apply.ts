@@ -9,7 +9,7 @@ import { touchKey } from '../../../store/keys.ts'
 import { type Charged, changeStatements, chargeStatements } from '../../../store/quotas.ts'
 import type { Database } from '../../../store/schema.ts'
 import { usageStatements } from '../../../store/usage.ts'
-import { errorCode, unwrapped } from './database.ts'
+import { errorCode, unwrapped } from './errors.ts'
 import type { Entry } from './protocol.ts'
 
 /**

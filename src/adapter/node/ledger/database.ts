@@ -1,11 +1,12 @@
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Client } from '@libsql/client'
-import { DrizzleQueryError } from 'drizzle-orm/errors'
-import { type Migration, migrate, SchemaTooNew } from '../../../store/migrate.ts'
+import { migrate, SchemaTooNew } from '../../../store/migrate.ts'
 import type { Database } from '../../../store/schema.ts'
+import { errorCode, errorMessage, UnusableDatabase } from './errors.ts'
 import { keepCopy } from './keep-copy.ts'
+import { migrations } from './migrations.ts'
 
 export interface DatabaseOptions {
   /** `file:…`, relative to `dataDir` unless absolute, or `libsql://…`, `https://…`, `http://…`. */
@@ -21,14 +22,6 @@ export interface OpenDatabase {
 }
 
 type Connection = Omit<OpenDatabase, 'close'>
-
-/** The database cannot be used as it is, and waiting will not help. The message says what to do. */
-export class UnusableDatabase extends Error {
-  constructor(message: string, cause: unknown) {
-    super(message, { cause })
-    this.name = 'UnusableDatabase'
-  }
-}
 
 /** A server that does not answer within this is taken for gone, ms. */
 const REMOTE_TIMEOUT = 10_000
@@ -81,27 +74,6 @@ export const filePath = ({ url, dataDir }: Pick<DatabaseOptions, 'url' | 'dataDi
   const path = decodeURIComponent(url.slice('file:'.length))
   return isAbsolute(path) ? path : join(dataDir, path)
 }
-
-/** The code SQLite, the client or the operating system gave, wherever drizzle wrapped it; empty when there is none. */
-export const errorCode = (error: unknown): string => {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    if ('code' in at && typeof at.code === 'string') return at.code
-  }
-  return ''
-}
-
-/** For the log. Drizzle's own message repeats the statement and every value: it is passed over for its cause. */
-export const errorMessage = (error: unknown): string => {
-  const at = unwrapped(error)
-  if (!(at instanceof Error)) return String(at)
-  return at.cause instanceof Error && at.message === 'fetch failed'
-    ? `${at.message}: ${at.cause.message}`
-    : at.message
-}
-
-/** What the client threw, out of the error drizzle made of it. */
-export const unwrapped = (error: unknown): unknown =>
-  error instanceof DrizzleQueryError ? unwrapped(error.cause) : error
 
 /** Could a failure to open pass by itself? A server may come back; a file only when another process holds it. */
 export const mayPass = (error: unknown, url: string): boolean => {
@@ -158,12 +130,4 @@ const explained = (error: unknown, path: string): unknown => {
       'to begin a new ledger, or put a backup in its place',
     error,
   )
-}
-
-/** In the order of their names. */
-export const migrations = (): Migration[] => {
-  const folder = new URL('../../../store/migrations/', import.meta.url)
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.sql'))
-    .map((name) => ({ name, sql: readFileSync(new URL(name, folder), 'utf8') }))
 }

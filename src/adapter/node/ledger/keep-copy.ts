@@ -1,8 +1,9 @@
 import { renameSync } from 'node:fs'
 import { schemaVersion } from '../../../store/migrate.ts'
 import { makeEmpty, removeAll, syncFile, syncNames } from '../backup/files.ts'
-import { newestVersion } from '../backup/inspect.ts'
-import { errorCode, errorMessage, type OpenDatabase, UnusableDatabase } from './database.ts'
+import type { OpenDatabase } from './database.ts'
+import { errorCode, errorMessage, UnusableDatabase } from './errors.ts'
+import { newestVersion } from './migrations.ts'
 
 /**
  * Keeps a ledger as it was beside it before a newer schema changes it (hazards 220): `postern.db.schema-12`. A migration is

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { createClient } from '@libsql/client/sqlite3'
-import { errorCode, UnusableDatabase } from './database.ts'
+import { errorCode, UnusableDatabase } from './errors.ts'
 
 /** A gateway that is shutting down gets this long to let go, ms. */
 const PATIENCE = 2000

@@ -2,7 +2,8 @@ import { statSync } from 'node:fs'
 import type { Client } from '@libsql/client'
 import type { Retention } from '../../../capture/captured.ts'
 import { purgeCaptures } from '../../../store/captures.ts'
-import { errorMessage, type OpenDatabase } from './database.ts'
+import type { OpenDatabase } from './database.ts'
+import { errorMessage } from './errors.ts'
 import type { FromWorker } from './protocol.ts'
 
 /** Captures that are emptied at once, so that no write waits long (hazards 223). */
