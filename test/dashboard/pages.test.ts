@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { testConfig } from '../support/config.ts'
 import { ownPage, page, type Site, startSite, type Visitor } from './browser.ts'
 import { file, type MemoryDocument, memoryDocument, secrets } from './document.ts'
+import { unclosed } from './html.ts'
 
 /** What somebody may call themselves, a model, a key or a reason (hazards 203). */
 const hostile = `"><svg onload=alert(1)><img src=x onerror=alert(1)></textarea></script>{{7*7}}'`
@@ -70,6 +71,10 @@ describe('every page', () => {
     const text = await owner.read(path)
     expect(text).not.toMatch(/<script(?![^>]*src=)|\son\w+=["']|\sstyle=|javascript:/)
     expect(secrets.filter((secret) => text.includes(secret))).toEqual([])
+  })
+
+  it.each(all)('%s closes what it opens', async (path) => {
+    expect(unclosed(await owner.read(path))).toEqual([])
   })
 
   it.each(all)('%s has one heading of its own, and is marked in the menu', async (path) => {

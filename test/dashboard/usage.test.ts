@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { usageRow } from '../store/fixtures.ts'
 import { type Site, startSite, type Visitor } from './browser.ts'
+import { unclosed } from './html.ts'
 import { aMonth, type SeededStore, seededStore } from './ledger.ts'
 
 /** What a client may call itself, or ask for (hazards 203). */
@@ -240,6 +241,7 @@ describe('hostile text in the ledger', () => {
     const text = await owner.read(path)
     expect(parts.filter((part) => part.test(text))).toEqual([])
     expect(text).not.toMatch(/<script(?![^>]*src=)|\son\w+=["']|\sstyle=|javascript:/)
+    expect(unclosed(text)).toEqual([])
   })
 })
 

@@ -448,6 +448,22 @@ describeWith([chromium], 'the dashboard in a browser', () => {
     240_000,
   )
 
+  test('makes use of a 4k screen', async () => {
+    const large = { width: 3840, height: 2160 }
+    await page.setViewportSize(large)
+    const widths: number[] = []
+    for (const path of pages) {
+      await go(path)
+      const main = page.getByRole('main')
+      widths.push((await main.boundingBox())?.width ?? 0)
+      const text = await main.evaluate((it) => Number.parseFloat(getComputedStyle(it).fontSize))
+      expect(text).toBeGreaterThan(20)
+    }
+    expect(Math.min(...widths)).toBeGreaterThan(large.width / 2)
+    expect(Math.max(...widths)).toBeLessThan(large.width)
+    await page.setViewportSize(sizes.desktop)
+  })
+
   test('has a menu on a telephone', async () => {
     await page.setViewportSize(sizes.phone)
     await go('/ui')

@@ -147,7 +147,7 @@ const why = ({ asked }: View, { explain, known }: AccessSources): Html => {
     'May they?',
     html`<div class="body"><form class="line" method="get">
 <div><label for="who">Who</label><input id="who" name="who" required maxlength="512" value="${who ?? ''}" placeholder="alice@example.com" spellcheck="false" autocapitalize="none"></div>
-<div><label for="model">Model</label><input id="model" name="model" required maxlength="512" value="${model ?? ''}" list="models" placeholder="provider/model" spellcheck="false" autocapitalize="none"><datalist id="models">${known().map((name) => html`<option value="${name}">`)}</datalist></div>
+<div><label for="model">Model</label><input id="model" name="model" required maxlength="512" value="${model ?? ''}" list="models" placeholder="provider/model" spellcheck="false" autocapitalize="none"><datalist id="models">${known().map((name) => html`<option value="${name}"></option>`)}</datalist></div>
 <div class="narrow"><label for="door">Door</label><select id="door" name="door">${options(doors, door)}</select></div>
 <button class="primary">Ask</button></form>
 <div class="outcome">${answers ? html`${answers.map(answer)}` : ''}</div></div>`,

@@ -40,7 +40,7 @@ ${all.length > 8 ? search(asked('q')) : ''}${table({
   rows,
   empty: all.length === 0 ? nothing : 'No model has that in its name.',
   csv: '/ui/models?csv',
-})}</section>
+})}</div>
 ${all.length > 0 ? playground(all, asked('model')) : ''}`
   },
   csv: async ({ permissions }) => toCsv(columns, await models(permissions)),

@@ -33,4 +33,4 @@ export type Icon = keyof typeof strokes
 
 /** Beside words that say the same. */
 export const icon = (name: Icon): Html =>
-  html`<svg class="icon" viewBox="0 0 24 24" width="18" height="18" aria-hidden="true"><path d="${raw(strokes[name])}"/></svg>`
+  html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="${raw(strokes[name])}"/></svg>`
