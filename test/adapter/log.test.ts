@@ -47,12 +47,27 @@ describe('the log', () => {
     await vi.waitFor(() => expect(written()).toEqual(numbers(302)), { timeout: 1000 })
   })
 
-  it('is written at once before the process ends', () => {
-    const path = join(folder, 'flushed.log')
-    const { log, flush } = logTo(path)
-    for (const n of numbers(10)) log('info', 'line', { n })
-    flush()
-    expect(linesOf(readFileSync(path, 'utf8'))).toHaveLength(10)
+  it('is all there when the process has ended', () => {
+    const path = join(folder, 'ended.log')
+    const made = JSON.stringify(new URL('../../src/adapter/node/log.ts', import.meta.url).href)
+    execFileSync(process.execPath, [
+      '--input-type=module',
+      '--eval',
+      `import { openSync } from 'node:fs'
+      import { createLog } from ${made}
+      const fd = openSync(${JSON.stringify(path)}, 'a')
+      const { log, flush } = createLog({ level: () => 'info', secrets: () => [], fd })
+      const write = (from) => { for (let n = from; n < from + 300; n++) log('info', 'line', { n, text: 'x'.repeat(500) }) }
+      write(0)
+      setTimeout(() => {
+        write(300)
+        flush()
+        process.exit()
+      }, 21)`,
+    ])
+    const written = linesOf(readFileSync(path, 'utf8')).map(({ n = -1 }) => n)
+    // What was being written at that moment may come last.
+    expect(written.toSorted((a, b) => a - b)).toEqual(numbers(600))
   })
 
   it('says how many lines a reader was too slow for, and goes on', async () => {
