@@ -47,6 +47,15 @@ describe('the log', () => {
     await vi.waitFor(() => expect(written()).toEqual(numbers(302)), { timeout: 1000 })
   })
 
+  it('is written when a flush returns', () => {
+    const path = join(folder, 'flushed.log')
+    const { log, flush } = logTo(path)
+    for (const n of numbers(300)) log('info', 'line', { n, text: 'x'.repeat(500) })
+    flush()
+    flush()
+    expect(linesOf(readFileSync(path, 'utf8')).map(({ n }) => n)).toEqual(numbers(300))
+  })
+
   it('is all there when the process has ended', () => {
     const path = join(folder, 'ended.log')
     const made = JSON.stringify(new URL('../../src/adapter/node/log.ts', import.meta.url).href)

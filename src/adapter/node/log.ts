@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import sonicBoom from 'sonic-boom'
 import { isLogged, logLine } from '../../http/log-line.ts'
 import type { Log, LogLevel } from '../../platform.ts'
@@ -12,6 +13,7 @@ export interface LogOptions {
 
 export interface NodeLog {
   readonly log: Log
+  /** Returns when what was logged is written. */
   flush(): void
 }
 
@@ -21,7 +23,7 @@ const maxBuffered = 4 * 1024 * 1024
 /** Lines are gathered so long, ms: each write is a task for another thread, which a line of its own is not worth. */
 const gatherMs = 20
 /** Characters that are not kept waiting. */
-const mostGathered = 64 * 1024
+const mostGathered = 1024 * 1024
 
 /** Lines that wait to be written together. */
 interface Gathered {
@@ -51,12 +53,15 @@ export const createLog = ({ level, secrets, fd = 1 }: LogOptions): NodeLog => {
   let dropped = 0
   let gathered = nothing
   let timer: NodeJS.Timeout | undefined
-  const write = () => {
+  const take = (): Gathered => {
     clearTimeout(timer)
     timer = undefined
-    const { text, lines, told } = gathered
+    const all = gathered
     gathered = nothing
-    if (lines === 0) return
+    return all
+  }
+  const write = () => {
+    const { text, lines, told } = take()
     refused = false
     sink.write(text)
     if (refused) dropped += lines + told
@@ -85,10 +90,12 @@ export const createLog = ({ level, secrets, fd = 1 }: LogOptions): NodeLog => {
     log,
     flush: () => {
       try {
-        write()
         sink.flushSync()
+        // Not through the sink, whose write would still be under way when this returns.
+        let rest = Buffer.from(take().text)
+        while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest))
       } catch {
-        // The reader is gone.
+        // The reader is gone, or does not read.
       }
     },
   }
