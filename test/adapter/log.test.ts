@@ -86,7 +86,7 @@ describe('the log', () => {
     const { log } = logTo(path, constants.O_RDWR)
     const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
     onTestFinished(() => closeSync(reader))
-    const count = 8000
+    const count = 20_000
     for (const n of numbers(count)) log('info', 'line', { n, text: 'x'.repeat(1000) })
     let text = ''
     const room = Buffer.alloc(65_536)
