@@ -23,6 +23,7 @@ import { findRoute } from './upstream/find.ts'
 import { joinBase } from './upstream/join.ts'
 import { listGeminiModels, listModels, showGeminiModel, showModel } from './upstream/models.ts'
 import { requireSpoken } from './upstream/spoken.ts'
+import { unnamed } from './upstream/unnamed.ts'
 import { meter } from './usage/meter.ts'
 
 type Stage = MiddlewareHandler<Env>
@@ -48,9 +49,12 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
   const captures = keepCaptures({ ...platform, config, read: readAnswer, redact: redactAll(clock) })
 
   const serve = (operation: Operation): readonly Stage[] => [
-    readTarget({ operation, limits }),
+    readTarget({ operation, limits, memory: state.bodies, ...platform }),
     requireSpoken(registry, operation.named !== undefined),
-    authorizeTarget(findRoute(registry, operation.named !== undefined)),
+    authorizeTarget({
+      find: findRoute(registry, operation.named !== undefined),
+      findUnnamed: (...known) => unnamed(registry.providers(), ...known),
+    }),
     budgets,
     hooks,
     captures,

@@ -39,10 +39,20 @@ export interface Platform {
   readonly assets?: Readonly<Record<string, string>>
   /** What the host can find out about itself for the doctor; absent: nothing (Workers). */
   readonly machine?: Machine
+  /** How request bodies that came packed are unpacked. */
+  readonly inflate: Inflate
   /** Absent: this gateway counts for itself. */
   readonly shared?: Shared | undefined
   /** Keeps work alive that outlasts the response. Failures are logged, never thrown. */
   readonly waitUntil: (work: Promise<unknown>) => void
+}
+
+/** Undoes content codings (RFC 9110 §8.4.1). */
+export interface Inflate {
+  /** Those that the host can undo, as `Content-Encoding` names them. */
+  readonly codings: readonly string[]
+  /** Inflates as it is read from. Rejects where the bytes are not of that coding, or end too early. */
+  open(coding: string, chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { ConfigDocument } from './admin/document.ts'
 import { createHooksState, type HooksState } from './hooks/state.ts'
+import { type BodyMemory, createBodyMemory } from './http/body-memory.ts'
 import { type CredentialCache, createCredentialCache } from './identity/credential-cache.ts'
 import { createEndedSessions } from './identity/ended-sessions.ts'
 import { createKeySets, type KeySets } from './identity/key-sets.ts'
@@ -34,6 +35,8 @@ export interface State {
   readonly registry: Pick<Registry, 'providers' | 'lookAgain'>
   /** The configuration where it is kept, if it can be changed from here. */
   readonly document: ConfigDocument | undefined
+  /** What request bodies take. */
+  readonly bodies: BodyMemory
   /** Places at the providers. */
   readonly admit: Admission['admit']
   readonly load: Admission['load']
@@ -76,6 +79,7 @@ export const createState = (
     directory: createDirectory({ ...platform, localApi: platform.tailscale }),
     registry,
     document,
+    bodies: createBodyMemory(),
     ...createAdmission(),
     health,
     tried: (provider, result, reason) => {

@@ -283,6 +283,7 @@ const open = (mode: Mode, sso = 'off'): Hono<Env> => {
     store,
     log: () => {},
     tailscale: localApi,
+    inflate: { codings: [], open: (_coding, chunks) => chunks },
     waitUntil: () => {},
   }
   const config = testConfig({

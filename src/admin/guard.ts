@@ -50,7 +50,7 @@ const json = async (c: Context<Env>): Promise<unknown> => {
   if (type !== 'application/json') {
     throw new Failure('unsupported_media_type', 'Send application/json.')
   }
-  const bytes = await readBody(c.req.raw, limits)
+  const bytes = await readBody(c.req.raw, { limits })
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes))
   } catch {

@@ -44,6 +44,7 @@ export const keepCaptures = (options: KeepOptions): MiddlewareHandler<Env> => {
     const [first] = c.get('candidates')
     const wanted = c.get('candidates').some((candidate) => wantedOf(c, candidate))
     if (!first || !wanted) return next()
+    for (const target of [c.get('target'), c.get('guarded')]) target?.keep()
     let begun = false
     const finish = (use: CaptureConfig, answer?: Answer): void => {
       const rid = c.get('requestId')

@@ -50,6 +50,7 @@ function toProvider(id: string, file: ProviderFile, autoCostBasis: boolean): Pro
     contextLength: file.context_length,
     maxOutputTokens: file.max_output_tokens,
     limits: toProviderLimits(file.limits),
+    otherModels: file.other_models,
     upstream: file.upstream,
   }
 }

@@ -90,6 +90,8 @@ const toS3 = (file: ConfigFile['exporters']['s3']): S3Config | undefined => {
 
 const toLimits = (limits: ConfigFile['limits']): Config['limits'] => ({
   body: limits.body,
+  bodiesPerCaller: limits.bodies_per_caller,
+  bodies: limits.bodies,
   firstByte: limits.first_byte,
   idle: limits.idle,
   headerTimeout: limits.header_timeout,

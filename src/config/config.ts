@@ -122,6 +122,8 @@ export interface ProviderConfig {
   readonly contextLength: ReadonlyMap<string, number>
   readonly maxOutputTokens: ReadonlyMap<string, number>
   readonly limits: ProviderLimits
+  /** Models that a body names beside `model`: only granted ones, or any. */
+  readonly otherModels: 'granted' | 'any'
   readonly upstream: string
 }
 
@@ -306,6 +308,10 @@ export interface AuthFailuresConfig {
 export interface LimitsConfig {
   /** Bytes of a request body. */
   readonly body: number
+  /** Bytes of all bodies of one caller that are read or sent at a time. */
+  readonly bodiesPerCaller: number
+  /** The same for all callers. */
+  readonly bodies: number
   /** ms until the upstream's first byte. */
   readonly firstByte: number
   /** ms of silence in the middle of an answer. */

@@ -1,6 +1,6 @@
 import { Failure } from '../http/errors.ts'
 import type { Provider } from '../upstream/upstream.ts'
-import { modelName } from './json-body.ts'
+import { modelName } from './body/model-name.ts'
 import type { Address } from './operations.ts'
 
 /** What a path says beside its model: `version`, `project`, `region`, as far as it has them. */

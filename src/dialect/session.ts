@@ -1,20 +1,21 @@
-import { type Json, object } from './json.ts'
+import { beginningOf, userIdIn } from './body/conversation.ts'
+import type { JsonBody } from './body/json-body.ts'
 
 export interface SessionRequest {
   readonly header: (name: string) => string | null
   /** Undefined for a form. */
-  readonly body: Json | undefined
+  readonly body: Pick<JsonBody, 'bytes' | 'member'> | undefined
   readonly login: string
 }
 
 /**
- * Which conversation a request belongs to, as its client tells it: Claude Code in the body, Codex and others in a
- * header. An OpenAI chat that tells nothing is known by its beginning, which it repeats with every turn. Undefined
- * where nothing can be told. It groups, it proves nothing: a client may write what it likes.
+ * Which conversation a request belongs to, as its client says: Claude Code in the body, Codex and others in a header. An
+ * OpenAI chat without either is known by its beginning, which it repeats with every turn. Undefined where nothing tells
+ * conversations apart. It groups, it proves nothing: a client may write what it likes.
  */
 export const sessionOf = ({ header, body, login }: SessionRequest): string | undefined =>
   sound(header('x-session-id')) ??
-  claudeCode(object(body?.metadata)?.user_id) ??
+  (body && claudeCode(userIdIn(body.bytes, body.member('metadata')))) ??
   sound(header('session_id')) ??
   sound(header('session-id')) ??
   sound(header('conversation_id')) ??
@@ -25,36 +26,22 @@ const sound = (value: unknown): string | undefined =>
   typeof value === 'string' && /^[\w.:@/+=-]{1,128}$/.test(value) ? value : undefined
 
 /** `user_<hash>_account_<uuid>_session_<uuid>`, or in newer versions JSON with a `session_id`. */
-const claudeCode = (userId: unknown): string | undefined => {
-  if (typeof userId !== 'string' || userId.length > 1024) return undefined
+const claudeCode = (userId: string | undefined): string | undefined => {
+  if (userId === undefined || userId.length > 1024) return undefined
   const named = /_session_([\w-]{1,128})$/.exec(userId)?.[1]
   if (named !== undefined) return named
   return sound(/^\{.*"session_id"\s*:\s*"([^"]*)"/.exec(userId)?.[1])
 }
 
-/** Of each of the two messages. More would tell no more conversations apart. */
-const maxText = 1024
-
-/** The instructions and the first thing that the person said; the person's name keeps equal beginnings of two apart. */
-const fingerprint = ({ messages }: Json, login: string): string | undefined => {
-  if (!Array.isArray(messages)) return undefined
-  const beginning = messages.slice(0, 16).map((each) => object(each) ?? {})
-  const said = beginning.find(({ role }) => role === 'user')
-  if (said === undefined) return undefined
-  const instructed = beginning.find(({ role }) => role === 'system' || role === 'developer')
-  return `oacc_${hash([login, textOf(instructed?.content), textOf(said.content)].join('\u0000'))}`
-}
-
-/** The text, without pictures. */
-const textOf = (content: unknown): string => {
-  if (typeof content === 'string') return content.slice(0, maxText)
-  if (!Array.isArray(content)) return ''
-  const texts = content.slice(0, 16).map((part) => object(part)?.text)
-  return texts
-    .filter((text) => typeof text === 'string')
-    .map((text) => text.slice(0, maxText))
-    .join('\n')
-    .slice(0, maxText)
+/** The person's name keeps equal beginnings of two apart. */
+const fingerprint = (
+  { bytes, member }: NonNullable<SessionRequest['body']>,
+  login: string,
+): string | undefined => {
+  const beginning = beginningOf(bytes, member('messages'))
+  if (beginning === undefined) return undefined
+  const { instructions, firstMessage } = beginning
+  return `oacc_${hash([login, instructions, firstMessage].join('\u0000'))}`
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { HookConfig } from '../config/config.ts'
+import { nameGivenTwice, treeOf } from '../dialect/body/tree.ts'
 import type { Target } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
 import type { Log } from '../platform.ts'
@@ -11,7 +12,8 @@ import type { HookUse } from './uses.ts'
 export type Verdict =
   | { readonly action: 'allow' }
   | { readonly action: 'block'; readonly status: number; readonly message: string }
-  | { readonly action: 'modify'; readonly body: Readonly<Record<string, unknown>> }
+  /** `body` as JSON. */
+  | { readonly action: 'modify'; readonly body: Uint8Array }
 
 export interface Guarded {
   readonly target: Target
@@ -31,10 +33,10 @@ export interface GuardOptions {
 }
 
 /**
- * Asks the guards in their order; each sees what those before it made of the body. Resolves with what may go out, which
- * is what the last of them saw and not the bytes that came: a second `messages` in those would be another request to a
- * server that reads the first.
- * @throws Failure `guardrail_blocked`, or `guardrail_failed` where a guard that fails closed failed
+ * Asks the guards in their order; each sees what those before it made of the body. Resolves with what may go out: the
+ * very bytes that the last of them saw.
+ * @throws Failure `invalid_request` for a body that a guard's parser and the server's could read differently,
+ *   `guardrail_blocked`, or `guardrail_failed` where a guard that fails closed failed
  */
 export async function guard(
   guarded: Guarded,
@@ -42,7 +44,11 @@ export async function guard(
   options: GuardOptions,
 ): Promise<Target> {
   let { target } = guarded
-  target = target.body?.replace(target.body.json) ?? target
+  const twice = target.body && nameGivenTwice(treeOf(target.body.read.bytes))
+  if (twice !== undefined) {
+    const message = `The name ${JSON.stringify(twice)} is given twice in one object of the body.`
+    throw new Failure('invalid_request', message)
+  }
   for (const use of uses) {
     try {
       const verdict = await ask({ ...guarded, target }, use, options)
@@ -55,7 +61,7 @@ export async function guard(
   return target
 }
 
-const replaced = (target: Target, body: Readonly<Record<string, unknown>>): Target => {
+const replaced = (target: Target, body: Uint8Array): Target => {
   try {
     return target.body?.replace(body) ?? target
   } catch {
@@ -87,12 +93,11 @@ function failed({ requestId: rid }: Guarded, { hook }: HookUse, error: unknown, 
 async function ask(guarded: Guarded, use: HookUse, options: GuardOptions): Promise<Verdict> {
   const { target, facts, signal } = guarded
   if (use.hook.redact) return options.redact(use.hook, guarded)
-  const payload = payloadOf(use.send, { ...facts, body: target.body?.json })
   const answer = await options.call({
     hook: use.hook,
     events: 'pre_request',
     delivery: options.newId(),
-    body: new TextEncoder().encode(JSON.stringify(payload)),
+    body: payloadOf(use.send, { ...facts, body: target.body?.read }),
     signal,
     maxAnswer: options.maxAnswer,
   })
@@ -116,12 +121,19 @@ export function verdictOf(answer: string): Verdict {
         message: text(said.message).slice(0, longestMessage) || 'request blocked by guardrail',
       }
     case 'modify': {
-      const body = object(said.request_body)
+      const body = object(said.request_body) && textOf(answer, 'request_body')
       return body ? { action: 'modify', body } : { action: 'allow' }
     }
     default:
       throw new HookError('unknown_action')
   }
+}
+
+/** A member as the guard wrote it, so that its numbers stay what they were. Of two the last counts, as in `JSON.parse`. */
+const textOf = (answer: string, name: string): Uint8Array | undefined => {
+  const bytes = new TextEncoder().encode(answer)
+  const member = treeOf(bytes).members.findLast((each) => each.name === name)
+  return member && bytes.subarray(member.value.start, member.value.end)
 }
 
 /** A client must not take a blocked request for an answered one. */

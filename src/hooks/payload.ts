@@ -1,6 +1,7 @@
 import type { HookField } from '../config/config.ts'
+import { whole } from '../dialect/body/edit.ts'
+import type { JsonBody } from '../dialect/body/json-body.ts'
 import type { ToolCall } from './answer/tool-calls.ts'
-import type { Json } from './json.ts'
 import { userMessage } from './user-message.ts'
 
 /** Always told. */
@@ -21,7 +22,7 @@ export interface Metadata {
 export interface Facts {
   readonly metadata: Metadata
   /** Undefined for a form. */
-  readonly body: Json | undefined
+  readonly body: Pick<JsonBody, 'bytes' | 'json'> | undefined
   readonly grants: ReadonlyMap<string, readonly unknown[]>
   readonly quotas: Readonly<Record<string, QuotaState>>
 }
@@ -56,24 +57,35 @@ const nothing: AnswerFacts = {
   cost: { dollars: 0, cost_basis: '', usage: {} },
 }
 
-/** The call's body: metadata, and what was asked for. Before the answer, what is of the answer is empty. */
+const encoder = new TextEncoder()
+
+/**
+ * The call's body as JSON: metadata, and the fields that the grant names. Before the answer, what is of the answer is
+ * empty. The request's body stands in it as the bytes that go to the provider: parsed and printed again it would lose the
+ * digits of large numbers.
+ */
 export function payloadOf(
   send: ReadonlySet<HookField>,
   facts: Facts,
   answer: AnswerFacts = nothing,
-): Json {
+): Uint8Array {
   const metadata = {
     ...facts.metadata,
     ...(send.has('estimated_cost') && { estimated_cost: answer.cost }),
     ...(send.has('grants') && { grants: Object.fromEntries(facts.grants) }),
     ...(send.has('quotas') && { quotas: facts.quotas }),
   }
-  return {
-    metadata,
-    ...(send.has('request_body') && { request_body: facts.body ?? {} }),
+  const first = `{"metadata":${JSON.stringify(metadata)}`
+  const rest = JSON.stringify({
     ...(send.has('response_body') && { response_body: answer.body }),
     ...(send.has('raw_responses') && { raw_responses: answer.raw }),
-    ...(send.has('user_message') && { user_message: userMessage(facts.body) }),
+    ...(send.has('user_message') && { user_message: userMessage(facts.body?.json()) }),
     ...(send.has('tools') && { tool_calls: answer.toolCalls }),
-  }
+  })
+    .replace(/^\{(?!\})/, ',')
+    .replace(/^\{/, '')
+  if (!send.has('request_body')) return encoder.encode(first + rest)
+  const body = facts.body?.bytes ?? encoder.encode('{}')
+  const pieces = [encoder.encode(`${first},"request_body":`), body, encoder.encode(rest)]
+  return whole(pieces)
 }

@@ -116,13 +116,12 @@ export class Report {
       (event) => use.events.has(event) && (event === 'entire_request' || called),
     )
     if (events.length === 0) return []
-    const payload = payloadOf(use.send, this.#options.factsFor(candidate), answer)
     return [
       {
         hook: use.hook.name,
         events: events.join(','),
         id: this.#options.newId(),
-        body: new TextEncoder().encode(JSON.stringify(payload)),
+        body: payloadOf(use.send, this.#options.factsFor(candidate), answer),
         headers,
       },
     ]

@@ -45,6 +45,7 @@ export const runHooks = (options: HooksOptions): MiddlewareHandler<Env> => {
     const asked = all.filter(({ events }) => events.has('pre_request'))
     if (asked.length > 0) c.set('guarded', await guard(guardedOf(c, first, options), asked, guards))
     if (!all.some(isTold)) return next()
+    for (const target of [c.get('target'), c.get('guarded')]) target?.keep()
     const report = new Report({
       deliveries,
       newId,
@@ -105,7 +106,7 @@ const factsOf = (
       request_id: c.get('requestId'),
       session_id: c.get('meter').sessionId ?? '',
     },
-    body: target.body?.json,
+    body: target.body?.read,
     grants: c.get('permissions').capabilities,
     quotas: quotas?.(c, candidate) ?? {},
   }

@@ -1,4 +1,9 @@
 import type { GrantEntry, ListenerConfig } from '../config/config.ts'
+import type { Bounds } from '../dialect/body/bounds.ts'
+import type { InlineFile } from '../dialect/body/files.ts'
+import type { JsonBody } from '../dialect/body/json-body.ts'
+import type { OtherModels } from '../dialect/body/other-models.ts'
+import type { SentBody } from '../dialect/body/sent-body.ts'
 import type { Address, Operation } from '../dialect/operations.ts'
 import type { Caller, Door } from '../identity/caller.ts'
 import type { IdentityFailure } from '../identity/failure.ts'
@@ -114,32 +119,55 @@ export interface Permissions {
   entriesFor(provider?: string, model?: string): readonly GrantEntry[]
 }
 
-/** What the client asked for. */
+/** What stands for the model of a request that names none and that its provider is to choose. */
+export const DEFAULT_MODEL = '(default)'
+
+/** What a request is for, and what is to be sent for it. */
 export interface Target {
   readonly operation: Operation
-  /** As the client wrote it, `provider/` prefix included. */
-  readonly model: string
+  /** As the client wrote it, `provider/` prefix included; undefined: the request names none. */
+  readonly model: string | undefined
+  /** A provider may choose a model where the request names none. */
+  readonly modelOptional: boolean
+  /** Models that the body names beside `model`: each needs the same grant. */
+  readonly otherModels: OtherModels
   readonly stream: boolean
   /** The client itself asked for the usage frame of a stream. */
   readonly usageAsked: boolean
-  /** Bytes of the body as it came. */
+  /** Bytes of the body, once inflated. */
   readonly size: number
   readonly contentType: string
+  /** `Content-Type` of what `forward` makes, where it is another. */
+  readonly sentType?: string
+  /** Files in the body; what is left of `size` is text. */
+  readonly files: readonly InlineFile[]
+  /** What the body says of the length of the answer. */
+  readonly bounds: Bounds
+  /** Fields by which a request chooses another price: `service_tier`, `speed`, `inference_geo`. */
+  readonly pricingHints: Readonly<Record<string, string>>
   /** The body to send to a provider that knows the model by this name. */
-  forward(upstreamModel: string): Uint8Array
+  forward(upstreamModel: string): Uint8Array | SentBody
   /** For who looks into it; absent for a form. */
   readonly body?: TargetBody
   /** Where to send it there, and the query to send along, with its `?`. */
   address(candidate: Candidate): Address & { readonly search: string }
+  /** The body is read again when the answer is complete. */
+  keep(): void
+  /** It was sent: unless something still needs it, it is let go. */
+  sent(): void
+  /** The request is over: what its body took is free for others. Harmless when called again. */
+  release(): void
 }
 
 export interface TargetBody {
+  readonly read: JsonBody
+  /** All of it parsed, when it is first asked for. */
   readonly json: Readonly<Record<string, unknown>>
   /**
-   * The same request with another body; model and stream stay as the client asked.
-   * @throws Failure when nobody could send that
+   * The same request with another body, as JSON; model and stream stay as the client asked.
+   * @throws Failure when that could not be sent
    */
-  replace(json: Readonly<Record<string, unknown>>): Target
+  replace(changed: Uint8Array): Target
 }
 
 /** Lets somebody else watch an answer that is already watched. */

@@ -42,11 +42,15 @@ const upstreamResponse = new Set([
 ])
 const upstreamResponsePrefixes = ['x-ratelimit-', 'anthropic-ratelimit-']
 
-/** What of the client's headers goes to a model server; its credential is added by the caller. */
-export const toUpstream = (headers: Headers): [string, string][] => {
+/**
+ * What of the client's headers goes to a model server; its credential is added by the caller.
+ * @param contentType of the body, where it is not the client's own
+ */
+export const toUpstream = (headers: Headers, contentType?: string): [string, string][] => {
   const kept: [string, string][] = []
   for (const name of upstreamRequest) {
-    const value = headers.get(name)
+    const value =
+      name === 'content-type' && contentType !== undefined ? contentType : headers.get(name)
     if (value !== null) kept.push([name, value])
   }
   // Compressed answers could be neither metered nor scrubbed, and would have to be inflated for some clients.

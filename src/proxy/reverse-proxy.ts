@@ -162,6 +162,8 @@ const ask = async (
     // An event says it; a body in one piece, and Amazon's frames, are cut short instead.
     lastWords: (failure) => (events ? lastWords(envelope, failure, c.get('requestId')) : null),
   })
+  c.get('target').sent()
+  c.get('guarded')?.sent()
   const gatewayMs = sentAt - c.get('startedAt')
   const told = idAndTime(c.get('requestId'), gatewayMs, clock.elapsed() - sentAt)
   const response = respond(answer, told)
@@ -182,7 +184,7 @@ const upstreamRequest = (
     origin,
     path: path + search,
     method: 'POST',
-    headers: [...toUpstream(c.req.raw.headers), ...added],
+    headers: [...toUpstream(c.req.raw.headers, target.sentType), ...added],
     body: target.forward(candidate.model),
   }
 }

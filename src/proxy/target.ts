@@ -1,114 +1,232 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import { checkJsonBody, parseJsonBody } from '../dialect/json-body.ts'
-import { findModelPart, withModel } from '../dialect/multipart-body.ts'
+import { type FormBody, readFormBody } from '../dialect/body/form-body.ts'
+import {
+  asAsked,
+  forwarded,
+  type JsonBody,
+  type JsonBodyOptions,
+  readJsonBody,
+} from '../dialect/body/json-body.ts'
+import { toSend } from '../dialect/body/sent-body.ts'
 import type { NamedPath } from '../dialect/named-paths.ts'
 import { addressOf, type Operation } from '../dialect/operations.ts'
 import { type BodyLimits, readBody } from '../http/body.ts'
+import type { BodyMemory, BodyMemoryLimits } from '../http/body-memory.ts'
 import { check } from '../http/check.ts'
-import type { Env, Target } from '../http/env.ts'
+import { DEFAULT_MODEL, type Env, type Target } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
+import type { Platform } from '../platform.ts'
 
-export interface TargetOptions {
+export interface TargetOptions extends Pick<Platform, 'inflate' | 'random'> {
   readonly operation: Operation
-  readonly limits: BodyLimits
+  readonly limits: BodyLimits & BodyMemoryLimits
+  readonly memory: BodyMemory
 }
 
-/** Reads the body, once, and finds out what is asked for. */
-export const readTarget = ({ operation, limits }: TargetOptions): MiddlewareHandler<Env> =>
-  check(async function readTarget(c) {
-    const contentType = expectedType(c, operation)
-    const bytes = await readBody(c.req.raw, limits)
-    const { named } = operation
-    const target = named
-      ? namedTarget({ operation, named, url: new URL(c.req.url) }, bytes, contentType)
-      : operation.body === 'json'
-        ? jsonTarget(operation, bytes, contentType)
-        : formTarget(operation, bytes, contentType)
-    c.set('target', target)
-    c.get('meter').asked(target)
-  })
+/** What a target is made of, beside its body. */
+interface Request extends Pick<TargetOptions, 'operation' | 'random'> {
+  readonly url: string
+  readonly contentType: string
+  readonly size: number
+  readonly release: () => void
+}
 
-/** Only what a web page cannot send without being asked first (CORS preflight), and only UTF-8 (hazards 107). */
+/** Reads the body, once, and finds out what the request is for. */
+export const readTarget = (options: TargetOptions): MiddlewareHandler<Env> => {
+  const { operation, limits, memory, inflate, random } = options
+  return check(async function readTarget(c) {
+    const contentType = expectedType(c, operation)
+    const hold = memory.open(c.get('auth').caller?.login ?? '', limits)
+    try {
+      const bytes = await readBody(c.req.raw, { limits, hold, inflate })
+      const url = c.req.url
+      const { release } = hold
+      const size = bytes.byteLength
+      const target = await targetOf({ operation, random, url, contentType, size, release }, bytes)
+      c.set('target', target)
+      c.get('meter').asked(target)
+    } catch (error) {
+      hold.release()
+      throw error
+    }
+  })
+}
+
+const isForm = (contentType: string): boolean => /^multipart\//i.test(contentType)
+
+/**
+ * Only what a web page cannot send without a CORS preflight, and only UTF-8. Where the API has a form, JSON is read as
+ * well: Ollama and others take edits of pictures so.
+ */
 const expectedType = (c: Context<Env>, { body }: Operation): string => {
   const contentType = c.req.header('content-type') ?? ''
-  const wanted = body === 'json' ? 'application/json' : 'multipart/form-data'
+  const accepted =
+    body === 'json' ? ['application/json'] : ['multipart/form-data', 'application/json']
   const [type = '', ...parameters] = contentType.toLowerCase().split(';')
   const charset = parameters.find((parameter) => parameter.trim().startsWith('charset='))
-  if (type.trim() !== wanted || (charset && !/^\s*charset="?utf-8"?\s*$/.test(charset))) {
-    throw new Failure('unsupported_media_type', `Send the body as ${wanted}.`)
+  if (!accepted.includes(type.trim()) || (charset && !/^\s*charset="?utf-8"?\s*$/.test(charset))) {
+    throw new Failure('unsupported_media_type', `Send the body as ${accepted.join(' or ')}.`)
   }
   return contentType
 }
 
-const jsonTarget = (operation: Operation, bytes: Uint8Array, contentType: string): Target => {
-  const body = parseJsonBody(bytes)
-  const counted = body.stream && operation.operation.endsWith('completions')
-  return {
+const targetOf = (request: Request, bytes: Uint8Array): Target | Promise<Target> => {
+  const { operation, contentType } = request
+  if (isForm(contentType)) return formTarget(request, readFormBody(bytes, contentType))
+  const options = { modelInPath: operation.named !== undefined, streams: streamsUnasked(operation) }
+  const read = readJsonBody(bytes, options)
+  const made = (body: JsonBody): Target => jsonTarget(request, body, options)
+  return read instanceof Promise ? read.then(made) : made(read)
+}
+
+/** Ollama's own API streams where a request does not say. */
+const streamsUnasked = ({ named }: Operation): boolean => named?.stream ?? false
+
+const jsonTarget = (request: Request, body: JsonBody, options: JsonBodyOptions): Target => {
+  const { operation, size, contentType } = request
+  const { named } = operation
+  const held = new HeldBody(body, request.release)
+  const target = {
     operation,
-    model: body.model,
-    stream: body.stream,
+    size,
+    contentType,
     usageAsked: body.usageAsked,
-    size: bytes.byteLength,
-    contentType,
-    body: {
-      json: body.fields,
-      replace: (json) => jsonTarget(operation, encode(asAsked(json, body.fields)), contentType),
+    bounds: body.bounds,
+    pricingHints: body.pricingHints,
+    get files() {
+      return held.body.files()
     },
-    forward: (model) => body.forward(model, counted),
-    address: toBase(operation),
+    body: {
+      get read() {
+        return held.body
+      },
+      get json() {
+        return held.body.json()
+      },
+      replace: (changed: Uint8Array) =>
+        jsonTarget(request, asAsked(held.body, changed, options), options),
+    },
+    keep: () => held.keep(),
+    sent: () => held.sent(),
+    release: request.release,
+  }
+  return named ? inPath(target, request, held, named) : inBody(target, request, held)
+}
+
+/** A body that is let go once it was sent, unless something else needs it: an answer may take hours. */
+class HeldBody {
+  readonly #release: () => void
+  #body: JsonBody | undefined
+  #kept = false
+
+  constructor(body: JsonBody, release: () => void) {
+    this.#body = body
+    this.#release = release
+  }
+
+  get body(): JsonBody {
+    if (this.#body === undefined) throw new Error('the body was let go when it had been sent')
+    return this.#body
+  }
+
+  keep(): void {
+    this.#kept = true
+  }
+
+  sent(): void {
+    // What its pictures cost may have to be found out when the answer is complete.
+    if (this.#kept || this.#body === undefined || this.#body.files().length > 0) return
+    this.#body = undefined
+    this.#release()
   }
 }
 
-const encode = (json: object): Uint8Array => new TextEncoder().encode(JSON.stringify(json))
+type Unrouted = Omit<
+  Target,
+  'model' | 'modelOptional' | 'otherModels' | 'stream' | 'forward' | 'address'
+>
 
-/** The grant was checked for this model, and the client waits for a stream or for none. */
-const asAsked = (
-  json: Readonly<Record<string, unknown>>,
-  { model, stream }: Readonly<Record<string, unknown>>,
-): object => {
-  const { stream: _, ...rest } = json
-  return { ...rest, model, ...(stream !== undefined && { stream }) }
+const inBody = (target: Unrouted, { operation }: Request, held: HeldBody): Target => {
+  const { body } = held
+  const counted = body.stream && operation.operation.endsWith('completions')
+  const askUsage = counted && !body.usageAsked
+  return Object.assign(target, {
+    model: body.model,
+    modelOptional: isOptional(operation, body),
+    otherModels: body.otherModels,
+    stream: body.stream,
+    forward: (model: string) =>
+      toSend(forwarded(held.body, { model: unlessDefault(model), askUsage })),
+    address: toBase(operation),
+  })
 }
 
-const formTarget = (operation: Operation, bytes: Uint8Array, contentType: string): Target => {
-  const part = findModelPart(bytes, contentType)
+const unlessDefault = (model: string): string | undefined =>
+  model === DEFAULT_MODEL ? undefined : model
+
+/** Operations whose API has a model of its own for who names none; a stored prompt of the responses API names one too. */
+const OPTIONAL = new Set(['moderations', 'images/generations', 'images/edits', 'images/variations'])
+
+const isOptional = ({ operation }: Operation, body?: JsonBody): boolean =>
+  OPTIONAL.has(operation) ||
+  (operation === 'responses' && body?.member('prompt')?.kind === 'object')
+
+const formTarget = (request: Request, form: FormBody): Target => {
+  const { operation, size, contentType, random, release } = request
+  // 128 bits that were not known when the form was made: no content of it can hold them.
+  const boundary = `postern-${[...random(16)].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`
   return {
     operation,
-    model: part.model,
-    stream: false,
+    model: form.model,
+    modelOptional: isOptional(operation),
+    otherModels: form.otherModels,
+    stream: form.stream,
     usageAsked: false,
-    size: bytes.byteLength,
+    size,
     contentType,
-    forward: (model) => withModel(bytes, part, model),
+    sentType: `multipart/form-data; boundary=${boundary}`,
+    files: form.files,
+    bounds: form.bounds,
+    pricingHints: {},
+    forward: (model) => toSend(form.forward(unlessDefault(model), boundary)),
     address: toBase(operation),
+    keep: () => {},
+    sent: () => {},
+    release,
   }
 }
 
-interface NamedRequest {
-  readonly operation: Operation
-  readonly named: NamedPath
-  readonly url: URL
-}
-
-const namedTarget = (request: NamedRequest, bytes: Uint8Array, contentType: string): Target => {
-  const { operation, named, url } = request
-  const json = checkJsonBody(bytes)
+const inPath = (target: Unrouted, request: Request, held: HeldBody, named: NamedPath): Target => {
+  const { operation, url } = request
+  const { pathname, searchParams } = new URL(url)
   // The URL, not Hono's path: that one is decoded already.
-  const { model, parts } = named.read(url.pathname)
+  const { model, parts } = named.read(pathname)
   // Of a query only this is meant for the provider; the rest may hold the caller's key.
-  const search = url.searchParams.get('alt') === 'sse' ? '?alt=sse' : ''
-  return {
-    operation,
+  const search = searchParams.get('alt') === 'sse' ? '?alt=sse' : ''
+  return Object.assign(target, {
     model,
+    modelOptional: false,
+    otherModels: otherThan(model, held.body),
     stream: named.stream,
-    usageAsked: false,
-    size: bytes.byteLength,
-    contentType,
-    body: { json, replace: (other) => namedTarget(request, encode(other), contentType) },
-    forward: () => bytes,
-    address: (to) => ({ ...addressOf(operation, parts, to.provider, to.model), search }),
-  }
+    forward: () => toSend(held.body.bytes),
+    address: (to: Parameters<Target['address']>[0]) => ({
+      ...addressOf(operation, parts, to.provider, to.model),
+      search,
+    }),
+  })
 }
+
+/** Google's clients repeat the model in the body. Another one there would be another request for who reads the body. */
+const otherThan = (model: string, body: JsonBody): Target['otherModels'] => {
+  if (body.model !== undefined && bareName(body.model) !== model) {
+    const message = `The body is for model "${body.model}" and the path for "${model}".`
+    throw new Failure('invalid_request', message)
+  }
+  const { names, ...rest } = body.otherModels
+  return { ...rest, names: names.map(bareName).filter((name) => name !== model) }
+}
+
+const bareName = (name: string): string => name.replace(/^(?:publishers\/\w+\/)?models\//, '')
 
 const toBase =
   (operation: Operation): Target['address'] =>

@@ -134,10 +134,17 @@ const modelList: DemoAnswer = {
   ],
 }
 
+const piecesOf = async (body: AsyncIterable<Uint8Array>): Promise<Uint8Array<ArrayBuffer>[]> => {
+  const pieces: Uint8Array<ArrayBuffer>[] = []
+  for await (const piece of body) pieces.push(piece as Uint8Array<ArrayBuffer>)
+  return pieces
+}
+
 /** An object, whatever came: the demo answers every request that is JSON enough. */
 async function readBody(body: UpstreamRequest['body']): Promise<Record<string, unknown>> {
   try {
-    const value: unknown = await new Response(body as Uint8Array<ArrayBuffer> | null).json()
+    const whole = body !== null && 'size' in body ? new Blob(await piecesOf(body)) : body
+    const value: unknown = await new Response(whole as BodyInit | null).json()
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
   } catch {
     return {}

@@ -210,6 +210,7 @@ function configured(id: string, config: ProviderConfig, asked: AskedModels | und
     disabled: config.disabled,
     geminiByVertex: config.geminiByVertex,
     limits: config.limits,
+    otherModels: config.otherModels,
     prices: config.prices,
     modelCostMap: config.modelCostMap,
     ...(config.costBasis !== undefined && { costBasis: config.costBasis }),

@@ -18,6 +18,7 @@ export const requireSpoken = (
 ): MiddlewareHandler<Env> =>
   check(function requireSpoken(c) {
     const target = c.get('target')
+    if (target.model === undefined) return
     const { dialect } = target.operation
     const { none } = route(registry.providers(), target.model, dialect, bareOnly)
     if (none?.cause === 'dialect_not_spoken') {

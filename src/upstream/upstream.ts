@@ -120,6 +120,8 @@ export interface Provider {
   /** Gemini's own paths lead to Vertex here. */
   readonly geminiByVertex?: boolean
   readonly limits?: ProviderLimits
+  /** Models that a body names beside `model`: only granted ones (default), or any. */
+  readonly otherModels?: 'granted' | 'any'
   /** By model; `*` is for every other one. */
   readonly prices?: ReadonlyMap<string, Price>
   /** Whose list prices hold for models without a price of their own. */
@@ -151,6 +153,12 @@ export interface Candidate {
   readonly model: string
 }
 
+/** A body whose pieces are let go as they are sent. */
+export interface UpstreamBody extends AsyncIterable<Uint8Array> {
+  /** Bytes. */
+  readonly size: number
+}
+
 /** What the transport is asked to send. Header names are lower-case. */
 export interface UpstreamRequest {
   /** `http://host:port` or `https://host`, never with a path. */
@@ -159,7 +167,8 @@ export interface UpstreamRequest {
   readonly path: string
   readonly method: string
   readonly headers: readonly (readonly [name: string, value: string])[]
-  readonly body: Uint8Array | ReadableStream<Uint8Array> | null
+  /** With a `size` the length is known; read once. */
+  readonly body: Uint8Array | UpstreamBody | ReadableStream<Uint8Array> | null
 }
 
 /**

@@ -91,7 +91,7 @@ class RequestMeter implements Meter {
     this.#target = target
     const told = sessionOf({
       header: (name) => this.#headers.get(name),
-      body: target.body?.json,
+      body: target.body?.read,
       login: this.#caller.login,
     })
     // What belongs to no conversation is one of its own.
@@ -140,6 +140,7 @@ class RequestMeter implements Meter {
   #write(outcome: Outcome): void {
     if (this.#written) return
     this.#written = true
+    this.#target?.release()
     const { store, waitUntil, log } = this.#options
     const lost = (error: unknown) =>
       log('error', 'ledger.lost', { rid: this.#base.requestId, reason: String(error) })

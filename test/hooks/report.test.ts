@@ -48,7 +48,7 @@ const told = async (line: Partial<UsageRow>) => {
         request_id: 'r',
         session_id: '',
       },
-      body: {},
+      body: undefined,
       grants: new Map(),
       quotas: {},
     }),

@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks'
 import type { Clock, LocalApi, Log, PasswordVerifier, Platform, Store } from '../../platform.ts'
 import type { Send } from '../../upstream/upstream.ts'
 import { readAssets } from './assets.ts'
+import { inflate } from './inflate.ts'
 import { uuidv7 } from './uuid.ts'
 
 export interface NodeParts {
@@ -37,6 +38,7 @@ export const createPlatform = (parts: NodeParts): Platform => {
     store,
     log,
     assets: readAssets(),
+    inflate,
     ...(tailscale && { tailscale }),
     ...(vitals && { vitals }),
     ...(machine && { machine }),

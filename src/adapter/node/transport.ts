@@ -65,12 +65,14 @@ export function createTransport(): Transport {
 }
 
 function toDispatch({ path, method, headers, body }: UpstreamRequest): Dispatcher.DispatchOptions {
+  // A list of pairs would be read as a flat list, an iterable of pairs costs a generator.
+  const list = headers.flat()
+  if (body !== null && 'size' in body) list.push('content-length', String(body.size))
   return {
     path,
     method,
-    // A list of pairs would be read as a flat list, an iterable of pairs costs a generator.
-    headers: headers.flat(),
-    // A web stream is an async iterable, and as such undici sends it at the pace of the socket. Its types do not say so.
+    headers: list,
+    // undici sends an async iterable at the pace of the socket. Its types do not say so.
     body: body as Uint8Array | null,
   }
 }

@@ -6,6 +6,7 @@ import { type PasswordVerifier, type Platform, VerifierBusy } from '../../platfo
 import { withDemo } from '../../upstream/demo.ts'
 import { assets } from './assets.ts'
 import { newId } from './ids.ts'
+import { inflate } from './inflate.ts'
 import { createLog } from './log.ts'
 import { createStore, type WorkersStore } from './store.ts'
 import { send } from './transport.ts'
@@ -33,6 +34,7 @@ export const createPlatform = (config: Config, sessionSecret?: Uint8Array): Work
     store: createStore(config.database, { log, waitUntil: keepAlive }),
     log,
     assets,
+    inflate,
     waitUntil: keepAlive,
   }
 }

@@ -13,6 +13,14 @@ export const send: Send = (request, sink) => {
   return exchange
 }
 
+/** `fetch` takes a stream for one of unknown length, so pieces go as a blob. */
+const toInit = async (body: UpstreamRequest['body']): Promise<BodyInit | null> => {
+  if (body === null || !('size' in body)) return body as BodyInit | null
+  const pieces: Uint8Array<ArrayBuffer>[] = []
+  for await (const piece of body) pieces.push(piece as Uint8Array<ArrayBuffer>)
+  return new Blob(pieces)
+}
+
 /** One exchange: a reader that is asked for the next chunk only while the sink has room. */
 class Exchange implements UpstreamCall {
   readonly #sink: UpstreamSink
@@ -42,7 +50,7 @@ class Exchange implements UpstreamCall {
 
   async run(request: UpstreamRequest): Promise<void> {
     try {
-      const response = await fetch(request.origin + request.path, this.#init(request))
+      const response = await fetch(request.origin + request.path, await this.#init(request))
       this.#head(response)
       if (response.body) await this.#body(response.body)
       this.#end(() => this.#sink.end())
@@ -51,11 +59,11 @@ class Exchange implements UpstreamCall {
     }
   }
 
-  #init({ method, headers, body }: UpstreamRequest): RequestInit {
+  async #init({ method, headers, body }: UpstreamRequest): Promise<RequestInit> {
     return {
       method,
       headers: headers.filter(([name]) => !setByRuntime.has(name)) as [string, string][],
-      body: body as BodyInit | null,
+      body: await toInit(body),
       redirect: 'manual',
       signal: this.#abort.signal,
     }

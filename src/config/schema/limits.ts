@@ -35,7 +35,18 @@ export const authFailures = z
 
 export const limits = z
   .strictObject({
-    body: field.size().prefault('32MiB').describe('Largest request body; more is answered 413.'),
+    body: field
+      .size()
+      .prefault('32MiB')
+      .describe('Largest request body, also once it is unpacked; more is answered 413.'),
+    bodies_per_caller: field
+      .size()
+      .prefault('64MiB')
+      .describe('What the bodies of one caller may take at a time; more is answered 429.'),
+    bodies: field
+      .size()
+      .prefault('128MiB')
+      .describe('What the bodies of all callers may take at a time; more is answered 503.'),
     first_byte: field
       .timer()
       .prefault('10m')

@@ -184,6 +184,13 @@ export const provider = z.strictObject({
       'Headers added to every request, each `"Header-Name: value"`; the value may be `env:NAME` or `file:/path`.',
     ),
   limits,
+  other_models: z
+    .enum(['granted', 'any'])
+    .prefault('granted')
+    .describe(
+      'Models that a request names beside `model` (`models`, `fallbacks`, `draft_model`, the model of an image tool, …): ' +
+        'with `granted` the caller needs a grant for each at this provider; `any` lets them pass unchecked.',
+    ),
   upstream: z
     .string()
     .prefault('')

@@ -1,3 +1,7 @@
+/** What people and word processors put between groups: spaces, also those at which no line breaks. */
+export const SPACES = ' \u00a0\u2007\u2009\u202f'
+const between = new RegExp(`[${SPACES}-]`, 'g')
+
 /** Digits of a card by how its number begins (ISO/IEC 7812). */
 const brands: readonly (readonly [begins: RegExp, lengths: readonly number[]])[] = [
   [/^4/, [19, 16, 13]],
@@ -10,7 +14,7 @@ const brands: readonly (readonly [begins: RegExp, lengths: readonly number[]])[]
 
 /** How much of the text is a card number, from its first character on; 0 for none. */
 export function cardIn(text: string): number {
-  const digits = text.replaceAll(/[ -]/g, '')
+  const digits = text.replaceAll(between, '')
   const lengths = brands.find(([begins]) => begins.test(digits))?.[1] ?? []
   for (const length of lengths) {
     if (!luhn(digits.slice(0, length))) continue
@@ -26,7 +30,7 @@ const isDigit = (unit: number): boolean => unit >= 48 && unit <= 57
 function endOf(text: string, count: number): number {
   let left = count
   for (let at = 0; at < text.length; at++) {
-    if (text[at] !== ' ' && text[at] !== '-' && --left === 0) return at + 1
+    if (text[at] !== '-' && !SPACES.includes(text[at] ?? '') && --left === 0) return at + 1
   }
   return 0
 }
@@ -56,10 +60,10 @@ const lengths = new Map(
 
 /** How much of the text is an IBAN, from its first character on; 0 for none. */
 export function ibanIn(text: string): number {
-  const length = lengths.get(text.slice(0, 2)) ?? 0
+  const length = lengths.get(text.slice(0, 2).toUpperCase()) ?? 0
   const end = length > 0 ? endOf(text, length) : 0
   if (end === 0 || /^[A-Za-z0-9]/.test(text.slice(end))) return 0
-  return mod97(text.slice(0, end).replaceAll(' ', '')) === 1 ? end : 0
+  return mod97(text.slice(0, end).replaceAll(between, '')) === 1 ? end : 0
 }
 
 /** ISO 7064: letters count as 10 to 35, the first four characters stand last. */

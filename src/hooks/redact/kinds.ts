@@ -1,6 +1,6 @@
 import type { RedactKind } from '../../config/config.ts'
 import type { Span } from './automaton.ts'
-import { cardIn, ibanIn } from './checksums.ts'
+import { cardIn, ibanIn, SPACES } from './checksums.ts'
 
 type Find = (text: string) => readonly Span[]
 
@@ -45,10 +45,17 @@ export const kinds: Readonly<Record<RedactKind, Find>> = {
   ),
   // With its country, or as North America writes it: bare numbers are anything.
   phone: matching(
-    /(?<![\w+])\+[1-9]\d{0,2}(?:[ .\-/()]{0,2}\d){6,13}(?!\d)|(?<![\w.-])(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\w-])/g,
+    new RegExp(
+      `(?<![\\w+])\\+[1-9]\\d{0,2}(?:[${SPACES}.\\-/()]{0,2}\\d){6,13}(?!\\d)` +
+        `|(?<![\\w.-])(?:\\(\\d{3}\\)[${SPACES}]?|\\d{3}[-.${SPACES}])\\d{3}[-.${SPACES}]\\d{4}(?![\\w-])`,
+      'g',
+    ),
   ),
-  iban: checked(/(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}/g, ibanIn),
-  credit_card: checked(/(?<!\d)[2-6](?:[ -]?\d){12,18}/g, cardIn),
+  iban: checked(
+    new RegExp(`(?<![A-Za-z0-9])[A-Za-z]{2}\\d{2}(?:[${SPACES}]?[A-Za-z0-9]){11,30}`, 'g'),
+    ibanIn,
+  ),
+  credit_card: checked(new RegExp(`(?<!\\d)[2-6](?:[${SPACES}-]?\\d){12,18}`, 'g'), cardIn),
 }
 
 function matching(pattern: RegExp): Find {

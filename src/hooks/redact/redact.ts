@@ -4,7 +4,7 @@ import { ClientLeft, HookError } from '../call.ts'
 import type { Guarded, Verdict } from '../guard.ts'
 import { type Automaton, compile, Search, type Span } from './automaton.ts'
 import { kinds } from './kinds.ts'
-import { mapAllTexts, mapTexts } from './texts.ts'
+import { changeTexts, mapAllTexts } from './texts.ts'
 
 /** Something to look for, by the name in its placeholder. */
 interface Rule {
@@ -41,11 +41,11 @@ export const createRedactor = ({ clock, log }: RedactorOptions) => {
     const { target, signal, requestId: rid } = guarded
     if (!hook.redact) return { action: 'allow' }
     if (!target.body) throw new HookError('form')
-    const { json } = target.body
+    const { bytes } = target.body.read
     const turn = new Turn(clock, signal, hook.timeout)
     const found = new Map<string, number>()
     const clean = await cleaned(
-      (change) => mapTexts(json, change),
+      (change) => changeTexts(bytes, change),
       rulesOf(hook, hook.redact),
       turn,
       found,
@@ -59,7 +59,7 @@ export const createRedactor = ({ clock, log }: RedactorOptions) => {
     }
     return {
       action: 'modify',
-      body: mapTexts(json, (text) => clean.get(text) ?? text),
+      body: changeTexts(bytes, (text) => clean.get(text) ?? text),
     }
   }
 }

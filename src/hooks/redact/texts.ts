@@ -1,8 +1,10 @@
-import { type Json, object, parse } from '../json.ts'
+import { type Edit, edited, whole } from '../../dialect/body/edit.ts'
+import { stringAt } from '../../dialect/body/text.ts'
+import { type JsonMember, type JsonNode, treeOf } from '../../dialect/body/tree.ts'
+import { list, object, parse } from '../json.ts'
 
-/** Keys of every dialect whose values no person or program wrote to be read, or which must not change. */
-const structural: ReadonlySet<string> = new Set([
-  'bytes',
+/** Members of every dialect that name something to the API, and are not read by the model. docs/hooks.md lists them. */
+const STRUCTURAL: ReadonlySet<string> = new Set([
   'cache_control',
   'detail',
   'encrypted_content',
@@ -12,7 +14,6 @@ const structural: ReadonlySet<string> = new Set([
   'functions',
   'id',
   'media_type',
-  'metadata',
   'mime_type',
   'mimeType',
   'model',
@@ -21,87 +22,171 @@ const structural: ReadonlySet<string> = new Set([
   'prompt_cache_key',
   'response_format',
   'role',
-  'safety_identifier',
   'signature',
   'status',
-  'stop',
   'stream_options',
   'thoughtSignature',
   'tool_choice',
   'toolConfig',
   'tools',
   'type',
-  'user',
   'voice',
 ])
 
-/** Arguments and results of tools: objects of other people's making, in which every text counts. */
-const freeKeys: ReadonlySet<string> = new Set(['args', 'arguments', 'json', 'response'])
-const calls: ReadonlySet<unknown> = new Set([
+/** Arguments and results of tools: objects of other people's making, in which every text, name and number counts. */
+const FREE: ReadonlySet<string> = new Set(['args', 'arguments', 'json', 'metadata', 'response'])
+const CALLS: ReadonlySet<unknown> = new Set([
   'custom_tool_call',
   'mcp_tool_use',
   'server_tool_use',
   'tool_use',
 ])
 
-/**
- * The body with every text that was written to be read put through `change`, in whatever dialect: what is not known to
- * be structure counts as text, so that a new field hides nothing. Returns the very same object where nothing changed.
- */
-export function mapTexts(body: Json, change: (text: string) => string): Json {
-  return mapObject(body, change) as Json
-}
-
-/** The same for what is kept and never sent on: every text counts, whatever it stands for. */
-export const mapAllTexts = (body: unknown, change: Change): unknown => mapFree(body, change)
+/** Members whose value may be the bytes of a file. */
+const BYTES: ReadonlySet<string> = new Set(['bytes', 'data'])
 
 type Change = (text: string) => string
 
-function mapStructured(value: unknown, change: Change): unknown {
-  if (typeof value === 'string') return isFile(value) ? value : change(value)
-  if (Array.isArray(value)) return mapList(value, (item) => mapStructured(item, change))
-  const fields = object(value)
-  return fields ? mapObject(fields, change) : value
+/**
+ * The body with every text in it put through `change`, in whatever dialect: what is not known to be structure counts as
+ * text, so that a new field hides nothing. Only what changed is written anew, every other byte stays; the very same bytes
+ * where nothing changed.
+ */
+export const changeTexts = (bytes: Uint8Array, change: Change): Uint8Array => {
+  const edits: Edit[] = []
+  new Walk(bytes, change, edits).structured(treeOf(bytes))
+  return edits.length === 0 ? bytes : whole(edited(bytes, edits))
 }
 
-function mapObject(fields: Json, change: Change): unknown {
-  // Signed by the provider: changed, it would refuse the request.
-  if (fields.type === 'thinking' || fields.type === 'redacted_thinking') return fields
-  const isCall = calls.has(fields.type) || fields.toolUseId !== undefined
-  return mapFields(fields, (key, value) => {
-    if (freeKeys.has(key) || (key === 'input' && isCall)) return mapFree(value, change)
-    if (key === 'data' && fields.type !== 'text') return value
-    return structural.has(key) || key.endsWith('_id') ? value : mapStructured(value, change)
-  })
+const encoder = new TextEncoder()
+
+class Walk {
+  readonly #bytes: Uint8Array
+  readonly #change: Change
+  readonly #edits: Edit[]
+
+  constructor(bytes: Uint8Array, change: Change, edits: Edit[]) {
+    this.#bytes = bytes
+    this.#change = change
+    this.#edits = edits
+  }
+
+  structured(node: JsonNode): void {
+    if (node.kind === 'string') this.#text(node)
+    for (const item of node.items) this.structured(item)
+    this.#object(node)
+  }
+
+  #object({ members }: JsonNode): void {
+    if (members.length === 0) return
+    const type = this.#typeOf(members)
+    // Signed by the provider, which refuses the request when it is changed.
+    if (type === 'thinking' || type === 'redacted_thinking') return
+    const isCall = CALLS.has(type) || members.some(({ name }) => name === 'toolUseId')
+    for (const { name, value } of members) {
+      if (FREE.has(name) || (name === 'input' && isCall)) this.free(value)
+      else if (BYTES.has(name) && type !== 'text' && this.#isFile(value)) continue
+      else if (!STRUCTURAL.has(name) && !isReference(name)) this.structured(value)
+    }
+  }
+
+  /** Of the last one, as parsers have it: a second `type` must hide nothing, so both must say the same. */
+  #typeOf(members: readonly JsonMember[]): string | undefined {
+    const types = members.filter(({ name }) => name === 'type').map(({ value }) => value)
+    const [first] = types
+    if (types.length !== 1 || first?.kind !== 'string') return undefined
+    return stringAt(this.#bytes, first.start, first.end)
+  }
+
+  free(node: JsonNode): void {
+    if (node.kind === 'string') this.#json(node)
+    else if (node.kind === 'number') this.#number(node)
+    for (const item of node.items) this.free(item)
+    for (const { key, value } of node.members) {
+      this.#replace(key, stringAt(this.#bytes, key.start, key.end))
+      this.free(value)
+    }
+  }
+
+  #text({ start, end }: JsonNode): void {
+    const text = stringAt(this.#bytes, start, end)
+    if (!isFile(text)) this.#replace({ start, end }, text)
+  }
+
+  /** Some dialects write objects as a text; a placeholder across its quotes would break it. */
+  #json({ start, end }: JsonNode): void {
+    const text = stringAt(this.#bytes, start, end)
+    const inner = /^\s*[[{]/.test(text) ? changedWithin(text, this.#change) : undefined
+    if (inner === undefined) this.#replace({ start, end }, text)
+    else if (inner !== text) this.#write({ start, end }, inner)
+  }
+
+  /** A long whole number may be that of a card; one with a fraction or an exponent is a quantity. */
+  #number({ start, end }: JsonNode): void {
+    if (end - start < 8) return
+    const digits = new TextDecoder().decode(this.#bytes.subarray(start, end))
+    if (/^\d+$/.test(digits)) this.#replace({ start, end }, digits)
+  }
+
+  #replace(span: { readonly start: number; readonly end: number }, text: string): void {
+    const changed = this.#change(text)
+    if (changed !== text) this.#write(span, changed)
+  }
+
+  #write({ start, end }: { readonly start: number; readonly end: number }, text: string): void {
+    this.#edits.push({ start, end, bytes: encoder.encode(JSON.stringify(text)) })
+  }
+
+  #isFile({ kind, start, end }: JsonNode): boolean {
+    if (kind !== 'string' || end - start < MIN_FILE) return false
+    return WHOLE_BASE64.test(stringAt(this.#bytes, start, end))
+  }
 }
 
-function mapFree(value: unknown, change: Change): unknown {
-  if (typeof value === 'string') return mapJson(value, change)
-  if (Array.isArray(value)) return mapList(value, (item) => mapFree(item, change))
-  const fields = object(value)
-  return fields ? mapFields(fields, (_, item) => mapFree(item, change)) : value
+/** `tool_call_id`, `item_id`, `user_id`: names by which the API finds something again. */
+const isReference = (name: string): boolean => name.endsWith('_id')
+
+/** The JSON in a text, changed; undefined where the text is not JSON. */
+const changedWithin = (text: string, change: Change): string | undefined => {
+  const bytes = encoder.encode(text)
+  const edits: Edit[] = []
+  try {
+    new Walk(bytes, change, edits).free(treeOf(bytes))
+  } catch {
+    return undefined
+  }
+  return edits.length === 0 ? text : new TextDecoder().decode(whole(edited(bytes, edits)))
 }
 
-/** Some dialects write objects as a text; a placeholder across its quotes would break it. */
-function mapJson(text: string, change: Change): string {
+/** A key alone is made of the same characters, and no picture is that small. */
+const MIN_FILE = 64
+const WHOLE_BASE64 = /^[A-Za-z0-9+/_-]*={0,2}$/
+
+/** A picture or a recording within the request: a data URL (RFC 2397) from its first to its last character. */
+const isFile = (text: string): boolean =>
+  text.startsWith('data:') &&
+  /^data:[\w.+/-]{0,100}(?:;[\w=.-]{0,100}){0,4};base64,[A-Za-z0-9+/_-]*={0,2}$/.test(text)
+
+/** The same for what is kept and never sent on: every text counts, whatever it stands for. */
+export const mapAllTexts = (body: unknown, change: Change): unknown => {
+  if (typeof body === 'string') return mapJsonText(body, change)
+  if (typeof body === 'number') return mapNumber(body, change)
+  if (Array.isArray(body)) return list(body).map((item) => mapAllTexts(item, change))
+  const fields = object(body)
+  if (!fields) return body
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [change(name), mapAllTexts(value, change)]),
+  )
+}
+
+const mapNumber = (value: number, change: Change): unknown => {
+  const text = String(value)
+  return /^\d{8,}$/.test(text) && change(text) !== text ? change(text) : value
+}
+
+const mapJsonText = (text: string, change: Change): string => {
   const value = /^\s*[[{]/.test(text) ? parse(text) : undefined
   if (typeof value !== 'object' || value === null) return change(text)
-  const mapped = mapFree(value, change)
-  return mapped === value ? text : JSON.stringify(mapped)
+  const mapped = JSON.stringify(mapAllTexts(value, change))
+  return mapped === JSON.stringify(value) ? text : mapped
 }
-
-const mapList = (list: readonly unknown[], map: (item: unknown) => unknown): readonly unknown[] => {
-  const mapped = list.map(map)
-  return mapped.some((item, index) => item !== list[index]) ? mapped : list
-}
-
-const mapFields = (fields: Json, map: (key: string, value: unknown) => unknown): Json => {
-  const entries = Object.entries(fields)
-  const mapped = entries.map(([key, value]) => [key, map(key, value)] as const)
-  const changed = mapped.some(([, value], index) => value !== entries[index]?.[1])
-  return changed ? Object.fromEntries(mapped) : fields
-}
-
-/** A picture or recording within the request. */
-const isFile = (text: string): boolean =>
-  /^data:[\w.+/-]{0,100}(?:;[\w=.-]{0,100}){0,4};base64,/.test(text)

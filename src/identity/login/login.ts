@@ -113,7 +113,7 @@ const readForm = async (c: Context<Env>): Promise<Form> => {
   if (type !== 'application/x-www-form-urlencoded') {
     throw new Failure('unsupported_media_type', 'Send the form as it is on the page.')
   }
-  const body = await readBody(c.req.raw, limits)
+  const body = await readBody(c.req.raw, { limits })
   const fields = new URLSearchParams(new TextDecoder().decode(body))
   for (const name of ['user', 'password', 'code', 'to']) {
     if (fields.getAll(name).length > 1) {

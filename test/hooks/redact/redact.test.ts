@@ -21,13 +21,14 @@ const hookOf = (redact: Partial<RedactConfig> = {}, timeout = 0): HookConfig => 
   redact: { kinds: allKinds, patterns: new Map(), action: 'replace', ...redact },
 })
 
+const bytesOf = (json: object) => new TextEncoder().encode(JSON.stringify(json))
+
 const guardedOf = (json: Record<string, unknown> | undefined): Guarded => ({
-  target: { body: json && { json, replace: () => target } } as unknown as Target,
+  target: { body: json && { read: { bytes: bytesOf(json) } } } as unknown as Target,
   facts: {} as Guarded['facts'],
   requestId: 'rid',
   signal: new AbortController().signal,
 })
-const target = {} as Target
 
 const lines: { evt: string; fields: LogFields | undefined }[] = []
 const redactor = createRedactor({
@@ -36,11 +37,14 @@ const redactor = createRedactor({
 })
 const redact = async (json: Record<string, unknown>, config: Partial<RedactConfig> = {}) => {
   const verdict = await redactor(hookOf(config), guardedOf(json))
-  return verdict.action === 'modify' ? verdict.body : verdict.action === 'allow' ? json : verdict
+  if (verdict.action === 'block') return verdict
+  if (verdict.action === 'allow') return json
+  return JSON.parse(new TextDecoder().decode(verdict.body)) as Record<string, unknown>
 }
 
 const mail = 'ana@example.com'
 const shown = '[REDACTED:email]'
+const picture = 'iVBORw0KGgo'.padEnd(96, 'A')
 
 describe('the texts of a request', () => {
   const parts = { type: 'text', text: `to ${mail}` }
@@ -57,7 +61,7 @@ describe('the texts of a request', () => {
             name: 'a',
             content: [
               parts,
-              { type: 'image_url', image_url: { url: `data:image/png;base64,${mail}` } },
+              { type: 'image_url', image_url: { url: `data:image/png;base64,${picture}` } },
             ],
           },
           {
@@ -71,14 +75,14 @@ describe('the texts of a request', () => {
       },
       {
         model: mail,
-        user: mail,
+        user: shown,
         messages: [
           {
             role: 'user',
             name: 'a',
             content: [
               clean,
-              { type: 'image_url', image_url: { url: `data:image/png;base64,${mail}` } },
+              { type: 'image_url', image_url: { url: `data:image/png;base64,${picture}` } },
             ],
           },
           {
@@ -130,7 +134,7 @@ describe('the texts of a request', () => {
             role: 'user',
             content: [
               { type: 'tool_result', tool_use_id: mail, content: [parts] },
-              { type: 'image', source: { type: 'base64', media_type: 'image/png', data: mail } },
+              { type: 'image', source: { type: 'base64', media_type: 'image/png', data: picture } },
               { type: 'document', source: { type: 'text', media_type: 'text/plain', data: mail } },
             ],
           },
@@ -138,7 +142,7 @@ describe('the texts of a request', () => {
       },
       {
         system: [clean],
-        metadata: { user_id: mail },
+        metadata: { user_id: shown },
         messages: [
           {
             role: 'assistant',
@@ -151,7 +155,7 @@ describe('the texts of a request', () => {
             role: 'user',
             content: [
               { type: 'tool_result', tool_use_id: mail, content: [clean] },
-              { type: 'image', source: { type: 'base64', media_type: 'image/png', data: mail } },
+              { type: 'image', source: { type: 'base64', media_type: 'image/png', data: picture } },
               { type: 'document', source: { type: 'text', media_type: 'text/plain', data: shown } },
             ],
           },
@@ -167,7 +171,7 @@ describe('the texts of a request', () => {
             role: 'user',
             parts: [
               { text: mail },
-              { inlineData: { mimeType: 'image/png', data: mail } },
+              { inlineData: { mimeType: 'image/png', data: picture } },
               { functionResponse: { name: 'f', response: { id: mail } } },
             ],
           },
@@ -180,7 +184,7 @@ describe('the texts of a request', () => {
             role: 'user',
             parts: [
               { text: shown },
-              { inlineData: { mimeType: 'image/png', data: mail } },
+              { inlineData: { mimeType: 'image/png', data: picture } },
               { functionResponse: { name: 'f', response: { id: shown } } },
             ],
           },
@@ -227,6 +231,56 @@ describe('the texts of a request', () => {
 })
 
 describe('redaction', () => {
+  const key = `AKIA${'Q'.repeat(16)}`
+
+  it.each([
+    [`data:text/plain;base64,AAAA is how it begins… mail ${mail}, key ${key}`],
+    [`data:image/png;base64,${picture} ${mail}`],
+    [`data:;base64,${mail}`],
+  ])('reads a text that only begins like a file: %s', async (text) => {
+    const clean = (await redact({ messages: [{ role: 'user', content: text }] })) as object
+    expect(JSON.stringify(clean)).not.toContain(mail)
+    expect(JSON.stringify(clean)).not.toContain(key)
+  })
+
+  it('finds what stands in numbers, names and settings, and in small letters', async () => {
+    const card = '4111111111111111'
+    const body = {
+      user: mail,
+      metadata: { team: mail },
+      stop: [mail],
+      safety_identifier: mail,
+      messages: [
+        { role: 'user', content: 'de89\u00a03704\u00a00044\u00a00532\u00a00130\u00a000' },
+        {
+          role: 'user',
+          content: '4111\u202f1111\u202f1111\u202f1111 and +1\u00a0415\u00a0555\u00a02671',
+        },
+        {
+          role: 'assistant',
+          content: [
+            { type: 'tool_use', id: 'x', name: 'y', input: { n: Number(card), [mail]: 1 } },
+          ],
+        },
+      ],
+    }
+    const clean = JSON.stringify(await redact(body))
+    for (const secret of [mail, card, '3704', '1111', '2671']) expect(clean).not.toContain(secret)
+  })
+
+  it('changes what it found, and not a byte beside', async () => {
+    const before = `{"seed": 9007199254740993, "x":"\\u00e9", "prompt":"to ${mail}" ,"y":1.0}`
+    const verdict = await redactor(hookOf(), {
+      ...guardedOf({}),
+      target: {
+        body: { read: { bytes: new TextEncoder().encode(before) } },
+      } as unknown as Target,
+    })
+    expect(verdict.action === 'modify' && new TextDecoder().decode(verdict.body)).toBe(
+      before.replace(mail, shown),
+    )
+  })
+
   it('says in the log what was found and never which', async () => {
     lines.length = 0
     await redact({ prompt: `${mail} and 4111 1111 1111 1111 and ${mail}` })
