@@ -36,8 +36,8 @@ describe('defaults', () => {
       authFailures: { max: 5, window: 600_000, ban: 900_000, maxBan: 86_400_000 },
       limits: {
         body: 33_554_432,
-        bodiesPerCaller: 67_108_864,
-        bodies: 134_217_728,
+        bodiesPerCaller: 33_554_432,
+        bodies: 67_108_864,
         firstByte: 600_000,
         idle: 600_000,
         headerTimeout: 15_000,

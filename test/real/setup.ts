@@ -15,6 +15,7 @@ import { llamaServer, weights } from '../support/parts/llama.ts'
 import { openWebui } from '../support/parts/open-webui.ts'
 import { type Part, partsFolder } from '../support/parts/part.ts'
 import { pythonSdks } from '../support/parts/python-sdks.ts'
+import { goReader, pythonReaders } from '../support/parts/readers.ts'
 import { redis } from '../support/parts/redis.ts'
 import { s3rver } from '../support/parts/s3rver.ts'
 
@@ -23,6 +24,8 @@ const parts: readonly Part[] = [
   oldestCaddy,
   weights,
   pythonSdks,
+  pythonReaders,
+  goReader,
   chromium,
   redis,
   s3rver,

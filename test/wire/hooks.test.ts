@@ -314,10 +314,20 @@ describe('a guard before the request', () => {
 
   it('cannot be shown one body and the provider another', async () => {
     const body = '{"model":"guarded","messages":[{"role":"user","content":"hidden"}],"messages":[]}'
-    await ask('guarded', {}, { body })
-    const [call] = await server.received('/guard')
-    expect(call?.json.request_body).toEqual({ model: 'guarded', messages: [] })
-    expect(upstream.requests[0]?.body).not.toContain('hidden')
+    expect((await ask('guarded', {}, { body })).status).toBe(400)
+    const within =
+      '{"model":"guarded","messages":[{"role":"user","content":"a","content":"hidden"}]}'
+    const answer = await ask('guarded', {}, { body: within })
+    expect(answer.status).toBe(400)
+    expect(await answer.text()).toContain('given twice')
+    expect(upstream.requests).toEqual([])
+  })
+
+  it('is shown the very bytes that go to the provider, whose digits it leaves alone', async () => {
+    const body =
+      '{"model":"guarded","seed":9007199254740993,"messages":[{"role":"user","content":"\\u00e9"}]}'
+    expect((await ask('guarded', {}, { body })).status).toBe(200)
+    expect(upstream.requests[0]?.body).toBe(body)
   })
 
   const failures: [string, Parameters<HookServer['reply']>[1]][] = [

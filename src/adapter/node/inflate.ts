@@ -1,4 +1,4 @@
-import { compose, Readable } from 'node:stream'
+import { once } from 'node:events'
 import {
   createBrotliDecompress,
   createGunzip,
@@ -15,15 +15,16 @@ export const inflate: Inflate = {
     const source = chunks[Symbol.asyncIterator]()
     const { value: first, done } = await source.next()
     if (done === true) throw new Error('there is nothing to inflate')
-    const all = async function* all() {
-      yield first
-      for (let next = await source.next(); next.done !== true; next = await source.next()) {
-        yield next.value
-      }
-    }
-    yield* compose(Readable.from(all()), decoderFor(coding, first)) as AsyncIterable<Uint8Array>
+    const decoder = decoderFor(coding, first)
+    // Whoever reads sees the failure; without a listener it would end the process.
+    decoder.on('error', () => {})
+    const feeding = feed(decoder, first, source)
+    yield* decoder as AsyncIterable<Uint8Array>
+    await feeding
   },
 }
+
+type Decoder = ReturnType<typeof decoderFor>
 
 const decoderFor = (coding: string, first: Uint8Array) => {
   switch (coding) {
@@ -36,6 +37,25 @@ const decoderFor = (coding: string, first: Uint8Array) => {
     default:
       // RFC 9110 §8.4.1.2 means zlib's format; some clients send the bare one.
       return isZlib(first) ? createInflate() : createInflateRaw()
+  }
+}
+
+/** Writes at the pace of the reader, and stops once it has given up. */
+const feed = async (
+  decoder: Decoder,
+  first: Uint8Array,
+  source: AsyncIterator<Uint8Array>,
+): Promise<void> => {
+  try {
+    let chunk: IteratorResult<Uint8Array> = { value: first, done: false }
+    for (; chunk.done !== true && !decoder.destroyed; chunk = await source.next()) {
+      if (decoder.write(chunk.value) || decoder.destroyed) continue
+      await Promise.race([once(decoder, 'drain'), once(decoder, 'close')])
+    }
+    if (!decoder.destroyed) decoder.end()
+  } catch (error) {
+    // The client broke off, or sent more than it may: the reader is given that reason.
+    decoder.destroy(error as Error)
   }
 }
 

@@ -41,11 +41,11 @@ export const limits = z
       .describe('Largest request body, also once it is unpacked; more is answered 413.'),
     bodies_per_caller: field
       .size()
-      .prefault('64MiB')
+      .prefault('32MiB')
       .describe('What the bodies of one caller may take at a time; more is answered 429.'),
     bodies: field
       .size()
-      .prefault('128MiB')
+      .prefault('64MiB')
       .describe('What the bodies of all callers may take at a time; more is answered 503.'),
     first_byte: field
       .timer()

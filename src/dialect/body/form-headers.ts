@@ -145,7 +145,8 @@ export const writePartHead = ({ name, filename, contentType }: PartHead): string
   const lines = [`Content-Disposition: form-data; name="${name}"`]
   if (filename !== undefined) {
     const base = filename.slice(Math.max(filename.lastIndexOf('/'), filename.lastIndexOf('\\')) + 1)
-    const safe = base
+    // Without a name Go reads a field, and Python a file.
+    const safe = (base || 'file')
       .toWellFormed()
       .replaceAll('"', '%22')
       .replace(/[\u0000-\u001f\u007f]/g, '_')

@@ -169,6 +169,16 @@ const inserted = ({ bytes, members }: JsonBody, name: string, value: unknown): E
   return { start: at, end: at, bytes: encoder.encode(text) }
 }
 
+/** Without the member and the comma that went with it. */
+const removed = ({ members }: JsonBody, member: Member): Edit => {
+  const at = members.indexOf(member)
+  const next = members[at + 1]
+  const before = members[at - 1]
+  const none = new Uint8Array(0)
+  if (next) return { start: member.key.start, end: next.key.start, bytes: none }
+  return { start: before?.end ?? member.key.start, end: member.end, bytes: none }
+}
+
 const spanOf = ({ start, end }: Member) => ({ start, end })
 
 /**
@@ -195,5 +205,5 @@ const keptEdit = (body: JsonBody, made: JsonBody, name: string): readonly Edit[]
     const value = valueAt(body.bytes, before.start, before.end)
     return [inserted(made, name, value)]
   }
-  return now ? [{ ...spanOf(now), bytes: encoder.encode('null') }] : []
+  return now ? [removed(made, now)] : []
 }

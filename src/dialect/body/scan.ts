@@ -40,8 +40,9 @@ const MAX_NAME = 128
 const LONG = 1024
 const MAX_LONG = 10_000
 
-/** Bytes that are read before others get a turn: about a millisecond. */
-const SLICE = 512 * 1024
+/** Bytes, and values, that are read before others get a turn: about a millisecond. */
+const SLICE = 256 * 1024
+const SLICE_VALUES = 8 * 1024
 
 /**
  * Reads a JSON request body once: checks it, and finds the members of its top-level object. A long body is read in
@@ -50,13 +51,13 @@ const SLICE = 512 * 1024
  */
 export const scanBody = (bytes: Uint8Array): Scan | Promise<Scan> => {
   const scanner = new BodyScanner(bytes)
-  if (bytes.length > SLICE) return scanSlowly(scanner, bytes.length)
-  scanner.advance(bytes.length + 1)
+  if (bytes.length > SLICE) return scanSlowly(scanner)
+  scanner.advance(bytes.length + 1, MAX_VALUES)
   return scanner
 }
 
-const scanSlowly = async (scanner: BodyScanner, length: number): Promise<Scan> => {
-  for (let limit = SLICE; !scanner.advance(limit); limit = Math.min(limit + SLICE, length + 1)) {
+const scanSlowly = async (scanner: BodyScanner): Promise<Scan> => {
+  while (!scanner.advance(scanner.at + SLICE, SLICE_VALUES)) {
     await new Promise((resolve) => setTimeout(resolve))
   }
   return scanner
@@ -65,7 +66,7 @@ const scanSlowly = async (scanner: BodyScanner, length: number): Promise<Scan> =
 /** @throws Failure `invalid_request`: the same as `scanBody`, at one go, for a body that was read before */
 export const scanAtOnce = (bytes: Uint8Array): Scan => {
   const scanner = new BodyScanner(bytes)
-  scanner.advance(bytes.length + 1)
+  scanner.advance(bytes.length + 1, MAX_VALUES)
   return scanner
 }
 
@@ -85,11 +86,17 @@ class BodyScanner implements Scan {
     this.#tokens = new JsonTokens(bytes)
   }
 
-  /** Reads on until it has passed `limit`. True: the body is complete. */
-  advance(limit: number): boolean {
+  /** How far it has read. */
+  get at(): number {
+    return this.#tokens.at
+  }
+
+  /** Reads on until it has passed `limit`, or read so many values more. True: the body is complete. */
+  advance(limit: number, values: number): boolean {
     const tokens = this.#tokens
+    const enough = this.#values + values
     try {
-      while (tokens.end < limit) {
+      while (tokens.end < limit && this.#values <= enough) {
         if (!tokens.next(limit)) return false
         if (tokens.kind === 'end') return true
         this.#take(tokens)

@@ -27,6 +27,9 @@ export class JsonFault extends Error {
  */
 export const MAX_DEPTH = 128
 
+/** White space in one piece, bytes: no printer indents so far, and reading it must not take the loop's time. */
+const MAX_SPACE = 256 * 1024
+
 /** What may come next. */
 const VALUE = 0
 const VALUE_OR_CLOSE = 1
@@ -71,6 +74,11 @@ export class JsonTokens {
   constructor(bytes: Uint8Array, from = 0) {
     this.#bytes = bytes
     this.#at = from
+  }
+
+  /** How far has been read: within a long string more than `end`. */
+  get at(): number {
+    return this.#at
   }
 
   /** The container that the token stands in is an object. */
@@ -248,9 +256,13 @@ export class JsonTokens {
 
   #skipSpace(): number {
     const bytes = this.#bytes
-    let at = this.#at
+    const from = this.#at
+    let at = from
     let byte = bytes[at]
-    while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) byte = bytes[++at]
+    while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) {
+      byte = bytes[++at]
+      if (at - from > MAX_SPACE) throw new JsonFault('it holds too much white space', at)
+    }
     this.#at = at
     return byte ?? -1
   }

@@ -378,8 +378,9 @@ describe('a body that a guard made', () => {
       ),
     ).toBe('{"model":"m","stream":true,"seed":9007199254740993}')
     expect(changed('{"model":"m","messages":[]}', '{"messages":[1],"stream":true}')).toBe(
-      '{"model":"m","messages":[1],"stream":null}',
+      '{"model":"m","messages":[1]}',
     )
+    expect(changed('{"model":"m"}', '{ "stream":true, "model":"m" }')).toBe('{ "model":"m" }')
   })
 
   it('must be one that could be sent', () => {

@@ -6,6 +6,7 @@ import { lastLines } from './run.ts'
 /** A program that a test started. */
 export interface Server {
   readonly url: string
+  readonly pid: number
   /** Everything it has printed so far. */
   log(): string
   /** Ends it and waits until it is gone; twice is harmless. */
@@ -63,7 +64,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
     const reason = error instanceof Error ? error.message : String(error)
     throw new Error(`${options.name}: ${reason}\n${lastLines(printed, 30)}`, { cause: error })
   }
-  return { url: options.url, log: () => printed, stop }
+  return { url: options.url, pid: child.pid ?? 0, log: () => printed, stop }
 }
 
 const gone = (child: ChildProcess) =>
