@@ -29,8 +29,8 @@ export interface BodyMemory {
 const SMALL = 64 * 1024
 
 /**
- * Bounds what request bodies take while they are read, judged and sent: it is taken before it is read, so that neither one
- * caller nor many can have the process run out of memory.
+ * Bounds what request bodies take while they are read, judged and sent, so that neither one caller nor many can have the
+ * process run out of memory.
  */
 export const createBodyMemory = (): BodyMemory => {
   const byCaller = new Map<string, number>()
@@ -49,8 +49,11 @@ export const createBodyMemory = (): BodyMemory => {
     },
     open: (caller, { bodies, bodiesPerCaller }) => {
       let held = 0
+      let over = false
       return {
         grow: (bytes) => {
+          // Whoever still reads after the request was given up must not take anything that is never given back.
+          if (over) throw new Error('the request is over')
           if (held + bytes > SMALL) {
             if ((byCaller.get(caller) ?? 0) + bytes > bodiesPerCaller) throw tooManyOfCaller()
             if (used + bytes > bodies) throw tooMany()
@@ -59,6 +62,7 @@ export const createBodyMemory = (): BodyMemory => {
           add(caller, bytes)
         },
         release: () => {
+          over = true
           add(caller, -held)
           held = 0
         },

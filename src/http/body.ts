@@ -36,23 +36,53 @@ export const readBody = async (
   if (declared !== null && Number(declared) > limits.body) throw tooLarge(limits)
   const coding = codingOf(request.headers.get('content-encoding'), inflate)
   const size = declared === null ? limits.body : Number(declared)
+  const slowest = limits.bodyIdle + size / SLOWEST_BYTES_PER_MS
   if (declared !== null) hold.grow(size)
-  const ms = limits.bodyIdle + size / SLOWEST_BYTES_PER_MS
   if (coding === undefined && declared !== null && size <= IN_ONE_GO) {
-    return withDeadline(
-      request.arrayBuffer().then((bytes) => new Uint8Array(bytes)),
-      ms,
-    )
+    const whole = request.arrayBuffer().then((bytes) => new Uint8Array(bytes))
+    return within(whole, slowest)
   }
-  const chunks = request.body ?? []
-  if (coding === undefined) {
-    const sink = declared === null ? counted(limits, hold) : filled(size)
-    return withDeadline(collect(chunks, sink), ms)
-  }
-  return withDeadline(inflated(collectable(chunks, limits), coding, limits, hold), ms)
+  const watch = new Silence(limits.bodyIdle)
+  const chunks = watched(request.body ?? [], watch)
+  const sink = coding === undefined && declared !== null ? filled(size) : counted(limits, hold)
+  const reading =
+    coding === undefined ? collect(chunks, sink) : inflated(bounded(chunks, limits), coding, sink)
+  return within(Promise.race([reading, watch.broken]), slowest).finally(() => watch.stop())
 }
 
 type Chunks = AsyncIterable<Uint8Array> | readonly Uint8Array[]
+
+/** Notices when nothing has come for `ms`, and at the latest after twice as long. */
+class Silence {
+  /** Rejects then, and never resolves. */
+  readonly broken: Promise<never>
+  readonly #timer: ReturnType<typeof setInterval>
+  #moved = true
+
+  constructor(ms: number) {
+    const { promise, reject } = Promise.withResolvers<never>()
+    this.broken = promise
+    this.#timer = setInterval(() => {
+      if (!this.#moved) reject(tooSlow())
+      this.#moved = false
+    }, ms)
+  }
+
+  moved(): void {
+    this.#moved = true
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+}
+
+const watched = async function* (chunks: Chunks, watch: Silence) {
+  for await (const chunk of chunks) {
+    watch.moved()
+    yield chunk
+  }
+}
 
 interface Sink {
   add(chunk: Uint8Array): void
@@ -95,7 +125,7 @@ const counted = (limits: BodyLimits, hold: BodyHold): Sink => {
 }
 
 /** The bytes as they came must fit as well: most of them could inflate to nothing. */
-const collectable = async function* (chunks: Chunks, limits: BodyLimits) {
+const bounded = async function* (chunks: Chunks, limits: BodyLimits) {
   let size = 0
   for await (const chunk of chunks) {
     size += chunk.byteLength
@@ -112,11 +142,10 @@ interface Coding {
 const inflated = async (
   chunks: AsyncIterable<Uint8Array>,
   { name, inflate }: Coding,
-  limits: BodyLimits,
-  hold: BodyHold,
+  sink: Sink,
 ): Promise<Uint8Array> => {
   try {
-    return await collect(inflate.open(name, chunks), counted(limits, hold))
+    return await collect(inflate.open(name, chunks), sink)
   } catch (error) {
     if (error instanceof Failure) throw error
     const message = `The request body is not valid ${name}.`
@@ -140,7 +169,7 @@ const codingOf = (header: string | null, inflate: Inflate | undefined): Coding |
   })
 }
 
-const withDeadline = (reading: Promise<Uint8Array>, ms: number): Promise<Uint8Array> =>
+const within = (reading: Promise<Uint8Array>, ms: number): Promise<Uint8Array> =>
   new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(tooSlow()), ms)
     const read = (bytes: Uint8Array): void => {

