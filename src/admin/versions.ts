@@ -4,7 +4,6 @@ import { hideSecrets } from '../config/keep.ts'
 import { Failure } from '../http/errors.ts'
 import type { Platform } from '../platform.ts'
 import type { AuditRow, ConfigVersion } from './act.ts'
-import type { ConfigDocument } from './document.ts'
 import type { ConfigVersionSummary } from './questions.ts'
 import { type AdminRoute, route } from './route.ts'
 
@@ -59,27 +58,26 @@ const toRow = ({ id, at, login, requestId, changes }: ConfigVersionSummary) => (
 })
 
 /**
- * Keeps what came in force by an edit of the file. To be called after each reload: what came from here is kept already.
- * @param document as it is when the gateway starts
+ * Keeps what came in force by an edit of the file. To be called after each reload, with the text that is in force from
+ * then on: the file may hold a newer one by now. What came from here is kept already.
+ * @param started the text in force when the gateway starts
  */
 export const watchHandEdits = (
   platform: Pick<Platform, 'store' | 'clock' | 'newId' | 'log'>,
-  document: Pick<ConfigDocument, 'read'>,
-): (() => Promise<void>) => {
-  const read = async () => hideSecrets((await document.read()).text)
-  let last = read().catch(() => undefined)
-  const look = async (before: string | undefined): Promise<string | undefined> => {
-    const now = await read()
-    if (now !== undefined && before !== undefined && now !== before) {
-      await keepEdit(platform, before, now)
-    }
-    return now ?? before
-  }
-  return async () => {
+  started: string,
+): ((text: string) => Promise<void>) => {
+  let last = Promise.resolve(hideSecrets(started))
+  return async (text) => {
+    const now = hideSecrets(text)
     const before = last
-    const next = before.then(look)
-    last = next.catch(() => before)
-    await next
+    const kept = before.then(async (known) => {
+      if (now === undefined || known === undefined || now === known) return now ?? known
+      await keepEdit(platform, known, now)
+      return now
+    })
+    // What could not be kept now is kept with the next edit.
+    last = kept.catch(() => before)
+    await kept
   }
 }
 

@@ -103,11 +103,11 @@ describe('an edit of the file', () => {
 
   it('is kept as by hand, with what was there before', async () => {
     const parts = platform()
-    const edited = watchHandEdits(parts, document)
-    await edited()
+    const edited = watchHandEdits(parts, document.text)
+    await edited(document.text)
     expect(parts.store.acts).toEqual([])
     document.text = file.replace('["m"]', '["m", "n"]')
-    await edited()
+    await edited(document.text)
     const [act, ...none] = parts.store.acts
     expect(none).toEqual([])
     expect(act?.audit).toMatchObject({ action: 'config.edit', login: '', outcome: 'done' })
@@ -121,23 +121,34 @@ describe('an edit of the file', () => {
   })
 
   it('is none when it came from here, or changed a secret only', async () => {
-    const edited = watchHandEdits({ ...platform(), store: gateway.store }, document)
+    const edited = watchHandEdits({ ...platform(), store: gateway.store }, document.text)
     await put((await shown()).replace('["m"]', '["m", "n"]'))
-    await edited()
+    await edited(document.text)
     document.text = document.text.replace('sk-secret-one', 'sk-secret-two')
-    await edited()
+    await edited(document.text)
     expect(gateway.store.acts.map(({ audit }) => audit.action)).toEqual(['config.replace'])
+  })
+
+  it('is that of the text that came in force, whatever the file holds by then', async () => {
+    const parts = platform()
+    const edited = watchHandEdits(parts, document.text)
+    const inForce = file.replace('["m"]', '["m", "n"]')
+    document.text = file.replace('["m"]', '["not in force yet"]')
+    await edited(inForce)
+    expect(JSON.stringify(parts.store.acts)).not.toContain('not in force yet')
+    await edited(document.text)
+    expect(parts.store.acts).toHaveLength(2)
   })
 
   it('is kept later when the database does not answer now', async () => {
     const parts = platform()
-    const edited = watchHandEdits(parts, document)
+    const edited = watchHandEdits(parts, document.text)
     document.text = file.replace('["m"]', '["n"]')
     const { ask: answering } = parts.store
     parts.store.ask = () => Promise.reject(new Error('away'))
-    await expect(edited()).rejects.toThrow('away')
+    await expect(edited(document.text)).rejects.toThrow('away')
     parts.store.ask = answering
-    await edited()
+    await edited(document.text)
     expect(parts.store.acts).toHaveLength(1)
   })
 })

@@ -7,7 +7,7 @@ import type { Problem } from '../../config/problem.ts'
 import { MAX_CONFIG_SIZE } from '../../config/read/source.ts'
 
 /** `version` names the content that was read, so that a watcher can tell whether it has changed since. */
-export type LoadResult = ParseResult & { readonly version: string }
+export type LoadResult = ParseResult & { readonly version: string; readonly text: string }
 
 /** A secret in a file of its own is a line, not a book. */
 const MAX_SECRET_SIZE = 64 * 1024
@@ -23,9 +23,10 @@ export async function loadConfig(path: string): Promise<LoadResult> {
     const text = size > 4 * MAX_CONFIG_SIZE ? undefined : await readFile(path, 'utf8')
     const exposed = process.platform !== 'win32' && (mode & 0o004) !== 0
     const result = parseText(path, text ?? ' '.repeat(MAX_CONFIG_SIZE + 1), exposed)
-    return { ...result, version: text === undefined ? `size ${size}` : versionOf(text) }
+    const version = text === undefined ? `size ${size}` : versionOf(text)
+    return { ...result, version, text: text ?? '' }
   } catch (error) {
-    return { problems: [unreadable(path, error)], version: codeOf(error) }
+    return { problems: [unreadable(path, error)], version: codeOf(error), text: '' }
   }
 }
 

@@ -89,11 +89,11 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
 
   const exporter = createExporter({ ...platform, put: createPut(platform) })
   exporter.use(config.exporters.s3)
-  const edited = watchHandEdits(platform, document)
+  const edited = watchHandEdits(platform, loaded.text)
   const reload = createReload({
     path: configPath,
     log,
-    apply: async (next) => {
+    apply: async (next, text) => {
       const refused = await checks.reload(config, next)
       if (refused.length > 0) throw new Error(refused.join(' | '))
       await gateway.reload(next)
@@ -101,7 +101,7 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
       secrets = secretsOf(next)
       exporter.use(next.exporters.s3)
       await registry.update(next)
-      platform.waitUntil(edited())
+      platform.waitUntil(edited(text))
     },
   })
   const watcher = watchConfig(configPath, reload.soon, { since: loaded.version })
@@ -141,11 +141,11 @@ const loadInTime = async (path: string, placeOf: (config: Config) => Place) => {
   return (await endOverdue(place, loaded.config.mode)) ? loadOrRefuse(path) : loaded
 }
 
-const loadOrRefuse = async (path: string): Promise<{ config: Config; version: string }> => {
-  const { config, problems, version } = await loadConfig(path)
+const loadOrRefuse = async (path: string) => {
+  const { config, problems, version, text } = await loadConfig(path)
   for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`)
   if (!config) throw new Error(`${path} cannot be used; nothing was started`)
-  return { config, version }
+  return { config, version, text }
 }
 
 /** Resolves at the first SIGTERM or SIGINT; the second one ends the process on the spot. */

@@ -6,8 +6,8 @@ import { loadConfig } from './config-file.ts'
 export interface ReloadOptions {
   readonly path: string
   readonly log: Log
-  /** Puts a configuration in force. Rejects when it cannot be; the old one is in force then. */
-  readonly apply: (next: Config) => Promise<void>
+  /** Puts a configuration in force, made of this text. Rejects when it cannot be; the old one is in force then. */
+  readonly apply: (next: Config, text: string) => Promise<void>
 }
 
 export interface Reload {
@@ -20,9 +20,9 @@ export interface Reload {
 /** Two reloads never mix. */
 export const createReload = ({ path, log, apply }: ReloadOptions): Reload => {
   const run = async (): Promise<void> => {
-    const { config, problems } = await loadConfig(path)
+    const { config, problems, text } = await loadConfig(path)
     if (!config) throw new Error(problems.map(formatProblem).join(' | '))
-    await apply(config)
+    await apply(config, text)
     log('info', 'config.reload', { warnings: problems.length })
   }
   let last: Promise<unknown> = Promise.resolve()
