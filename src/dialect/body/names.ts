@@ -80,28 +80,33 @@ const PLAIN = /^[a-z][a-z0-9_]*$/
  * @throws Failure `invalid_request`
  */
 export const checkNames = (members: readonly Member[], modelInPath: boolean): void => {
-  const seen = new Map<string, string>()
-  for (const { name } of members) {
-    const squashed = squashedName(name)
-    const before = seen.get(squashed)
-    if (before !== undefined) {
-      throw new Failure('invalid_request', twice(before, name))
+  const squashed = members.map(({ name }) => squashedName(name))
+  for (let at = 0; at < members.length; at++) {
+    const name = members[at]!.name
+    const first = squashed.indexOf(squashed[at]!)
+    if (first < at) {
+      throw new Failure('invalid_request', twice(members[first]!.name, name))
     }
-    seen.set(squashed, name)
-    if (judged.has(name)) continue
-    const meant = modelInPath ? judgedByFold.get(foldCase(name)) : judgedBySquash.get(squashed)
-    if (meant === undefined) continue
-    throw new Failure(
-      'invalid_request',
-      `The field ${JSON.stringify(name)} is not accepted: some servers read it as "${meant}". Write "${meant}".`,
-    )
-  }
-  const steering = members.find(({ name }) => isSteering(name))?.name
-  if (steering !== undefined) {
-    const message = `The field "${steering}" is not accepted: where requests go is decided by the gateway.`
-    throw new Failure('invalid_request', message)
+    if (judged.has(name)) {
+      if (isSteering(name)) throw steered(name)
+      continue
+    }
+    const meant = modelInPath ? judgedByFold.get(foldCase(name)) : judgedBySquash.get(squashed[at]!)
+    if (meant !== undefined) throw mistaken(name, meant)
   }
 }
+
+const mistaken = (name: string, meant: string): Failure =>
+  new Failure(
+    'invalid_request',
+    `The field ${JSON.stringify(name)} is not accepted: some servers read it as "${meant}". Write "${meant}".`,
+  )
+
+const steered = (name: string): Failure =>
+  new Failure(
+    'invalid_request',
+    `The field "${name}" is not accepted: where requests go is decided by the gateway.`,
+  )
 
 const known = new Map<string, string>()
 

@@ -51,14 +51,15 @@ const none: OtherModels = { names: [] }
 
 /** @throws Failure `invalid_request` where a name is not one that could be granted */
 export const otherModelsIn = (bytes: Uint8Array, members: readonly Member[]): OtherModels => {
-  const names = new Set<string>()
+  let names: Set<string> | undefined
   let unreadable: string | undefined
   for (const member of members) {
     if (UNREADABLE.includes(member.name)) unreadable = member.name
-    for (const name of namesIn(bytes, member)) names.add(name)
+    if (NAMING[member.name] === undefined && !member.name.endsWith('_model')) continue
+    for (const name of namesIn(bytes, member)) names = (names ?? new Set()).add(name)
   }
-  if (names.size === 0 && unreadable === undefined) return none
-  return { names: [...names], ...(unreadable !== undefined && { unreadable }) }
+  if (names === undefined && unreadable === undefined) return none
+  return { names: [...(names ?? [])], ...(unreadable !== undefined && { unreadable }) }
 }
 
 const namesIn = (bytes: Uint8Array, member: Member): readonly string[] => {

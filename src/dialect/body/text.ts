@@ -11,10 +11,12 @@ export const stringAt = (bytes: Uint8Array, start: number, end: number): string 
   for (let at = start + 1; at < end - 1; at++) {
     const byte = bytes[at]!
     if (byte === BACKSLASH || byte >= 0x80) return decoded(bytes, start, end)
-    text += String.fromCharCode(byte)
+    text += ASCII[byte]
   }
   return text
 }
+
+const ASCII = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code))
 
 const decoded = (bytes: Uint8Array, start: number, end: number): string => {
   const escaped = bytes.subarray(start, end).includes(BACKSLASH)
