@@ -32,7 +32,7 @@ const checklist: Readonly<Record<string, readonly (readonly [file: string, title
   'a quota that cannot be read fails closed': [['wire/quotas', 'a slip in the definition']],
   'shared buckets, <user>, <node>': [
     ['wire/quotas', 'is each person’s where it says so'],
-    ['quota/names', 'goes by the node'],
+    ['quota/names', 'goes by the stable id of the node'],
   ],
   'billionths of a dollar, whole, in hooks': [['wire/quotas', 'in billionths of a dollar']],
   'model_cost_map: first match, multiplier': [

@@ -4,7 +4,7 @@
 export interface Balance {
   /** Name of the quota, template included. */
   readonly quota: string
-  /** Login, node or id of an API key; empty for a bucket that is everybody's. */
+  /** Login, stable id of a node or id of an API key; empty for a bucket that all callers share. */
   readonly holder: string
   readonly unit: string
   /** What is left; below zero once it was overdrawn. */
@@ -25,6 +25,8 @@ export interface Balance {
  */
 export interface Charge extends Omit<Balance, 'balance' | 'spent'> {
   readonly amount: number
+  /** Holder under which the balance was kept before; it goes on under `holder`. */
+  readonly formerly?: string
 }
 
 /** Somebody puts something back. */

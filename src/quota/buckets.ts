@@ -10,6 +10,8 @@ export interface Held extends Pick<BucketRef, 'quota' | 'holder'> {
   readonly bucket: Bucket
   /** Charged, and not known to be in the database. */
   unsaved: number
+  /** Holder that the database still has it under. */
+  formerly?: string | undefined
 }
 
 type Key = Pick<BucketRef, 'quota' | 'holder'>
@@ -28,7 +30,7 @@ export class Buckets {
   find(ref: BucketRef): Held | undefined {
     const limit = this.limitOf(ref)
     if (!limit) return undefined
-    const known = this.peek(ref)
+    const known = this.#peekOrRename(ref)
     const now = this.#clock.elapsed()
     if (known) this.#redefine(known, limit, now)
     return this.peek(ref) ?? this.#put(ref, newBucket(limit, now))
@@ -99,7 +101,9 @@ export class Buckets {
     const { quota, holder, bucket } = held
     const { unit, capacity } = bucket.limit
     const at = this.#clock.now()
-    return { quota, holder, unit, capacity, rate: ratePerMs(bucket.limit), amount, at }
+    const rate = ratePerMs(bucket.limit)
+    const { formerly } = held
+    return { quota, holder, unit, capacity, rate, amount, at, ...(formerly && { formerly }) }
   }
 
   /** One that nobody used is full. */
@@ -111,7 +115,7 @@ export class Buckets {
   /** As it is now; one that nobody used is full, and not made. */
   look(ref: BucketRef): Bucket | undefined {
     const limit = this.limitOf(ref)
-    const bucket = this.peek(ref)?.bucket ?? (limit && newBucket(limit, 0))
+    const bucket = this.#peekOrRename(ref)?.bucket ?? (limit && newBucket(limit, 0))
     if (bucket) fill(bucket, this.#clock.elapsed())
     return bucket
   }
@@ -128,11 +132,27 @@ export class Buckets {
 
   saved(charge: Charge): void {
     const held = this.peek(charge)
-    if (held) held.unsaved = Math.max(0, held.unsaved - charge.amount)
+    if (!held) return
+    held.unsaved = Math.max(0, held.unsaved - charge.amount)
+    held.formerly = undefined
   }
 
   unsaved(): ReadonlyMap<Held, number> {
     return new Map([...this.#held.values()].map((held) => [held, held.unsaved]))
+  }
+
+  /** What is left in a bucket that was kept under an earlier name goes on under the one it has now. */
+  #peekOrRename(ref: BucketRef): Held | undefined {
+    const known = this.peek(ref)
+    const { quota, holder, formerly } = ref
+    if (known || formerly === undefined) return known
+    const before = this.peek({ quota, holder: formerly })
+    if (!before) return undefined
+    this.#held.delete(keyOf(before))
+    const held = this.#put({ quota, holder }, before.bucket)
+    held.unsaved = before.unsaved
+    held.formerly = formerly
+    return held
   }
 
   #isDefined({ quota }: Key): boolean {
@@ -140,7 +160,7 @@ export class Buckets {
   }
 
   #put({ quota, holder }: Key, bucket: Bucket): Held {
-    const held = { quota, holder, bucket, unsaved: 0 }
+    const held: Held = { quota, holder, bucket, unsaved: 0 }
     this.#held.set(keyOf(held), held)
     return held
   }

@@ -6,8 +6,10 @@ import type { Caller } from '../identity/caller.ts'
 export interface BucketRef {
   /** Name of the quota, template included. */
   readonly quota: string
-  /** Login, node or id of an API key; empty for a bucket that is everybody's. */
+  /** Login, stable id of a node or id of an API key; empty for a bucket that all callers share. */
   readonly holder: string
+  /** What earlier versions called the holder: the name of the device. */
+  readonly formerly?: string
   /** Where no configuration defines it: the budget of an API key. */
   readonly limit?: QuotaLimit
 }
@@ -28,7 +30,7 @@ export const nameOf = ({ quota, holder }: Pick<BucketRef, 'quota' | 'holder'>): 
  */
 export function chainsOf(
   entries: readonly GrantEntry[],
-  caller: Pick<Caller, 'login' | 'node' | 'credentialId' | 'limits' | 'through'>,
+  caller: Pick<Caller, 'login' | 'node' | 'nodeId' | 'credentialId' | 'limits' | 'through'>,
   quotas: ReadonlyMap<string, QuotaConfig>,
 ): ChainRef[] {
   const chains = new Map<string, Set<string>>()
@@ -38,20 +40,27 @@ export function chainsOf(
     }
   }
   const ofGrants = [...chains.values()].map((names) =>
-    [...names].map((quota) => ({ quota, holder: holderOf(quotas.get(quota), caller) })),
+    [...names].map((quota) => ({ quota, ...holderOf(quotas.get(quota), caller) })),
   )
   return [...ofGrants, ...ofKey(caller), ...(caller.through ? ofKey(caller.through) : [])]
 }
 
-/** Who comes from no node of the tailnet is counted by login: nobody escapes by the other door. */
-function holderOf(quota: QuotaConfig | undefined, { login, node }: Pick<Caller, 'login' | 'node'>) {
+/**
+ * A node goes by its stable id, as in Aperture: its name can be changed by its owner, and with a new name would come a
+ * full bucket. A caller that comes from no node is counted by login, so that the other door is no way around.
+ */
+function holderOf(
+  quota: QuotaConfig | undefined,
+  { login, node, nodeId }: Pick<Caller, 'login' | 'node' | 'nodeId'>,
+): Pick<BucketRef, 'holder' | 'formerly'> {
   switch (quota?.per) {
     case 'user':
-      return login
+      return { holder: login }
     case 'node':
-      return node ?? login
+      if (nodeId === undefined) return { holder: node ?? login }
+      return { holder: nodeId, ...(node !== undefined && node !== nodeId && { formerly: node }) }
     default:
-      return ''
+      return { holder: '' }
   }
 }
 

@@ -36,8 +36,19 @@ export const chargeStatements = (db: Database, charged: readonly Charged[]): Sta
       row,
     ]),
   )
-  return all.length === 0 ? [] : [db.run(sql`${CHARGE_HEAD}(${JSON.stringify(all)})${CHARGE_TAIL}`)]
+  if (all.length === 0) return []
+  const renamed = charged.flatMap(({ charges }) => charges.flatMap((it) => rename(db, it)))
+  return [...renamed, db.run(sql`${CHARGE_HEAD}(${JSON.stringify(all)})${CHARGE_TAIL}`)]
 }
+
+/** Before it is charged, so that what is left goes along; a bucket that is there under its new name stays as it is. */
+const rename = (db: Database, { quota, holder, formerly }: Charge): Statement[] =>
+  formerly === undefined
+    ? []
+    : [
+        db.run(sql`UPDATE OR IGNORE quotas SET holder = ${holder}
+          WHERE quota = ${quota} AND holder = ${formerly}`),
+      ]
 
 const CHARGE_HEAD =
   sql.raw(`INSERT INTO quotas (quota, holder, unit, balance, spent, capacity, rate, at)

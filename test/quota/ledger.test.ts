@@ -115,6 +115,22 @@ describe('the ledger of quotas', () => {
     expect(store.quotaChanges).toEqual([{ dropped: ['old'] }])
   })
 
+  it('goes on with what a device had left when it was known by its name', () => {
+    const { ledger, tell } = start()
+    const quota = 'dev:<node>'
+    ledger.use(quotas({ [quota]: { capacity: '$1.00' } }))
+    tell([kept({ quota, holder: 'laptop' }), kept({ quota, holder: 'tablet' })])
+    const ref = { quota, holder: 'nLaptop', formerly: 'laptop' }
+    expect(ledger.show([ref])).toMatchObject([{ bucket: 'dev:nLaptop', balance: 400_000_000 }])
+    const chains = [[ref]]
+    ledger.reserve('a', [{ ...offer(1), chains }])
+    expect(ledger.settle(row('a', 1))).toMatchObject([{ holder: 'nLaptop', formerly: 'laptop' }])
+    expect(ledger.refs().map(({ holder }) => holder)).toEqual(['tablet', 'nLaptop'])
+    // Another device that is called so later has a bucket of its own.
+    const next = { quota, holder: 'nOther', formerly: 'laptop' }
+    expect(ledger.show([next])).toMatchObject([{ balance: 1_000_000_000 }])
+  })
+
   it('takes a bucket that counted something else for a new one', () => {
     const { ledger, tell, left } = start()
     ledger.use(team)

@@ -20,8 +20,11 @@ describe('what a request is charged to', () => {
     expect(names([ref('day:<user>'), ref('team')])).toEqual([['day:alice@example.com'], ['team']])
   })
 
-  it('goes by the node, and by the login of who comes from none', () => {
-    expect(names([ref('dev:<node>')], { ...alice, node: 'nABC' })).toEqual([['dev:nABC']])
+  it('goes by the stable id of the node, whatever it is called, and by login without one', () => {
+    const laptop = { ...alice, nodeId: 'nABC', node: 'laptop' }
+    expect(names([ref('dev:<node>')], laptop)).toEqual([['dev:nABC']])
+    expect(names([ref('dev:<node>')], { ...laptop, node: 'renamed' })).toEqual([['dev:nABC']])
+    expect(names([ref('dev:<node>')], { ...alice, node: 'laptop' })).toEqual([['dev:laptop']])
     expect(names([ref('dev:<node>')])).toEqual([['dev:alice@example.com']])
   })
 

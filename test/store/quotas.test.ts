@@ -111,6 +111,22 @@ describe.each(places)('buckets in %s', (_, place) => {
     expect(await kept(together)).toMatchObject([{ holder: 'alice', spent: 1204 }, { spent: 7 }])
   })
 
+  it('are kept under the new name of their holder from its next charge on', async () => {
+    const db = await place()
+    await pay(db, 'a', charge({ holder: 'laptop' }))
+    const renamed = charge({ holder: 'nLaptop', formerly: 'laptop', amount: 50 })
+    // Written twice, as after a crash.
+    for (const _attempt of [1, 2]) await pay(db, 'b', renamed)
+    expect(await kept(db)).toMatchObject([{ holder: 'nLaptop', balance: 650, spent: 350 }])
+    // One that is there under its new name already is left as it is.
+    await pay(db, 'c', charge({ holder: 'laptop', amount: 1 }))
+    await pay(db, 'd', renamed)
+    expect(await kept(db)).toMatchObject([
+      { holder: 'laptop', balance: 999 },
+      { holder: 'nLaptop', balance: 600 },
+    ])
+  })
+
   it('fill between charges, up to what they hold, by what was in force then', async () => {
     const db = await place()
     await pay(db, 'a', charge({ rate: 0.1 }))
