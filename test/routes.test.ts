@@ -184,7 +184,7 @@ const modes = ['local', 'serve', 'funnel', 'both'] as const
 const conflicts = new Set<Credential>(['look-alike login', 'login in dots', 'two logins'])
 
 /** Shown, and no good: the weaker proof does not take their place. */
-const worthless = new Set<Credential>(['placeholder', 'wrong', 'bad key'])
+const worthless = new Set<Credential>(['wrong', 'bad key'])
 
 /** The declared table. */
 const verdict = (way: Way, credential: Credential, mode: Mode, sessionsCount = false): Verdict => {

@@ -1,3 +1,5 @@
+import { isPlaceholderKey } from '../http/placeholder-key.ts'
+
 /** What a request offers as proof. Nothing about it has been checked but its shape. */
 export type Credential =
   | { readonly kind: 'none' }
@@ -29,7 +31,8 @@ const control = /\p{Cc}/u
 /**
  * Reads the credential of a request, whatever carries it: `Authorization: Basic`, `Bearer <key>`,
  * `Bearer user:password`, `x-api-key`, `api-key`, `x-goog-api-key`, and `?key=`. A value with a colon is
- * `user:password` in each of them. Empty carriers do not count; carriers that say the same thing are one.
+ * `user:password` in each of them. Empty carriers and placeholders (`not-needed`) do not count; carriers that say the
+ * same thing are one.
  *
  * The policy, where the field is lax: Basic is strict RFC 7617 (canonical, padded base64 of valid UTF-8, split at
  * the first colon, no control characters); the others are UTF-8 as well, and a key without a colon is visible ASCII;
@@ -103,7 +106,7 @@ const readBare = (value: string): Credential => {
 }
 
 const readText = (value: string): Credential => {
-  if (value === '') return none
+  if (isPlaceholderKey(value)) return none
   if (value.length > maxCarrierBytes) return tooLong
   if (value.includes(':')) return splitUser(value)
   return visibleAscii.test(value) ? { kind: 'key', key: value } : malformed

@@ -1,11 +1,9 @@
 import type { Context } from 'hono'
 import type { Env } from '../http/env.ts'
 import { type HeaderList, isGatewayCredential } from '../http/headers.ts'
+import { isPlaceholderKey } from '../http/placeholder-key.ts'
 
 const carriers = ['authorization', 'x-api-key'] as const
-
-/** What clients that insist on a key are told to write; the provider would only refuse it. */
-const placeholders: ReadonlySet<string> = new Set(['', '-', 'not-needed', 'not-required'])
 
 /**
  * The client's own credential for a provider, as it sent it (`auth_mode: passthrough`); nothing when it has none.
@@ -20,7 +18,7 @@ export const clientCredential = (c: Context<Env>): HeaderList => {
   return carriers.flatMap((name) => {
     const value = c.req.header(name) ?? ''
     const key = /^bearer(?: +|$)(.*)$/i.exec(value)?.[1] ?? value
-    if (placeholders.has(key.trim()) || isGatewayCredential(`Bearer ${key}`)) return []
+    if (isPlaceholderKey(key.trim()) || isGatewayCredential(`Bearer ${key}`)) return []
     return /^basic\b/i.test(value) ? [] : [[name, value] as const]
   })
 }

@@ -1,7 +1,64 @@
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { completion, doorsForFile, laptop, phone } from '../support/doors.ts'
+import { type FakeUpstream, startUpstream } from '../support/fake-upstream.ts'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 
 const cap = 'tailscale.com/cap/aperture'
+
+describe('a program on this machine, where a grant names (loopback)', () => {
+  let gateway: TestGateway
+  let upstream: FakeUpstream
+  beforeAll(async () => {
+    upstream = await startUpstream({})
+    gateway = await startTestGateway({
+      providers: { local: { baseurl: upstream.url, models: ['m'] } },
+      grants: [{ src: ['(loopback)'], app: { [cap]: [{ role: 'user', models: '**' }] } }],
+    })
+  })
+  afterAll(async () => {
+    await gateway.stop()
+    await upstream.stop()
+  })
+  const send = async (headers: Record<string, string>) => {
+    const body = JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'hi' }] })
+    const { status } = await fetch(`${gateway.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body,
+    })
+    return status
+  }
+
+  it.each([
+    ['Authorization', 'Bearer -'],
+    ['Authorization', 'Bearer not-needed'],
+    ['Authorization', 'Bearer not-required'],
+    ['Authorization', 'Bearer'],
+    ['Authorization', 'Bearer EMPTY'],
+    ['Authorization', 'Bearer sk-no-key-required'],
+    ['X-Api-Key', '-'],
+    ['X-Api-Key', ''],
+    ['X-Goog-Api-Key', 'not-needed'],
+    ['Api-Key', 'ollama'],
+  ])('has shown no credential with the placeholder “%s: %s”', async (name, value) => {
+    expect(await send({ [name]: value })).toBe(200)
+    expect(gateway.store.usage.at(-1)).toMatchObject({ login: '(loopback)', credentialId: '' })
+  })
+
+  it('is refused with a credential that is wrong, and with a real one beside a placeholder known by that', async () => {
+    expect(await send({ authorization: 'Bearer sk-0123456789abcdef' })).toBe(401)
+    expect(await send({ authorization: 'Bearer alice:wrong', 'x-api-key': '-' })).toBe(401)
+    expect(await send({ authorization: 'Bearer alice:alice-password', 'x-api-key': '-' })).toBe(200)
+    expect(gateway.store.usage.at(-1)).toMatchObject({ login: 'alice@example.com' })
+  })
+
+  it('never counts a placeholder as an attempt', async () => {
+    await gateway.reload({ grants: [] })
+    for (const _ of Array(8)) expect(await send({ 'x-api-key': 'not-needed' })).toBe(401)
+    expect(gateway.log.filter(({ evt }) => evt === 'ban.set')).toEqual([])
+    expect(gateway.log.findLast(({ evt }) => evt === 'auth.fail')?.reason).toBe('missing')
+  })
+})
 
 describe('a budget for each device', () => {
   const doors = doorsForFile({
