@@ -47,4 +47,6 @@ export interface KeyLimits {
 /** Capability values as they came, unread: `policy` decides what they mean. The same object for the same answer, so that what was made of it can be kept. */
 export interface Capabilities {
   readonly entries: readonly unknown[]
+  /** Capabilities of other programs, by name: passed on to hooks, and never read here. */
+  readonly others?: ReadonlyMap<string, readonly unknown[]>
 }

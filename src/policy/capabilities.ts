@@ -10,6 +10,8 @@ import type { Log } from '../platform.ts'
 export interface ReadCapabilities {
   readonly id: number
   readonly entries: readonly GrantEntry[]
+  /** Of other programs, unread. */
+  readonly capabilities?: ReadonlyMap<string, readonly unknown[]>
 }
 
 /** A tailnet has one policy; beyond this, complaints about it repeat themselves. */
@@ -39,7 +41,11 @@ export function createCapabilityReader(log: Log): (given: Capabilities) => ReadC
   }
 
   return (given) => {
-    const read = known.get(given) ?? { id: ++last, entries: given.entries.flatMap(readEntry) }
+    const read = known.get(given) ?? {
+      id: ++last,
+      entries: given.entries.flatMap(readEntry),
+      ...(given.others && { capabilities: given.others }),
+    }
     known.set(given, read)
     return read
   }

@@ -16,6 +16,8 @@ const alice: Peer = {
   capabilities: {
     'example.com/cap/gateway': [{ role: 'user' }],
     'other.com/cap/x': [{ role: 'admin' }],
+    'tailscale.com/cap/ssh': [{ role: 'admin' }],
+    'https://tailscale.com/cap/file-sharing': [],
   },
 }
 const rene: Peer = { ...alice, login: 'rené@example.com', node: 'tablet', capabilities: {} }
@@ -75,7 +77,10 @@ describe('behind tailscale serve', () => {
       node: 'laptop',
       nodeId: 'nLaptop',
       displayName: 'Alice Ünï',
-      capabilities: { entries: [{ role: 'user' }] },
+      capabilities: {
+        entries: [{ role: 'user' }],
+        others: new Map([['other.com/cap/x', [{ role: 'admin' }]]]),
+      },
     })
   })
 
@@ -118,14 +123,17 @@ describe('behind tailscale serve', () => {
   it('adds the accepted capabilities of the header to those of whois, each once', async () => {
     const told = {
       'example.com/cap/gateway': [{ role: 'user' }, { models: 'a/**' }],
-      'evil.com/cap/x': [{ role: 'admin' }],
+      'other.com/cap/x': [{ role: 'admin' }, { tier: 'gold' }],
     }
     const caller = await ask('100.64.0.2', {
       'tailscale-user-login': 'Alice@example.com',
       'tailscale-app-capabilities': JSON.stringify(told),
     })
     expect(caller).toMatchObject({
-      capabilities: { entries: [{ role: 'user' }, { models: 'a/**' }] },
+      capabilities: {
+        entries: [{ role: 'user' }, { models: 'a/**' }],
+        others: new Map([['other.com/cap/x', [{ role: 'admin' }, { tier: 'gold' }]]]),
+      },
     })
   })
 

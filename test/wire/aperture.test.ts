@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { completion, doorsForFile, laptop, phone } from '../support/doors.ts'
 import { type FakeUpstream, startUpstream } from '../support/fake-upstream.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { type HookServer, startHookServer } from '../support/hook-server.ts'
 
 const cap = 'tailscale.com/cap/aperture'
 
@@ -57,6 +58,48 @@ describe('a program on this machine, where a grant names (loopback)', () => {
     for (const _ of Array(8)) expect(await send({ 'x-api-key': 'not-needed' })).toBe(401)
     expect(gateway.log.filter(({ evt }) => evt === 'ban.set')).toEqual([])
     expect(gateway.log.findLast(({ evt }) => evt === 'auth.fail')?.reason).toBe('missing')
+  })
+})
+
+describe('a capability of the tailnet’s policy that is another program’s', () => {
+  const doors = doorsForFile()
+  let hook: HookServer
+  beforeAll(async () => {
+    hook = await startHookServer()
+    await doors.now.gateway.reload({
+      hooks: { policy: { url: `${hook.url}/policy` } },
+      grants: [
+        {
+          src: ['alice@example.com'],
+          app: {
+            [cap]: [
+              { role: 'user', models: '**' },
+              { send_hooks: [{ name: 'policy', events: ['pre_request'], send: ['grants'] }] },
+            ],
+            'mycompany.com/cap/policy': [{ department: 'engineering' }],
+          },
+        },
+      ],
+    })
+  })
+  afterAll(() => hook.stop())
+
+  it('reaches a hook that asks for grants, beside those of the configuration', async () => {
+    const at = doors.now.tailscaled.people.findIndex(({ name }) => name === 'laptop')
+    const alice = doors.now.tailscaled.people[at]
+    if (!alice) throw new Error('no laptop')
+    doors.now.tailscaled.people[at] = {
+      ...alice,
+      capMap: {
+        'mycompany.com/cap/policy': [{ tier: 'enterprise' }],
+        'tailscale.com/cap/ssh': [{ x: 1 }],
+      },
+    }
+    expect((await doors.now.front.ask(laptop, completion())).status).toBe(200)
+    const [call] = await hook.received('/policy')
+    expect(call?.json.metadata.grants).toEqual({
+      'mycompany.com/cap/policy': [{ department: 'engineering' }, { tier: 'enterprise' }],
+    })
   })
 })
 

@@ -92,7 +92,7 @@ const agrees = (header: string, login: string): boolean =>
 
 const toCaller = (peer: Peer, names: readonly string[]): Caller => {
   const tagged = peer.tags.length > 0
-  const capabilities = entriesOf(peer.capabilities, names)
+  const capabilities = capabilitiesOf(peer.capabilities, names)
   return {
     login: tagged ? peer.tags.join(',') : peer.login.toLowerCase(),
     kind: tagged ? 'node' : 'user',
@@ -107,7 +107,10 @@ const toCaller = (peer: Peer, names: readonly string[]): Caller => {
   }
 }
 
-const entriesOf = (
+/** A domain and a path. Those of Tailscale itself say what a node may do on the network, and mean nothing to a hook. */
+const ofOthers = /^(?:https?:\/\/)?(?!tailscale\.com\/)[a-z0-9-]+(?:\.[a-z0-9-]+)+\//i
+
+const capabilitiesOf = (
   granted: Readonly<Record<string, unknown>>,
   names: readonly string[],
 ): Capabilities | undefined => {
@@ -115,7 +118,12 @@ const entriesOf = (
     const values = Object.hasOwn(granted, name) ? granted[name] : undefined
     return Array.isArray(values) ? (values as unknown[]) : []
   })
-  return entries.length > 0 ? { entries } : undefined
+  const others = Object.entries(granted).filter(
+    (named): named is [string, unknown[]] =>
+      !names.includes(named[0]) && ofOthers.test(named[0]) && Array.isArray(named[1]),
+  )
+  if (entries.length === 0 && others.length === 0) return undefined
+  return { entries, ...(others.length > 0 && { others: new Map(others) }) }
 }
 
 const headersMerged = new WeakMap<Caller, Map<string, Caller>>()
@@ -133,11 +141,21 @@ const merged = (caller: Caller, header: string, names: readonly string[]): Calle
 }
 
 const merge = (caller: Caller, header: string, names: readonly string[]): Caller => {
-  const told = entriesOf(parseObject(decodeWords(header)), names)?.entries ?? []
-  const known = caller.capabilities?.entries ?? []
-  const texts = new Set(known.map((entry) => JSON.stringify(entry)))
-  const more = told.filter((entry) => !texts.has(JSON.stringify(entry)))
-  return more.length === 0 ? caller : { ...caller, capabilities: { entries: [...known, ...more] } }
+  const told = capabilitiesOf(parseObject(decodeWords(header)), names)
+  if (!told) return caller
+  const known = caller.capabilities ?? { entries: [] }
+  const entries = added(known.entries, told.entries)
+  const others = new Map(known.others)
+  for (const [name, values] of told.others ?? []) {
+    others.set(name, added(others.get(name) ?? [], values))
+  }
+  return { ...caller, capabilities: { entries, ...(others.size > 0 && { others }) } }
+}
+
+/** whois and the header tell the same grant; it counts once. */
+const added = (known: readonly unknown[], told: readonly unknown[]): readonly unknown[] => {
+  const texts = new Set(known.map((value) => JSON.stringify(value)))
+  return [...known, ...told.filter((value) => !texts.has(JSON.stringify(value)))]
 }
 
 const parseObject = (text: string): Readonly<Record<string, unknown>> => {
