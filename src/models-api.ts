@@ -38,6 +38,10 @@ export interface ModelsApi {
   also(app: Hono<Env>, path: string, guards: readonly Stage[]): void
 }
 
+/** Where Aperture serves the tools of its connectors. */
+const noConnectors =
+  'Postern has no connectors yet, so no MCP server is here. Point the client at the MCP server itself.'
+
 export const createModelsApi = (config: Config, platform: Platform, state: State): ModelsApi => {
   const { limits } = config
   const { clock, log, send } = platform
@@ -82,6 +86,9 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
       }
       app.on('GET', ['/v1beta/models'], ...guards, listGeminiModels(registry))
       app.on('GET', ['/v1beta/models/:model{.+}'], ...guards, showGeminiModel(registry))
+      for (const path of ['/v1/mcp', '/v1/mcp/*']) {
+        app.on('ALL', [path], ...guards, () => fail(new Failure('not_found', noConnectors)))
+      }
       for (const path of ['/v1', '/v1/*', '/v1beta', '/v1beta/*', '/bedrock', '/bedrock/*']) {
         app.on('ALL', [path], ...guards, (c) =>
           fail(new Failure('not_found', `There is no ${c.req.path} here.`)),

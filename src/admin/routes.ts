@@ -7,6 +7,7 @@ import { type BanRoutesOptions, banRoutes } from './bans.ts'
 import { type BrowserRoutesOptions, browserRoutes } from './browsers.ts'
 import { captureRoutes } from './captures.ts'
 import { type ConfigRoutesOptions, configRoutes, modeRoutes } from './config.ts'
+import { connectorRoutes } from './connectors.ts'
 import type { ConfigDocument } from './document.ts'
 import { guarded } from './guard.ts'
 import { type KeyRoutesOptions, keyRoutes } from './keys.ts'
@@ -56,6 +57,7 @@ export const adminApi = (options: AdminOptions): Mounted[] => {
     ...requestRoutes(platform),
     ...captureRoutes({ platform, audit }),
     ...usageExportRoutes(platform),
+    ...connectorRoutes(),
     ...options.more,
   ]
   return [...routes, ...described(routes)].map((each) => ({

@@ -2,7 +2,7 @@ import type { Failure } from '../http/errors.ts'
 import { blockedBody } from './blocked.ts'
 
 /** Whose error shape a client on this path understands. */
-export type Envelope = 'openai' | 'anthropic' | 'gemini' | 'bedrock' | 'problem'
+export type Envelope = 'openai' | 'anthropic' | 'gemini' | 'bedrock' | 'problem' | 'aperture'
 
 /** Anthropic's `error.type` by status; their SDK chooses its exception class by status, people read this. */
 const anthropicTypes: Readonly<Record<number, string>> = {
@@ -103,17 +103,29 @@ export const errorBody = (
       }
     case 'bedrock':
       return { message, code, requestId }
+    case 'aperture':
+      // Its clients look for this sentence at this place, and find a problem document nowhere else.
+      if (code === 'no_role') return { error: message }
+      return problem(status, code, message, details, requestId)
     case 'problem':
-      return {
-        title: titles[status] ?? 'Error',
-        status,
-        detail: message,
-        code,
-        request_id: requestId,
-        ...(details.length > 0 && { errors: details }),
-      }
+      return problem(status, code, message, details, requestId)
   }
 }
+
+const problem = (
+  status: number,
+  code: Failure['code'],
+  message: string,
+  details: Failure['details'],
+  requestId: string,
+): object => ({
+  title: titles[status] ?? 'Error',
+  status,
+  detail: message,
+  code,
+  request_id: requestId,
+  ...(details.length > 0 && { errors: details }),
+})
 
 const bedrockType = (status: number, code: Failure['code']): string =>
   bedrockTypes[code === 'guardrail_blocked' ? 403 : status] ?? 'ValidationException'
@@ -125,7 +137,7 @@ export const errorHeaders = (
 ): Readonly<Record<string, string>> =>
   envelope === 'bedrock'
     ? { 'x-amzn-errortype': bedrockType(status, code) }
-    : envelope === 'problem'
+    : envelope === 'problem' || (envelope === 'aperture' && code !== 'no_role')
       ? { 'content-type': 'application/problem+json' }
       : {}
 
@@ -143,8 +155,8 @@ const vertex = /^\/v1\/(?:projects|publishers)\//
 export const envelopeOf = (path: string): Envelope => {
   if (path === '/v1/messages' || path.startsWith('/v1/messages/')) return 'anthropic'
   if (/^\/v1beta1?(?:\/|$)/.test(path) || vertex.test(path)) return 'gemini'
-  if (/^\/(?:aperture|postern\/api|api\/(?:providers|quotas))(?:[/:]|$)/.test(path))
-    return 'problem'
+  if (/^\/(?:aperture|api\/(?:providers|quotas|connectors))(?:[/:]|$)/.test(path)) return 'aperture'
+  if (/^\/postern\/api(?:[/:]|$)/.test(path)) return 'problem'
   if (path === '/bedrock' || path.startsWith('/bedrock/')) return 'bedrock'
   return 'openai'
 }

@@ -1,10 +1,81 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { completion, doorsForFile, laptop, phone } from '../support/doors.ts'
+import { completion, doorsForFile, laptop, phone, server } from '../support/doors.ts'
 import { type FakeUpstream, startUpstream } from '../support/fake-upstream.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { type HookServer, startHookServer } from '../support/hook-server.ts'
+import { headerOf } from '../support/tailnet/http.ts'
 
 const cap = 'tailscale.com/cap/aperture'
+
+describe('a caller whom no grant gives a role', () => {
+  const doors = doorsForFile()
+  const told = async (path: string, method = 'GET') => {
+    const { front } = doors.now
+    const headers = [['Host', 'gateway.tail.test'] as const]
+    const { status, body, headers: lines } = await front.ask(server, { path, method, headers })
+    return { status, body: JSON.parse(body), type: headerOf(lines, 'content-type') }
+  }
+
+  it.each([
+    '/aperture/pricing',
+    '/aperture/openapi.json',
+    '/api/providers',
+    '/api/quotas',
+    '/api/connectors',
+  ])('is answered at %s as Aperture does', async (path) => {
+    expect(await told(path)).toEqual({
+      status: 403,
+      body: { error: 'access denied: no role granted' },
+      type: expect.stringMatching(/^application\/json/),
+    })
+  })
+
+  it('is answered elsewhere in the dialect of the path', async () => {
+    const message = 'access denied: no role granted'
+    expect(await told('/v1/models')).toMatchObject({
+      status: 403,
+      body: { error: { code: 'no_role', message } },
+    })
+    expect(await told('/v1/messages', 'POST')).toMatchObject({
+      body: { type: 'error', error: { type: 'permission_error', message } },
+    })
+    expect(await told('/postern/api/me')).toMatchObject({
+      body: { title: 'Forbidden', code: 'no_role', detail: message },
+      type: 'application/problem+json',
+    })
+  })
+})
+
+describe('what Aperture’s clients ask of connectors', () => {
+  let gateway: TestGateway
+  beforeAll(async () => {
+    gateway = await startTestGateway()
+  })
+  afterAll(() => gateway.stop())
+  const ask = async (path: string, init: RequestInit = {}) => {
+    const headers = { authorization: `Basic ${btoa('alice:alice-password')}` }
+    const answer = await fetch(gateway.url + path, { ...init, headers })
+    return { status: answer.status, body: (await answer.json()) as object }
+  }
+
+  it('is answered with an empty list', async () => {
+    expect(await ask('/api/connectors')).toEqual({ status: 200, body: { connectors: [] } })
+  })
+
+  it.each(['/v1/mcp', '/v1/mcp/register'])(
+    'is answered at %s with what is not there yet',
+    async (path) => {
+      const { status, body } = await ask(path, { method: 'POST', body: '{}' })
+      expect(status).toBe(404)
+      expect(body).toMatchObject({
+        error: {
+          code: 'not_found',
+          message: expect.stringContaining('Postern has no connectors yet'),
+        },
+      })
+    },
+  )
+})
 
 describe('a program on this machine, where a grant names (loopback)', () => {
   let gateway: TestGateway
