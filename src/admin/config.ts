@@ -62,7 +62,7 @@ export const configRoutes = (options: ConfigRoutesOptions): AdminRoute[] =>
     route({
       method: 'get',
       path: `${base}/config`,
-      id: `getConfig${suffix(base)}`,
+      id: base === '/aperture' ? 'get-config' : 'getConfig',
       summary:
         'The configuration, its secrets as "keep:…" marks that stand for them when they come back. ETag names the version.',
       needs: 'admin',
@@ -72,11 +72,12 @@ export const configRoutes = (options: ConfigRoutesOptions): AdminRoute[] =>
     route({
       method: 'put',
       path: `${base}/config`,
-      id: `putConfig${suffix(base)}`,
+      id: base === '/aperture' ? 'set-config' : 'putConfig',
       summary:
         'Puts a configuration in force. If-Match names the version it was made from; 412 when that is no longer in force.',
       needs: 'admin',
       body: text,
+      headers: ifMatch,
       answers: text,
       action: 'config.replace',
       handle: (request: AdminRequest<Text>) => replace(options, request),
@@ -84,7 +85,7 @@ export const configRoutes = (options: ConfigRoutesOptions): AdminRoute[] =>
     route({
       method: 'post',
       path: `${base}/config:validate`,
-      id: `validateConfig${suffix(base)}`,
+      id: base === '/aperture' ? 'validate-config' : 'validateConfig',
       summary: 'What would be wrong with a configuration; nothing changes. Warnings count.',
       needs: 'admin',
       body: text,
@@ -97,7 +98,9 @@ export const configRoutes = (options: ConfigRoutesOptions): AdminRoute[] =>
     }),
   ])
 
-const suffix = (base: string): string => (base === '/aperture' ? 'AsAperture' : '')
+const ifMatch = {
+  'If-Match': { needed: true, what: 'ETag of the version that the edit was made from, or *.' },
+}
 
 const show = async (
   { document }: ConfigRoutesOptions,

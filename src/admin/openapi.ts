@@ -1,15 +1,26 @@
 import { z } from 'zod'
 import type { AdminRoute } from './route.ts'
 
-/** The description of our own API, made of the very routes that serve it (OpenAPI 3.1). */
-export const openApi = (routes: readonly AdminRoute[]): object => ({
+export interface ApiInfo {
+  readonly title: string
+  readonly version: string
+  /** In front of every path, and left out of it; absent: none. */
+  readonly base?: string
+}
+
+/** The description of an API, made of the very routes that serve it (OpenAPI 3.1). */
+export const openApi = (
+  { title, version, base = '' }: ApiInfo,
+  routes: readonly AdminRoute[],
+): object => ({
   openapi: '3.1.0',
   info: {
-    title: 'Postern API',
-    version: '1',
+    title,
+    version,
     description:
       'Every credential of the gateway is accepted, tailnet identity included. Errors are problem+json (RFC 9457).',
   },
+  ...(base !== '' && { servers: [{ url: base }] }),
   components: {
     schemas: { Problem: schemaOf(problem) },
     securitySchemes: {
@@ -20,7 +31,7 @@ export const openApi = (routes: readonly AdminRoute[]): object => ({
   security: [{}, { basic: [] }, { bearer: [] }],
   paths: Object.fromEntries(
     Object.entries(Object.groupBy(routes, ({ path }) => path)).map(([path, operations = []]) => [
-      path,
+      path.slice(base.length),
       Object.fromEntries(operations.map((each) => [each.method, operation(each)])),
     ]),
   ),
@@ -35,11 +46,21 @@ const problem = z.object({
   errors: z.array(z.object({ location: z.string(), message: z.string() })).optional(),
 })
 
-const operation = ({ id, summary, needs, path, query, body, answers, method }: AdminRoute) => ({
+const operation = ({
+  id,
+  summary,
+  needs,
+  path,
+  query,
+  body,
+  headers,
+  answers,
+  method,
+}: AdminRoute) => ({
   operationId: id,
   summary,
   description: `Needs: ${needs === 'role' ? 'any role' : needs}.`,
-  parameters: [...inPath(path), ...inQuery(query)],
+  parameters: [...inPath(path), ...inQuery(query), ...inHeaders(headers)],
   ...(body && { requestBody: { required: true, content: json(schemaOf(body, 'input')) } }),
   responses: {
     [method === 'post' && !path.includes(':') ? '201' : '200']: {
@@ -67,6 +88,15 @@ const inQuery = (query: AdminRoute['query']) =>
     in: 'query',
     required: false,
     schema: schemaOf(schema as z.ZodType, 'input'),
+  }))
+
+const inHeaders = (headers: AdminRoute['headers'] = {}) =>
+  Object.entries(headers).map(([name, { needed, what }]) => ({
+    name,
+    in: 'header',
+    required: needed,
+    description: what,
+    schema: { type: 'string' },
   }))
 
 const schemaOf = (schema: z.ZodType, io: 'input' | 'output' = 'output'): object => {

@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import type { Platform } from '../platform.ts'
-import { type Priced, priceFinder } from '../prices/price.ts'
-import { priceRecord, units } from '../prices/record.ts'
+import { priceDocument } from '../prices/document.ts'
 import type { Provider } from '../upstream/upstream.ts'
 import { type AdminRequest, type AdminRoute, route } from './route.ts'
 
@@ -10,68 +9,73 @@ export interface PricingRoutesOptions extends Pick<Platform, 'clock'> {
   readonly providers: () => readonly Provider[]
 }
 
-const unit = z.object({ basis: z.string(), quantity: z.number() })
+const unit = z.object({ basis: z.string(), quantity: z.int() })
 
-const price = z
-  .object({
-    provider: z.string(),
-    model: z.string(),
-    source: z.string().describe('`own`: the configuration. Else whose list.'),
-    resolved_model: z.string().describe('The model that the price is of.'),
-    resolver_adjustment: z.number().describe('By which the list’s price was multiplied.'),
-  })
-  .catchall(z.number())
+const rate = z.object({
+  source: z.string().describe('Whose list; `own`: the configuration.'),
+  resolved_model: z.string().describe('The model that the price is of.'),
+  resolver_adjustment: z.number().describe('By which the list’s price was multiplied.'),
+  effective_pricing: z
+    .record(z.string(), z.string())
+    .describe('Decimal prices, each for what `units` says.'),
+})
+
+const adjustments = z.object({
+  cost_basis: z.string().optional(),
+  cost_basis_source: z.enum(['explicit', 'inferred', 'none']),
+  model_cost_map: z.array(
+    z.object({ match: z.string(), as: z.string(), adjustment: z.number().optional() }),
+  ),
+})
 
 const answers = z.object({
-  units: z.record(z.string(), unit).describe('What each kind of price is for, in USD.'),
+  currency: z.string(),
+  units: z.record(z.string(), unit).describe('What each kind of price is for.'),
+  cost_bases: z
+    .array(z.string())
+    .describe('Lists of prices; `own/PROVIDER` are those that a provider’s owner wrote.'),
   models: z
-    .record(z.string(), price)
-    .describe('By `provider/model`; only those with a known price.'),
+    .record(z.string(), z.object({ cost_bases: z.record(z.string(), rate) }))
+    .describe('By model; only those with a known price, before any `model_cost_map`.'),
+  configured_adjustments: z.object({ providers: z.record(z.string(), adjustments) }),
 })
+
+const headers = {
+  'If-None-Match': { needed: false, what: 'ETag of an earlier answer; 304 while it holds.' },
+}
 
 /** What models cost, for whoever may read that: of every model, as the right is to read prices and not to use models. */
 export const pricingRoutes = (options: PricingRoutesOptions): AdminRoute[] => [
   route({
     method: 'get',
     path: '/aperture/pricing',
-    id: 'getPricing',
-    summary: 'The prices of all models that have a known one. Honours If-None-Match.',
+    id: 'get-pricing',
+    summary: 'The prices of all models that have a known one.',
     needs: 'read_pricing',
+    headers,
     answers,
-    handle: (request) => show(options, request, () => true),
+    handle: (request) => show(options, request, undefined),
   }),
   route({
     method: 'get',
     path: '/aperture/pricing/{model}',
-    id: 'getPricingOfModel',
+    id: 'get-model-pricing',
     summary:
       'The prices of one model, by its name or `provider/model`, slashes included; none when it is not known.',
     needs: 'read_pricing',
+    headers,
     answers,
-    handle: (request) => {
-      const wanted = request.c.req.param('model')
-      return show(options, request, (provider, model) =>
-        [model, `${provider}/${model}`].some((name) => name === wanted),
-      )
-    },
+    handle: (request) => show(options, request, request.c.req.param('model')),
   }),
 ]
 
 const show = async (
   { providers, clock }: PricingRoutesOptions,
   { c }: AdminRequest<unknown>,
-  wanted: (provider: string, model: string) => boolean,
+  wanted: string | undefined,
 ): Promise<Response> => {
-  const enabled = providers().filter(({ disabled }) => !disabled)
-  const priceOf = await priceFinder(enabled, clock.now())
-  const models = enabled.flatMap((provider) =>
-    provider.models.flatMap((model) => {
-      const priced = wanted(provider.id, model) ? priceOf({ provider, model }) : undefined
-      return priced ? [[`${provider.id}/${model}`, entry(provider, model, priced)] as const] : []
-    }),
-  )
   // JSON is HuJSON without comments, so that every client can read it.
-  const body = JSON.stringify({ units, models: Object.fromEntries(models) })
+  const body = JSON.stringify(await priceDocument(providers(), clock.now(), wanted), null, 2)
   const etag = await etagOf(body)
   const known = c.req.header('if-none-match')?.split(',') ?? []
   if (known.some((tag) => tag.trim().replace(/^W\//, '') === etag || tag.trim() === '*')) {
@@ -79,15 +83,6 @@ const show = async (
   }
   return c.body(body, 200, { etag, 'content-type': 'application/json' })
 }
-
-const entry = (provider: Provider, model: string, priced: Priced) => ({
-  ...priceRecord(priced.price),
-  provider: provider.id,
-  model,
-  source: priced.source,
-  resolved_model: priced.model,
-  resolver_adjustment: priced.adjustment,
-})
 
 const etagOf = async (body: string): Promise<string> => {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(body))

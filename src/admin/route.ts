@@ -16,6 +16,8 @@ export interface AdminRoute<Body = unknown> {
   readonly needs: Needs
   readonly body?: z.ZodType<Body>
   readonly query?: z.ZodObject
+  /** Request headers that it reads, by name. */
+  readonly headers?: Readonly<Record<string, { readonly needed: boolean; readonly what: string }>>
   readonly answers: z.ZodType
   /** `thing.verb`, for what leaves a line in the audit. */
   readonly action?: string

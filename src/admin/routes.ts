@@ -72,14 +72,17 @@ const described = (routes: readonly AdminRoute[]): AdminRoute[] => {
   const asAperture = routes.filter(({ path }) => path.startsWith('/aperture'))
   const own = routes.filter(({ path }) => !path.startsWith('/aperture'))
   return [
-    description('/postern/api/openapi.json', 'getOpenApi', own),
-    description('/aperture/openapi.json', 'getOpenApiAsAperture', asAperture),
+    description('/postern/api/openapi.json', 'getOpenApi', openApi(ours, own)),
+    description('/aperture/openapi.json', 'getOpenApiAsAperture', openApi(apertures, asAperture)),
   ]
 }
 
-const description = (path: string, id: string, routes: readonly AdminRoute[]): AdminRoute => {
-  const made = openApi(routes)
-  return route({
+const ours = { title: 'Postern API', version: '1' }
+/** By these, and by paths without the base, programs made for Aperture recognise its API. */
+const apertures = { title: 'Aperture API', version: '0', base: '/aperture' }
+
+const description = (path: string, id: string, made: object): AdminRoute =>
+  route({
     method: 'get',
     path,
     id,
@@ -88,4 +91,3 @@ const description = (path: string, id: string, routes: readonly AdminRoute[]): A
     answers: z.unknown(),
     handle: ({ c }) => c.json(made),
   })
-}

@@ -44,6 +44,7 @@ function toProvider(id: string, file: ProviderFile, autoCostBasis: boolean): Pro
     addHeaders: file.add_headers,
     costBasis:
       file.cost_basis || (autoCostBasis ? inferCostBasis(file.baseurl, dialects) : undefined),
+    costBasisInferred: file.cost_basis === '',
     // As Aperture has it: then only those that name a `cost_basis` have list prices.
     modelCostMap: autoCostBasis || file.cost_basis ? file.model_cost_map : [],
     prices: new Map(Object.entries(file.prices).map(([model, price]) => [model, toPrice(price)])),

@@ -116,6 +116,8 @@ export interface ProviderConfig {
   readonly addHeaders: readonly (readonly [name: string, value: string])[]
   /** Undefined: its prices are on no list. */
   readonly costBasis: CostBasis | undefined
+  /** It follows from `baseurl` and `dialects`; the file names none. */
+  readonly costBasisInferred: boolean
   readonly modelCostMap: readonly CostMapping[]
   /** These three by model; `*` is for every other one. */
   readonly prices: ReadonlyMap<string, Price>

@@ -63,3 +63,36 @@ export const pricing = (price: Price): Readonly<Record<string, string>> =>
 
 /** Eight decimals, as Aperture has them; more where a price is smaller. */
 const decimals = (usd: number): string => usd.toFixed(12).replace(/(\.\d{8}\d*?)0*$/, '$1')
+
+/** The kinds that Aperture's price document has; it allows no others. */
+const documented = [
+  'input',
+  'output',
+  'input_above_200k',
+  'output_above_200k',
+  'input_cache_read',
+  'input_cache_write',
+  'input_cache_write_1h',
+  'internal_reasoning',
+  'image',
+  'web_search',
+] as const
+
+/** What each of them is for. */
+export const documentUnits: Readonly<Record<string, Unit>> = Object.fromEntries(
+  documented.flatMap((name) => {
+    const unit = units[name]
+    return unit ? [[name, unit]] : []
+  }),
+)
+
+/** Prices as that document writes them: decimals, in the quantity that `documentUnits` says. */
+export const decimalPrices = (price: Price): Readonly<Record<string, string>> => {
+  const record = priceRecord(price)
+  return Object.fromEntries(
+    documented.flatMap((name) => {
+      const usd = record[name]
+      return usd === undefined ? [] : [[name, usd.toFixed(12).replace(/(\.\d\d\d*?)0+$/, '$1')]]
+    }),
+  )
+}

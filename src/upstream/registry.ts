@@ -213,7 +213,10 @@ function configured(id: string, config: ProviderConfig, asked: AskedModels | und
     otherModels: config.otherModels,
     prices: config.prices,
     modelCostMap: config.modelCostMap,
-    ...(config.costBasis !== undefined && { costBasis: config.costBasis }),
+    ...(config.costBasis !== undefined && {
+      costBasis: config.costBasis,
+      costBasisInferred: config.costBasisInferred,
+    }),
     ...(config.upstream !== '' && { upstream: config.upstream }),
     details: detailsOf(config, models, asked),
     ...(asked?.server !== undefined && { server: asked.server }),

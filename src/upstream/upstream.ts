@@ -126,6 +126,8 @@ export interface Provider {
   readonly prices?: ReadonlyMap<string, Price>
   /** Whose list prices hold for models without a price of their own. */
   readonly costBasis?: CostBasis
+  /** It follows from the address and the dialects; the owner named none. */
+  readonly costBasisInferred?: boolean
   /** First match wins. */
   readonly modelCostMap?: readonly CostMapping[]
   /** Facts per model for `/v1/models`, where the server or the configuration told them. */

@@ -255,6 +255,35 @@ describe('the description', () => {
     )
     expect(new Set(ids).size).toBe(ids.length)
   })
+
+  it('of Aperture’s API has its name, its version, and its five operations under one base', async () => {
+    const described = (await (await ask('/aperture/openapi.json')).json()) as {
+      openapi: string
+      info: { title: string; version: string }
+      servers: { url: string }[]
+      paths: Record<string, Record<string, { operationId: string; parameters: object[] }>>
+    }
+    expect(described).toMatchObject({
+      openapi: '3.1.0',
+      info: { title: 'Aperture API', version: '0' },
+      servers: [{ url: '/aperture' }],
+    })
+    const operations = Object.entries(described.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(
+        ([method, { operationId }]) => `${operationId} ${method} ${path}`,
+      ),
+    )
+    expect(operations.sort()).toEqual([
+      'get-config get /config',
+      'get-model-pricing get /pricing/{model}',
+      'get-pricing get /pricing',
+      'set-config put /config',
+      'validate-config post /config:validate',
+    ])
+    expect(described.paths['/config']?.put?.parameters).toMatchObject([
+      { name: 'If-Match', in: 'header', required: true },
+    ])
+  })
 })
 
 it('knows who asks', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 
 const cap = 'tailscale.com/cap/aperture'
@@ -23,6 +24,12 @@ const providers = {
     models: ['mine'],
     model_cost_map: [{ match: 'mine', as: 'openai/gpt-4o', adjustment: 0.5 }],
   },
+  named: {
+    baseurl: 'http://127.0.0.1:9',
+    models: ['claude-sonnet-4-6'],
+    compatibility: { anthropic_messages: true },
+    cost_basis: 'anthropic',
+  },
   old: {
     baseurl: 'http://127.0.0.1:9',
     models: ['m'],
@@ -43,10 +50,53 @@ const ask = (path: string, user = 'alice', headers: Readonly<Record<string, stri
   })
 
 interface Pricing {
+  readonly currency: string
   readonly units: Readonly<Record<string, unknown>>
-  readonly models: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  readonly cost_bases: readonly string[]
+  readonly models: Readonly<
+    Record<string, { readonly cost_bases: Readonly<Record<string, object>> }>
+  >
+  readonly configured_adjustments: { readonly providers: Readonly<Record<string, object>> }
 }
 const pricing = async (path: string) => (await (await ask(path)).json()) as Pricing
+
+const decimal = z.string().regex(/^\d+\.\d{2,}$/)
+const rate = z.strictObject({
+  source: z.string(),
+  resolved_model: z.string(),
+  resolver_adjustment: z.number(),
+  effective_pricing: z.strictObject(
+    Object.fromEntries(
+      [
+        ...['input', 'output', 'input_above_200k', 'output_above_200k', 'image', 'web_search'],
+        ...['input_cache_read', 'input_cache_write', 'input_cache_write_1h', 'internal_reasoning'],
+      ].map((name) => [name, decimal.optional()]),
+    ),
+  ),
+})
+/** As the OpenAPI description of a running Aperture (version 0) has it: nothing more, and nothing less. */
+const catalog = z.strictObject({
+  currency: z.string(),
+  units: z.record(z.string(), z.strictObject({ basis: z.string(), quantity: z.int() })),
+  cost_bases: z.array(z.string()),
+  models: z.record(z.string(), z.strictObject({ cost_bases: z.record(z.string(), rate) })),
+  configured_adjustments: z.strictObject({
+    providers: z.record(
+      z.string(),
+      z.strictObject({
+        cost_basis: z.string().optional(),
+        cost_basis_source: z.enum(['explicit', 'inferred', 'none']),
+        model_cost_map: z.array(
+          z.strictObject({
+            match: z.string(),
+            as: z.string(),
+            adjustment: z.number().optional(),
+          }),
+        ),
+      }),
+    ),
+  }),
+})
 
 describe('GET /aperture/pricing', () => {
   it('is for whom a grant lets read prices, and not for every admin', async () => {
@@ -56,58 +106,91 @@ describe('GET /aperture/pricing', () => {
     expect((await fetch(`${gateway.url}/aperture/pricing`)).status).toBe(401)
   })
 
-  it('lists every model with a known price of an enabled provider, whoever may use it', async () => {
+  it.each(['', '/claude-sonnet-4-5', '/nobody-has-it'])(
+    'has the shape of Aperture’s own API, for one model as for all (%s)',
+    async (path) => {
+      const answer: unknown = await pricing(`/aperture/pricing${path}`)
+      expect(catalog.parse(answer)).toEqual(answer)
+    },
+  )
+
+  it('lists every model with a known price that an enabled provider offers, whoever may use it', async () => {
     const { models } = await pricing('/aperture/pricing')
     expect(Object.keys(models)).toEqual([
-      'claude/claude-sonnet-4-6',
-      'claude/claude-sonnet-4-5',
-      'box/Qwen/Qwen3-32B',
-      'lab/mine',
+      'claude-sonnet-4-6',
+      'claude-sonnet-4-5',
+      'Qwen/Qwen3-32B',
+      // What another model is said to cost like.
+      'openai/gpt-4o',
     ])
   })
 
-  it('says whose price it is, in units that it names', async () => {
-    const { models, units } = await pricing('/aperture/pricing')
-    expect(models['claude/claude-sonnet-4-5']).toEqual({
-      provider: 'claude',
-      model: 'claude-sonnet-4-5',
+  it('has what each list says of a model, as decimals in units that it names', async () => {
+    const { currency, models, units, cost_bases } = await pricing('/aperture/pricing')
+    expect(currency).toBe('USD')
+    expect(models['claude-sonnet-4-5']?.cost_bases.anthropic).toEqual({
       source: 'anthropic',
       resolved_model: 'claude-sonnet-4-5',
       resolver_adjustment: 1,
-      input: 3,
-      output: 15,
-      input_above_200k: 6,
-      output_above_200k: 22.5,
-      input_cache_read: 0.3,
-      input_cache_write: 3.75,
-      input_cache_write_1h: 6,
-      web_search: 0.01,
+      effective_pricing: {
+        input: '3.00',
+        output: '15.00',
+        input_above_200k: '6.00',
+        output_above_200k: '22.50',
+        input_cache_read: '0.30',
+        input_cache_write: '3.75',
+        input_cache_write_1h: '6.00',
+        web_search: '0.01',
+      },
     })
-    expect(models['lab/mine']).toMatchObject({
-      source: 'openai',
+    expect(models['openai/gpt-4o']?.cost_bases.openai).toMatchObject({
       resolved_model: 'gpt-4o',
-      resolver_adjustment: 0.5,
-      input: 1.25,
-      output: 5,
-    })
-    expect(models['box/Qwen/Qwen3-32B']).toMatchObject({
-      source: 'own',
-      input: 0.1,
-      second: 0.000025,
+      effective_pricing: { input: '2.50', output: '10.00' },
     })
     expect(units).toMatchObject({
       input: { basis: 'token', quantity: 1_000_000 },
       image: { basis: 'image_token', quantity: 1_000_000 },
       web_search: { basis: 'query', quantity: 1 },
     })
+    expect(cost_bases).toEqual(expect.arrayContaining(['anthropic', 'azure-eu', 'own/box']))
+  })
+
+  it('has a price that the configuration names under a basis of the provider’s own', async () => {
+    const { models, configured_adjustments } = await pricing('/aperture/pricing')
+    expect(models['Qwen/Qwen3-32B']?.cost_bases['own/box']).toEqual({
+      source: 'own',
+      resolved_model: 'Qwen/Qwen3-32B',
+      resolver_adjustment: 1,
+      effective_pricing: { input: '0.10', output: '0.000025' },
+    })
+    expect(configured_adjustments.providers.box).toEqual({
+      cost_basis: 'own/box',
+      cost_basis_source: 'explicit',
+      model_cost_map: [],
+    })
+  })
+
+  it('says how each provider’s basis was found, and what its models cost like', async () => {
+    const { configured_adjustments } = await pricing('/aperture/pricing/nobody-has-it')
+    expect(configured_adjustments.providers).toMatchObject({
+      claude: { cost_basis: 'anthropic', cost_basis_source: 'inferred' },
+      named: { cost_basis: 'anthropic', cost_basis_source: 'explicit' },
+      lab: {
+        cost_basis_source: 'none',
+        model_cost_map: [{ match: 'mine', as: 'openai/gpt-4o', adjustment: 0.5 }],
+      },
+    })
+    expect(configured_adjustments.providers.lab).not.toHaveProperty('cost_basis')
   })
 
   it('finds a model by its name with slashes and all, with or without its provider', async () => {
-    for (const name of ['Qwen/Qwen3-32B', 'box/Qwen/Qwen3-32B', 'box/Qwen/Qwen3%2D32B']) {
-      const { models } = await pricing(`/aperture/pricing/${name}`)
-      expect(Object.keys(models)).toEqual(['box/Qwen/Qwen3-32B'])
+    for (const name of ['Qwen/Qwen3-32B', 'box/Qwen/Qwen3-32B']) {
+      const { models } = await pricing(`/aperture/pricing/${name.replace('-', '%2D')}`)
+      expect(models[name]?.cost_bases['own/box']).toMatchObject({
+        resolved_model: 'Qwen/Qwen3-32B',
+      })
     }
-    expect((await pricing('/aperture/pricing/Qwen3-32B')).models).toEqual({})
+    expect((await pricing('/aperture/pricing/Qwen3-of-nobody')).models).toEqual({})
   })
 
   it('has no models for one that is not there, has no known price, or is turned off', async () => {
@@ -129,13 +212,6 @@ describe('GET /aperture/pricing', () => {
     await gateway.reload({ providers: { ...providers, box: { ...providers.box, prices } } })
     expect((await ask(path, 'alice', { 'if-none-match': etag })).status).toBe(200)
     await gateway.reload({ providers })
-  })
-
-  it('is described', async () => {
-    const { paths } = (await (await ask('/aperture/openapi.json')).json()) as {
-      paths: Record<string, unknown>
-    }
-    expect(Object.keys(paths)).toContain('/aperture/pricing/{model}')
   })
 })
 
