@@ -40,6 +40,8 @@ export interface QuotaRoutesOptions {
   readonly audit: Audit
   /** Those that the caller's requests are charged to; with `all` everybody's. */
   readonly buckets: (c: Context<Env>, all: boolean) => Promise<readonly State[]>
+  /** One by its name, used or not; undefined where no quota is called so. */
+  readonly find: (bucket: string) => Promise<State | undefined>
   /** Puts it back now. */
   readonly refill: (refill: Refill) => void
 }
@@ -76,12 +78,11 @@ export const quotaRoutes = (options: QuotaRoutesOptions): AdminRoute[] =>
   ])
 
 const refill = async (
-  { platform, audit, buckets, refill: put }: QuotaRoutesOptions,
+  { platform, audit, find, refill: put }: QuotaRoutesOptions,
   { c, body }: AdminRequest<Wanted>,
 ): Promise<Response> => {
-  const find = async () => (await buckets(c, true)).find((it) => it.bucket === body.bucket)
-  const state = await find()
-  if (!state) throw new Failure('not_found', 'Nobody has used a bucket of this name.')
+  const state = await find(body.bucket)
+  if (!state) throw new Failure('not_found', 'No quota of this name is defined.')
   const given = parseAmount(body.amount)
   if (given?.unit !== state.unit || state.unit === 'concurrent') {
     const message = `is no amount of ${state.unit} that could be put back`
@@ -97,7 +98,7 @@ const refill = async (
     change: { kind: 'quota.refill', refill: change },
   })
   put(change)
-  return c.json(toRow((await find()) ?? state))
+  return c.json(toRow((await find(body.bucket)) ?? state))
 }
 
 const toRow = ({ quota: _quota, holder: _holder, ...row }: State): z.output<typeof bucket> => row

@@ -24,6 +24,16 @@ export const KEYS = '(key)'
 export const nameOf = ({ quota, holder }: Pick<BucketRef, 'quota' | 'holder'>): string =>
   holder === '' ? quota : `${splitName(quota).stem}:${holder}`
 
+/** What a name means that no used bucket has: the full bucket of a holder of whom nothing is known yet. */
+export const unusedRef = (
+  bucket: string,
+  quotas: ReadonlyMap<string, QuotaConfig>,
+): readonly BucketRef[] => {
+  const { stem, template: holder = '' } = splitName(bucket)
+  const own = [...quotas.values()].find((quota) => quota.per !== 'everybody' && quota.stem === stem)
+  return own && holder !== '' ? [{ quota: own.name, holder }] : []
+}
+
 /**
  * The chains that entries of grants charge this caller's requests to, and the budgets of the keys they come with. A
  * bucket that several entries name is charged once, and borrows wherever one of them lets it.

@@ -516,6 +516,21 @@ describe('/api/quotas', () => {
     expect(first?.refilled).toMatchObject([{ holder: 'alice@example.com', amount: 50_000_000 }])
   })
 
+  it('takes a refill of a bucket that was never used: it stays full', async () => {
+    const gateway = await start(setting)
+    for (const name of [bucket, 'day:carol@example.com', 'n']) {
+      const amount = name === 'n' ? '1 request' : '$5.00'
+      const answer = await refill(gateway, { bucket: name, amount })
+      const full = name === 'n' ? 5 : 10_000_000_000
+      expect([answer.status, await answer.json()]).toMatchObject([
+        200,
+        { bucket: name, balance: full, capacity: full },
+      ])
+    }
+    expect((await refill(gateway, { bucket: 'week:carol', amount: '$5.00' })).status).toBe(404)
+    expect(await bucketsOf(gateway, 'alice')).toEqual({ [bucket]: 10_000_000_000 })
+  })
+
   it('does a refill once, however often it is told', async () => {
     const gateway = await start(setting)
     for (const _ of [1, 2]) await ask(gateway)
@@ -528,7 +543,7 @@ describe('/api/quotas', () => {
   it.each([
     [{ bucket, amount: '5 requests' }, 'owner', 422],
     [{ bucket, amount: 'plenty' }, 'owner', 422],
-    [{ bucket: 'day:nobody', amount: '$1.00' }, 'owner', 404],
+    [{ bucket: 'week:nobody', amount: '$1.00' }, 'owner', 404],
     [{ bucket, amount: '$1.00', more: 1 }, 'owner', 422],
     [{ bucket, amount: '$1.00' }, 'alice', 403],
   ])('refuses %j of %s with %i', async (body, who, status) => {
