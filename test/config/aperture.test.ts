@@ -166,3 +166,89 @@ describe('a configuration of Aperture’s loads unchanged:', () => {
     )
   })
 })
+
+/** Sentences that programs made for Aperture look for, as its documentation has them. */
+describe('what is wrong is said as Aperture says it:', () => {
+  const p = '"providers": { "p": { "baseurl": "http://h", "models": ["m"] } }'
+  const grantsOf = (entry: string) =>
+    `"grants": [{ "src": ["*"], "app": { "tailscale.com/cap/aperture": [{ "role": "admin" }, ${entry}] } }]`
+  const all = grantsOf('{ "models": "**" }')
+
+  it.each<[sentence: string, file: string]>([
+    [
+      'providers are configured but no grants or temp_grants defined; all access will be denied',
+      `{ ${p}, "grants": [] }`,
+    ],
+    [
+      'no grant in grants or temp_grants assigns role:admin; nobody will be able to manage this instance',
+      `{ ${p}, ${all.replace('admin', 'user')} }`,
+    ],
+    ['duplicate config key "models"', `{ ${p.replace(']', '], "models": []')}, ${all} }`],
+    [
+      'unknown config key "basurl"',
+      `{ ${p.replace('"models"', '"basurl": "", "models"')}, ${all} }`,
+    ],
+    [
+      'models pattern "gone/**" references provider "gone" which does not match any declared provider',
+      `{ ${p}, ${grantsOf('{ "models": "gone/**" }')} }`,
+    ],
+    [
+      'mcp_tools pattern "gone/*" references server "gone" which does not match any declared MCP server',
+      `{ ${p}, ${grantsOf('{ "mcp_tools": "gone/*" }')}, "mcp": { "servers": { "here": {} } } }`,
+    ],
+    [
+      'send_hooks references undefined hook "gone"',
+      `{ ${p}, ${grantsOf('{ "send_hooks": [{ "name": "gone", "events": ["entire_request"] }] }')} }`,
+    ],
+    [
+      'quotas references undefined quota "gone"',
+      `{ ${p}, ${grantsOf('{ "quotas": [{ "bucket": "gone" }] }')} }`,
+    ],
+    [
+      'grants[0] grant 1 quotas[0]: bucket ref "x:<team>" has unsupported template "<team>" after colon',
+      `{ ${p}, ${grantsOf('{ "quotas": [{ "bucket": "x:<team>" }] }')} }`,
+    ],
+    [
+      'quota "x:<team>": quota name "x:<team>" has unsupported template "<team>" after colon',
+      `{ ${p}, ${all}, "quotas": { "x:<team>": { "capacity": "$1.00" } } }`,
+    ],
+    ['quota x: "capacity" is none of', `{ ${p}, ${all}, "quotas": { "x": { "capacity": "1" } } }`],
+    [
+      'provider p has no baseurl configured',
+      `{ ${p.replace('"baseurl": "http://h", ', '')}, ${all} }`,
+    ],
+    ['provider p has no baseurl configured', `{ ${p.replace('http://h', '')}, ${all} }`],
+    [
+      'provider p has invalid authorization type: basic',
+      `{ ${p.replace('"models"', '"authorization": "basic", "models"')}, ${all} }`,
+    ],
+    [
+      'provider p: add_headers entry "X-Team…" must be in "Header-Name: value" format',
+      `{ ${p.replace('"models"', '"add_headers": ["X-Team ops"], "models"')}, ${all} }`,
+    ],
+    ['hook h has no url configured', `{ ${p}, ${all}, "hooks": { "h": {} } }`],
+    [
+      'hook h has invalid URL scheme (must be http:// or https://): ftp://guard/x',
+      `{ ${p}, ${all}, "hooks": { "h": { "url": "ftp://guard/x" } } }`,
+    ],
+    [
+      'hook h has invalid authorization type: basic',
+      `{ ${p}, ${all}, "hooks": { "h": { "url": "http://h", "authorization": "basic" } } }`,
+    ],
+    [
+      'exporters.s3.prefix must not end with a slash',
+      `{ ${p}, ${all}, "exporters": { "s3": { "prefix": "prod/" } } }`,
+    ],
+    [
+      'unsubstituted macros: [GONE]',
+      `{ ${p.replace('"models"', `"apikey": "${'$'}{GONE}", "models"`)}, ${all} }`,
+    ],
+  ])('%s', (sentence, file) => {
+    const { errors, notes } = load(file)
+    expect([...errors, ...notes].filter((told) => told.startsWith(sentence))).toHaveLength(1)
+  })
+
+  it('config must not be empty', () => {
+    expect(read(' ').problems.map(({ message }) => message)).toEqual(['config must not be empty'])
+  })
+})

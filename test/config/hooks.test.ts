@@ -61,9 +61,16 @@ describe('a hook', () => {
   })
 
   it.each([
-    ['ftp://h/x', 'hook h has invalid URL scheme (must be http:// or https://): "ftp"'],
-    ['file:///etc/passwd', 'hook h has invalid URL scheme (must be http:// or https://): "file"'],
-    ['h/x', 'hook h has invalid URL scheme (must be http:// or https://): ""'],
+    ['ftp://h/x', 'hook h has invalid URL scheme (must be http:// or https://): ftp://h/x'],
+    [
+      'file:///etc/passwd',
+      'hook h has invalid URL scheme (must be http:// or https://): file:///etc/passwd',
+    ],
+    ['h/x', 'hook h has invalid URL scheme (must be http:// or https://): h/x'],
+    [
+      'ftp://u:secret@h/x?token=secret',
+      'hook h has invalid URL scheme (must be http:// or https://): ftp://h/x',
+    ],
     ['http://u:p@h/', 'hook h has a wrong url: it has a user name or password in it'],
     ['http://h/#x', 'hook h has a wrong url: it has a query or fragment'],
     ['http://h:0/', 'hook h has a wrong url: it has port 0'],

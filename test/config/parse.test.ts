@@ -133,7 +133,7 @@ describe('schema', () => {
     expect(said(valid({ providers }))).toEqual([
       'error providers.a.baseurl: provider a has no baseurl configured',
       'error providers.b.authorization: provider b has invalid authorization type: basic',
-      'error providers.b.add_headers[0]: provider b: add_headers entry must be in "Header-Name: value" format',
+      'error providers.b.add_headers[0]: provider b: add_headers entry "…" must be in "Header-Name: value" format',
     ])
   })
 

@@ -24,6 +24,8 @@ export interface Declared {
   readonly groups: readonly string[]
   readonly hooks: readonly string[]
   readonly quotas: readonly string[]
+  /** Of `mcp` and `connectors`. */
+  readonly toolServers: readonly string[]
   /** All of them are well-formed, or there are none. */
   readonly grantsWhole: boolean
 }
@@ -38,6 +40,7 @@ export function check(file: ConfigFile, root: Json): Finding[] {
     groups: keysOf(root, 'groups'),
     hooks: keysOf(root, 'hooks'),
     quotas: keysOf(root, 'quotas'),
+    toolServers: [...keysOf(root, 'mcp', 'servers'), ...keysOf(root, 'connectors', 'servers')],
     grantsWhole: sizeOf(valueAt(root, ['grants'])) === file.grants?.length,
   }
   return [
@@ -64,8 +67,8 @@ function loginOf(root: Json, name: string): string {
 const sizeOf = (value: Json | undefined): number | undefined =>
   Array.isArray(value) ? value.length : value === undefined ? undefined : -1
 
-function keysOf(root: Json, key: string): readonly string[] {
-  const section = valueAt(root, [key])
+function keysOf(root: Json, ...path: string[]): readonly string[] {
+  const section = valueAt(root, path)
   return section && typeof section === 'object' && !Array.isArray(section)
     ? Object.keys(section)
     : []

@@ -38,7 +38,7 @@ function checkApp(grant: Grant, path: Path, file: ConfigFile, declared: Declared
   const place = [...path, 'app', CAPABILITY]
   const findings = grant.app[CAPABILITY].flatMap((entry, index) => [
     ...checkPatterns(entry, [...place, index], declared),
-    ...checkKeys(entry, [...place, index]),
+    ...checkKeys(entry, [...place, index], declared),
     ...checkCors(entry, [...place, index], file),
   ])
   if (grant.ip !== undefined) findings.push(noEffect([...path, 'ip']))
@@ -52,10 +52,24 @@ function checkName(name: string, path: Path): Finding[] {
   return [warning([...path, 'app', name], message, `Did you mean ${quote(CAPABILITY)}?`)]
 }
 
-const checkKeys = (entry: GrantEntryFile, path: Path): Finding[] =>
-  Object.keys(entry)
-    .filter((key) => WITHOUT_EFFECT.includes(key))
-    .map((key) => noEffect([...path, key]))
+const checkKeys = (entry: GrantEntryFile, path: Path, declared: Declared): Finding[] =>
+  Object.entries(entry)
+    .filter(([key]) => WITHOUT_EFFECT.includes(key))
+    .map(([key, value]) => unknownServer(key, value, path, declared) ?? noEffect([...path, key]))
+
+/** `server/item` of the deprecated keys, in Aperture's sentence. */
+function unknownServer(
+  key: string,
+  pattern: unknown,
+  path: Path,
+  { toolServers }: Declared,
+): Finding | undefined {
+  if (!key.startsWith('mcp_') || typeof pattern !== 'string') return undefined
+  const [server = ''] = pattern.split('/')
+  if (server.includes('*') || toolServers.includes(server)) return undefined
+  const message = `${key} pattern ${quote(pattern)} references server ${quote(server)} which does not match any declared MCP server`
+  return warning([...path, key], message, `Remove it: ${key} has no effect in this version`)
+}
 
 const noEffect = (path: Path): Finding =>
   warning(path, `${path.at(-1)} has no effect in this version`, 'Nothing else has to change')

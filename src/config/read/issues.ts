@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { knownKeys } from '../json-schema.ts'
 import { error, type Finding, type Json, keyError, type Path, quote } from '../problem.ts'
+import { NO_BASEURL } from '../values/fields.ts'
 import { isSecret } from '../values/references.ts'
 import { nearest } from './nearest.ts'
 import { valueAt } from './remainder.ts'
@@ -77,7 +78,7 @@ function wrongType(path: Path, expected: string, value: Json | undefined): Findi
   const key = String(path.at(-1))
   const message =
     path.length === 3 && path[0] === 'providers' && key === 'baseurl'
-      ? `provider ${path[1]} has no baseurl configured`
+      ? `provider ${path[1]} ${NO_BASEURL}`
       : `key ${quote(key)} is missing`
   return error(path, message, `Add ${quote(key)}: ${noun}`)
 }
@@ -128,5 +129,6 @@ const isTypeOfWhole = ({ code, path }: Issue): boolean =>
 /** Aperture names the provider, and the hook, in these messages. */
 const prefixed = (path: Path, message: string): string => {
   if (path[0] === 'providers' && path[2] === 'add_headers') return `provider ${path[1]}: ${message}`
+  if (message === NO_BASEURL && path[0] === 'providers') return `provider ${path[1]} ${message}`
   return path[0] === 'hooks' && path[2] === 'url' ? `hook ${path[1]} ${message}` : message
 }

@@ -106,9 +106,13 @@ export const hostName = () =>
 /** An http(s) URL as written. */
 export const baseUrl = () =>
   z.string().transform((text, ctx) => {
+    if (text === '') return refuse(ctx, text, NO_BASEURL, 'Add "baseurl": a text in double quotes')
     const { url, why } = checkHttpUrl(text)
     return url ? text : refuse(ctx, text, `the URL ${why}`, HTTP_URL)
   })
+
+/** As Aperture says it, after the name of the provider. */
+export const NO_BASEURL = 'has no baseurl configured'
 
 const HTTP_URL = 'Write http:// or https://, host, port and path, such as "http://127.0.0.1:1234"'
 
@@ -238,13 +242,16 @@ export const headerName = () =>
 const OWN_HEADERS =
   /^(host|connection|content-length|transfer-encoding|te|trailer|upgrade|expect|keep-alive|proxy-.*)$/
 
+/** The entry as far as it is surely the name of a header: the rest, or all of it, may be a key. */
+const nameIn = (text: string): string => quote(`${/^[A-Za-z-]+(?=[ =])/.exec(text)?.[0] ?? ''}…`)
+
 /** `Header-Name: value`, as a pair with the name in lower case. */
 export const header = () =>
   z.string().transform((text, ctx): readonly [name: string, value: string] => {
     const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+): *([\x20-\x7e]*)$/.exec(text)
     const remedy = 'Write "Header-Name: value"'
     if (!match) {
-      const message = 'add_headers entry must be in "Header-Name: value" format'
+      const message = `add_headers entry ${nameIn(text)} must be in "Header-Name: value" format`
       return refuse(ctx, text, message, remedy)
     }
     const [, name = '', value = ''] = match

@@ -16,6 +16,12 @@ export const hookTimeout = () =>
     return ms <= LONGEST ? ms : refuse(ctx, text, `${quote(text)} is longer than a day`, remedy)
   })
 
+/** As much of an address as cannot be a secret: a query can hold a token, and what stands before an @ a password. */
+const shown = (text: string): string => {
+  const bare = text.replace(/[?#].*$/s, '').replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/i, '$1')
+  return quote(bare).slice(1, -1)
+}
+
 /** A query may be part of it; it can hold a token, so the address is shown nowhere. Empty where there is none. */
 export const hookUrl = () =>
   z.string().transform((text, ctx) => {
@@ -27,7 +33,7 @@ export const hookUrl = () =>
     if (scheme === 'http' || scheme === 'https') {
       return refuse(ctx, text, `has a wrong url: it ${why}`, remedy)
     }
-    const message = `has invalid URL scheme (must be http:// or https://): ${quote(scheme ?? '')}`
+    const message = `has invalid URL scheme (must be http:// or https://): ${shown(text)}`
     return refuse(ctx, text, message, remedy)
   })
 

@@ -85,7 +85,11 @@ function lookUp(text: string, lookup: Lookup, mayBeFile: boolean): Found {
     if (value) return { value }
     const state = value === undefined ? 'not set' : 'empty'
     const remedy = 'Set it in the environment that starts the gateway'
-    return { missing: `environment variable ${quote(variable)} is ${state}`, remedy }
+    // Aperture's sentence first, for its own way of writing one.
+    const macro = text.startsWith('$')
+      ? `unsubstituted macros: [${quote(variable).slice(1, -1)}]; `
+      : ''
+    return { missing: `${macro}environment variable ${quote(variable)} is ${state}`, remedy }
   }
   if (!mayBeFile || !text.startsWith('file:')) return undefined
   const path = text.slice('file:'.length)
