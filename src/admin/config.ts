@@ -86,7 +86,8 @@ export const configRoutes = (options: ConfigRoutesOptions): AdminRoute[] =>
       method: 'post',
       path: `${base}/config:validate`,
       id: base === '/aperture' ? 'validate-config' : 'validateConfig',
-      summary: 'What would be wrong with a configuration; nothing changes. Warnings count.',
+      summary:
+        'What would stand in the way of a configuration; nothing changes. Warnings count, but for those that the one in force has.',
       needs: 'admin',
       body: text,
       answers: verdict,
@@ -135,7 +136,7 @@ const replace = async (
     ...unknown.map((message) => ({ location: 'body.config', message })),
     ...problems.map(toDetail),
   ]
-  // Also of warnings: who saves by hand is there to read them (policy.md 1.12).
+  // Also of warnings, as in Aperture: a person who saves is there to read them.
   if (details.length > 0 || !config) throw refused(details)
   if (!options.staysAdmin(c, config)) {
     throw refused([lockedOut])
@@ -209,11 +210,35 @@ const judge = async ({ document }: ConfigRoutesOptions, edited: string): Promise
     const unknown = restored.unknown.map((mark) => `"${mark}" stands for no secret that is there`)
     return { current, restored: edited, unknown, problems: [] }
   }
-  return { current, restored: restored.text, unknown: [], ...document.parse(restored.text) }
+  const parsed = document.parse(restored.text)
+  const problems = broughtIn(parsed.problems, document.parse(current.text).problems)
+  return { current, restored: restored.text, unknown: [], ...parsed, problems }
 }
 
+/**
+ * What a change brings in. Errors always count. A warning that the text in force has as well stands in nobody's way: a
+ * document that loads can be saved. Entries of lists may have moved, so their numbers say nothing.
+ */
+const broughtIn = (
+  problems: readonly Problem[],
+  before: readonly Problem[],
+): readonly Problem[] => {
+  const known = new Map<string, number>()
+  for (const problem of before) known.set(nameOf(problem), (known.get(nameOf(problem)) ?? 0) + 1)
+  return problems.filter((problem) => {
+    const left = known.get(nameOf(problem)) ?? 0
+    if (problem.severity === 'error' || left === 0) return true
+    known.set(nameOf(problem), left - 1)
+    return false
+  })
+}
+
+const nameOf = ({ severity, path, message }: Problem): string =>
+  [severity, path, message].join('\n').replace(/\[\d+\]|\bgrant \d+/g, '[]')
+
+/** Aperture's sentence first, where it has one. */
 const sentence = ({ line, column, path, message, remedy }: Problem): string =>
-  `${line}:${column}${path ? ` ${path}:` : ''} ${message}. ${remedy}.`
+  `${message} (${path ? `${path}, ` : ''}line ${line}, column ${column}). ${remedy}.`
 
 const toDetail = (problem: Problem): Detail => ({
   location: problem.path || 'config',

@@ -140,6 +140,35 @@ describe.each(['/aperture', '/postern/api'])('%s/config', (base) => {
     expect(audited()).toEqual(['owner config.replace done', 'owner config.replace failed'])
   })
 
+  it('is saved with warnings that the one in force has already, and with no other', async () => {
+    const entry = '{ "src": ["owner"], "app": { "tailscale.com/cap/aperture": ['
+    const idle = file
+      .replace('"grants": [', '"flags": {}, "grants": [')
+      .replace('[{ "role": "admin"', '[{ "models": "gone/**" }, { "role": "admin"')
+    document.text = idle
+    // The entry with the warning moves down by one.
+    const edited = idle
+      .replace('["m"]', '["m", "n"]')
+      .replace('"grants": [', `"grants": [${entry}{ "models": "local/n" }] } }, `)
+    const judged = await send('POST', `${base}/config:validate`, { config: edited })
+    expect(await judged.json()).toEqual({ valid: true, errors: null })
+    const saved = await send('PUT', `${base}/config`, { config: edited }, { 'if-match': '*' })
+    expect(saved.status).toBe(200)
+    expect(document.text).toBe(edited)
+    const worse = edited.replace('{ "models": "local/n" }', '{ "models": "gone/**" }')
+    const refused = await send('PUT', `${base}/config`, { config: worse }, { 'if-match': '*' })
+    expect(refused.status).toBe(422)
+    const { errors } = (await refused.json()) as { errors: object[] }
+    expect(errors).toHaveLength(1)
+    const invalid = await send('POST', `${base}/config:validate`, { config: worse })
+    expect(await invalid.json()).toEqual({
+      valid: false,
+      errors: [
+        expect.stringMatching(/^models pattern "gone\/\*\*" references provider "gone" which/),
+      ],
+    })
+  })
+
   it('is judged without being changed', async () => {
     const good = await send('POST', `${base}/config:validate`, { config: file })
     expect(await good.json()).toEqual({ valid: true, errors: null })
