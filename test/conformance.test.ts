@@ -8,7 +8,7 @@ const checklist: Readonly<Record<string, readonly (readonly [file: string, title
     ['config/aperture', 'where another flag clears openai_chat'],
   ],
   'globs * and **, model ids with slashes': [
-    ['policy/glob', 'agrees with a naive matcher on everything'],
+    ['config/glob', 'agrees with a naive matcher on everything'],
     ['upstream/route', 'ids with slashes work bare and qualified'],
   ],
   'exact tags, joined in one way': [

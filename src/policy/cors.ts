@@ -1,8 +1,8 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { CorsConfig, GrantEntry } from '../config/config.ts'
+import { compileGlobs } from '../config/values/glob.ts'
 import { pass } from '../http/check.ts'
 import type { Env } from '../http/env.ts'
-import { compileGlobs } from './glob.ts'
 import type { Policy } from './grants.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { GrantConfig } from '../config/config.ts'
+import { compileGlobs } from '../config/values/glob.ts'
 import type { Candidate, RouteResult } from '../upstream/upstream.ts'
-import { compileGlobs } from './glob.ts'
 import { missesOfName } from './misses/name.ts'
 import { missesOfPattern } from './misses/pattern.ts'
 import { listingReasons } from './misses/route.ts'

@@ -1,6 +1,6 @@
+import { compileGlobs } from '../config/values/glob.ts'
 import type { Permissions } from '../http/env.ts'
 import type { KeyLimits } from '../identity/caller.ts'
-import { compileGlobs } from './glob.ts'
 import { merge } from './permissions.ts'
 import type { Place } from './sources.ts'
 

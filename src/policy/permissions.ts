@@ -1,6 +1,6 @@
 import type { GrantConfig, GrantEntry } from '../config/config.ts'
+import { compileGlobs } from '../config/values/glob.ts'
 import type { Permissions } from '../http/env.ts'
-import { compileGlobs } from './glob.ts'
 
 type Granted = Pick<GrantConfig, 'entries' | 'capabilities'>
 

@@ -34,6 +34,19 @@ describe('a configuration of Aperture’s loads unchanged:', () => {
     ])
   })
 
+  it('the default configuration, whose administrators are still to be named', () => {
+    const { config, errors, notes } = load(`{
+      "providers": {
+        "openai": { "baseurl": "https://api.openai.com/", "models": ["gpt-5"], "apikey": "" },
+      },
+      "grants": [
+        { "src": ["*"], "app": { "tailscale.com/cap/aperture": [ { "role": "user" }, { "models": "**" } ] } },
+        { "src": [], "app": { "tailscale.com/cap/aperture": [ { "role": "admin" } ] } },
+      ] }`)
+    expect({ errors, notes }).toEqual({ errors: [], notes: [] })
+    expect(config?.grants[1]).toEqual({ src: [], entries: [{ role: 'admin' }] })
+  })
+
   it('OpenRouter, priced by its own list', () => {
     const { errors } = load(`{
       "auto_cost_basis": false,

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { formatAmount, parseAmount, parseQuota } from '../../src/config/values/quota-text.ts'
-import { told, valid } from './read.ts'
+import { said, told, valid } from './read.ts'
 
 describe('an amount', () => {
   it.each([
@@ -66,10 +66,12 @@ describe('a quota', () => {
 })
 
 describe('what is said of quotas', () => {
-  const said = (quotas: object, refs: readonly object[] = []) =>
+  const ofQuotas = (quotas: object, refs: readonly object[] = []) =>
     told(
       valid({
-        providers: { p: { baseurl: 'http://127.0.0.1:1', models: ['m'] } },
+        providers: {
+          p: { baseurl: 'http://127.0.0.1:1', models: ['m'], prices: { '*': { input: 1 } } },
+        },
         quotas,
         grants: [
           {
@@ -105,12 +107,77 @@ describe('what is said of quotas', () => {
       'only what counts the same can lend',
     ],
   ])('names what is wrong, as a warning: %j %j', (quotas, refs, sentence) => {
-    expect(said(quotas, refs)).toEqual([expect.stringContaining(sentence)])
-    expect(said(quotas, refs)[0]).toContain(' warning ')
+    expect(ofQuotas(quotas, refs)).toEqual([expect.stringContaining(sentence)])
+    expect(ofQuotas(quotas, refs)[0]).toContain(' warning ')
   })
 
   it('is nothing where all is well', () => {
     const quotas = { 'day:<user>': { capacity: '$1.00' }, team: { capacity: '$5.00' } }
-    expect(said(quotas, [{ bucket: 'day:<user>', overdraft: ['team'] }])).toEqual([])
+    expect(ofQuotas(quotas, [{ bucket: 'day:<user>', overdraft: ['team'] }])).toEqual([])
+  })
+})
+
+describe('a budget in dollars over a provider without a price', () => {
+  const notes = (over: { quota?: object; provider?: object; entry?: object; file?: object } = {}) =>
+    said(
+      valid({
+        providers: {
+          gpu: { baseurl: 'http://10.0.0.2:8000', models: ['m'], ...over.provider },
+          paid: {
+            baseurl: 'https://api.anthropic.com',
+            models: ['claude-opus-4-8'],
+            compatibility: { anthropic_messages: true },
+          },
+        },
+        quotas: { team: { capacity: '$5.00', ...over.quota } },
+        grants: [
+          {
+            src: ['*'],
+            app: {
+              'tailscale.com/cap/aperture': [
+                { role: 'admin' },
+                { quotas: [{ bucket: 'team' }], ...over.entry },
+              ],
+            },
+          },
+        ],
+        ...over.file,
+      }),
+    )
+  const warned = [
+    expect.stringContaining(
+      'quota "team" counts dollars, and provider gpu has no price: its requests are charged nothing',
+    ),
+  ]
+
+  it('is warned of, wherever the entry covers a model of it', () => {
+    expect(notes()).toEqual(warned)
+    expect(notes({ entry: { models: 'gpu/**' } })).toEqual(warned)
+    expect(notes({ entry: { models: ['paid/**', '*/m'] } })).toEqual(warned)
+    expect(notes({ provider: { models: [] } })).toEqual(warned)
+  })
+
+  it('is not where it covers no model of it, or another unit is counted', () => {
+    expect(notes({ entry: { models: 'paid/**' } })).toEqual([])
+    expect(notes({ entry: { models: '*/claude-*' } })).toEqual([])
+    expect(notes({ quota: { capacity: '5 requests' } })).toEqual([])
+    expect(notes({ quota: { capacity: '$0.00' } })).toEqual([])
+    expect(notes({ provider: { disabled: true } })).toEqual([])
+  })
+
+  it('is not where somebody says what it costs, or what is meant', () => {
+    expect(notes({ provider: { prices: { '*': { input: 0, output: 0 } } } })).toEqual([])
+    expect(notes({ provider: { cost_basis: 'openrouter' } })).toEqual([])
+    expect(notes({ provider: { model_cost_map: [{ match: 'm', as: 'openai/gpt-4o' }] } })).toEqual(
+      [],
+    )
+    for (const unknown_price of ['allow', 'reject']) {
+      expect(notes({ quota: { unknown_price } })).toEqual([])
+    }
+  })
+
+  it('names every provider that nothing is inferred for', () => {
+    const lines = notes({ file: { auto_cost_basis: false } })
+    expect(lines).toEqual([...warned, expect.stringContaining('provider paid has no price')])
   })
 })

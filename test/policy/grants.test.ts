@@ -66,6 +66,11 @@ const admin = { role: 'admin' } as const
 const all = { models: ['**'] }
 
 describe('who a grant names', () => {
+  test('is no caller at all where its list is empty', () => {
+    const policy = policyOf(grant([], admin, all))
+    expect(everyone.map((who) => roleOf(policy, who))).toEqual(everyone.map(() => undefined))
+  })
+
   test.each<[src: string, named: readonly Who[]]>([
     ['*', [ana, alice, bob, local, sneaky, boss, ci, server]],
     ['ana@example.com', [ana]],

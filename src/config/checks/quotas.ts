@@ -1,8 +1,13 @@
+import { dialectsOf } from '../build-providers.ts'
+import { inferCostBasis } from '../cost-basis.ts'
 import { type Finding, type Path, quote, warning } from '../problem.ts'
 import { CAPABILITY } from '../schema/grants.ts'
 import type { ConfigFile } from '../schema.ts'
+import { compileGlobs } from '../values/glob.ts'
 import { holderOf, parseQuota, splitName } from '../values/quota-text.ts'
 import type { Declared } from './check.ts'
+
+type Provider = ConfigFile['providers'][string]
 
 /** Sentences as Aperture writes them. A budget that cannot be read stops nothing but the requests it is about. */
 export function checkQuotas(file: ConfigFile, { quotas }: Declared): Finding[] {
@@ -14,7 +19,7 @@ export function checkQuotas(file: ConfigFile, { quotas }: Declared): Finding[] {
     ...Object.entries(file.quotas).flatMap(([name, quota]) => checkQuota(name, quota)),
     ...lists.flatMap(([list, grants]) =>
       grants.flatMap(({ app }, grant) =>
-        app[CAPABILITY].flatMap(({ quotas: refs = [] }, entry) =>
+        app[CAPABILITY].flatMap(({ quotas: refs = [], models = '**' }, entry) =>
           refs.flatMap(({ bucket, overdraft }, index) => {
             const path = [list, grant, 'app', CAPABILITY, entry, 'quotas', index]
             const place = `${list}[${grant}] grant ${entry} quotas[${index}]`
@@ -24,6 +29,7 @@ export function checkQuotas(file: ConfigFile, { quotas }: Declared): Finding[] {
                 checkRef(name, [...path, 'overdraft', at], place, quotas),
               ),
               ...checkUnits([bucket, ...overdraft], [...path, 'overdraft'], place, file),
+              ...checkPrices([bucket, ...overdraft], models, [...path, 'bucket'], file),
             ]
           }),
         ),
@@ -75,3 +81,38 @@ function checkRef(
   if (declared.includes(bucket)) return []
   return [warning(path, `quotas references undefined quota ${quote(bucket)}`, CLOSED)]
 }
+
+/** A budget in dollars is not kept where no request has a price: the provider is asked for nothing, and so charged nothing. */
+function checkPrices(
+  names: readonly string[],
+  models: string | readonly string[],
+  path: Path,
+  { quotas, providers, auto_cost_basis }: ConfigFile,
+): Finding[] {
+  const undecided = names.filter((name) => {
+    const limit = quotas[name] && parseQuota(quotas[name]).limit
+    return limit?.unit === 'dollars' && limit.capacity > 0 && limit.unknownPrice === undefined
+  })
+  if (undecided.length === 0) return []
+  const covers = compileGlobs(typeof models === 'string' ? [models] : models)
+  const unpriced = Object.entries(providers)
+    .filter(([, provider]) => !provider.disabled && !isPriced(provider, auto_cost_basis))
+    .filter(([id, provider]) => namesOf(provider).some((model) => covers(`${id}/${model}`)))
+  return unpriced.map(([id]) => {
+    const message = `quota ${quote(undecided[0] ?? '')} counts dollars, and provider ${id} has no price: its requests are charged nothing`
+    const remedy =
+      'Give the provider "prices" or a "cost_basis", or say what is meant with "unknown_price" of the quota'
+    return warning(path, message, remedy)
+  })
+}
+
+/** What a provider is asked for is not known yet; some name stands for all of them. */
+const namesOf = ({ models }: Provider): readonly string[] =>
+  models.length === 0 || models.includes('*') ? ['*'] : models
+
+const isPriced = (provider: Provider, autoCostBasis: boolean): boolean =>
+  Object.keys(provider.prices).length > 0 ||
+  provider.cost_basis !== '' ||
+  (autoCostBasis &&
+    (provider.model_cost_map.length > 0 ||
+      inferCostBasis(provider.baseurl, dialectsOf(provider.compatibility)) !== undefined))

@@ -118,11 +118,11 @@ export type GrantEntryFile = z.output<typeof grantEntry>
 export const grant = z.strictObject({
   src: z
     .array(field.grantSource())
-    .min(1)
     .describe(
       'Who: a login; `"group:name"`; `"tag:ci"`, a tagged node with exactly this tag, or `"tag:api,tag:prod"` with ' +
         'exactly these, sorted; `"*"`, everyone who has proved who they are; `"(owner)"`, tailnet callers whose user ' +
-        'also owns the node this gateway runs on; `"(loopback)"`, every program on this machine, without a password.',
+        'also owns the node this gateway runs on; `"(loopback)"`, every program on this machine, without a password. ' +
+        '`[]`: no caller.',
     ),
   via: z
     .array(z.enum(['public', 'tailnet', 'local']))

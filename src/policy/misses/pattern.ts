@@ -1,7 +1,7 @@
 import { quote } from '../../config/problem.ts'
 import { nearest } from '../../config/read/nearest.ts'
+import { compileGlobs } from '../../config/values/glob.ts'
 import type { Reason } from '../explain.ts'
-import { compileGlobs } from '../glob.ts'
 
 /** A pattern that does not match any of these `provider/model` names, but nearly does: what to write instead. */
 export function missesOfPattern(pattern: string, names: readonly string[]): Reason[] {

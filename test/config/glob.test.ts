@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { compileGlobs } from '../../src/policy/glob.ts'
+import { compileGlobs } from '../../src/config/values/glob.ts'
 
 const matches = (glob: string, target: string) => compileGlobs([glob])(target)
 
