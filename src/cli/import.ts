@@ -4,12 +4,13 @@ import { text as readAll } from 'node:stream/consumers'
 import { Command, Option } from 'commander'
 import { writeConfig } from '../adapter/node/config-file.ts'
 import { formatProblem } from '../config/problem.ts'
-import { type Imported, type ImportOptions, importAperture } from './import/aperture.ts'
+import type { Mode } from './import/additions.ts'
+import { type Imported, importAperture } from './import/aperture.ts'
 import { print, table } from './table.ts'
 
 interface Flags {
   readonly out: string
-  readonly mode: ImportOptions['mode']
+  readonly mode: Mode
   readonly dryRun?: boolean
   readonly force?: boolean
   readonly json?: boolean
@@ -19,7 +20,9 @@ interface Flags {
 export const importCommand = (): Command =>
   new Command('import').description('take over the configuration of another gateway').addCommand(
     new Command('aperture')
-      .description('from Aperture by Tailscale; says what it understood, renamed, and cannot do')
+      .description(
+        'from Aperture by Tailscale; what cannot be taken over becomes a comment in the file, and is named',
+      )
       .argument('<file>', 'its configuration (HuJSON), or - for standard input')
       .option('--out <file>', 'where to write', './postern.hujson')
       .addOption(
@@ -35,12 +38,11 @@ export const importCommand = (): Command =>
 
 const run = async (file: string, flags: Flags): Promise<void> => {
   const source = file === '-' ? await readAll(process.stdin) : await readFile(file, 'utf8')
-  const result = importAperture(source, { mode: flags.mode, path: flags.out })
-  const usable = result.problems.every(({ severity }) => severity !== 'error')
-  const written = usable && !flags.dryRun
-  if (written) await write(flags, result.text)
-  await print(flags.json ? asJson(result, written, flags.out) : report(result, written, flags.out))
-  if (!usable) process.exitCode = 1
+  const { mode, out } = flags
+  const result = await importAperture(source, { mode, path: out, at: Date.now() })
+  if (!flags.dryRun) await write(flags, result.text)
+  const place = flags.dryRun ? null : out
+  await print(flags.json ? asJson(result, place) : report(result, place))
 }
 
 const write = async ({ out, force }: Flags, text: string): Promise<void> => {
@@ -50,23 +52,17 @@ const write = async ({ out, force }: Flags, text: string): Promise<void> => {
   await writeConfig(out, text)
 }
 
-const asJson = ({ text: _, ...result }: Imported, written: boolean, out: string): string =>
-  `${JSON.stringify({ ...result, written: written ? out : null }, null, 2)}\n`
+const asJson = ({ text: _, ...result }: Imported, written: string | null): string =>
+  `${JSON.stringify({ ...result, written }, null, 2)}\n`
 
-const report = (result: Imported, written: boolean, out: string): string => {
-  const rows = [
-    ...result.understood.map(({ section, detail }) => [section, 'understood', detail]),
-    ...result.renamed.map(({ from, to }) => [from, 'renamed', to]),
-    ...result.withoutEffect.map((path) => [
-      path,
-      'without effect',
-      'kept in the file, for later versions',
-    ]),
-  ]
-  const columns = [{ name: 'part' }, { name: 'outcome' }, { name: 'what' }]
-  const notes = result.problems.map((problem) => `${formatProblem(problem)}\n`).join('')
-  const end = written
-    ? `written to ${out}; start with: postern up --config ${out}\n`
-    : 'nothing was written\n'
-  return `${table(columns, rows)}\n${notes}${notes && '\n'}${end}`
+const report = ({ sections, steps, problems }: Imported, written: string | null): string => {
+  const rows = sections.map(({ section, outcome, detail }) => [section, outcome, detail])
+  const columns = [{ name: 'section' }, { name: 'outcome' }, { name: 'what' }]
+  const lines = steps.map(({ path, outcome, what }) => `${path}: ${outcome}: ${what}\n`).join('')
+  const notes = problems.map((problem) => `${formatProblem(problem)}\n`).join('')
+  const end =
+    written === null
+      ? 'nothing was written\n'
+      : `written to ${written}; start with: postern up --config ${written}\n`
+  return [table(columns, rows), lines, notes, end].filter(Boolean).join('\n')
 }

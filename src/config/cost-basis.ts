@@ -16,6 +16,15 @@ export const inferCostBasis = (
   )
 }
 
+/** The same as Aperture infers it: also on private addresses, and `openai` where only the newer shape of OpenAI tells. */
+export const apertureCostBasis = (
+  baseurl: string,
+  dialects: ReadonlySet<Dialect>,
+): CostBasis | undefined =>
+  inferCostBasis(baseurl, dialects) ??
+  byDialect.find(([dialect]) => dialects.has(dialect))?.[1] ??
+  (dialects.has('openai_responses') ? 'openai' : undefined)
+
 const byHost: readonly (readonly [RegExp, CostBasis])[] = [
   [/(?:^|\.)api\.openai\.com$/, 'openai'],
   [/(?:^|\.)anthropic\.com$/, 'anthropic'],

@@ -34,8 +34,13 @@ const wrap = (key: string | number, inner: Json): Json =>
  */
 export function removeAt(text: string, path: Path): string {
   const node = findNodeAtLocation(treeOf(text), [...path])
-  const entry = node?.parent?.type === 'property' ? node.parent : node
-  if (!entry?.parent) return text
+  return node ? removeEntry(text, node) : text
+}
+
+/** The same for a node of the text's own tree, which a path cannot name when its key is given twice. */
+export function removeEntry(text: string, node: Node): string {
+  const entry = node.parent?.type === 'property' ? node.parent : node
+  if (!entry.parent) return text
   const end = entry.offset + entry.length
   const siblings = entry.parent.children ?? []
   const previous = siblings[siblings.indexOf(entry) - 1]
@@ -46,7 +51,7 @@ export function removeAt(text: string, path: Path): string {
   return before === undefined ? rest : splice(rest, before, before + 1, '')
 }
 
-function treeOf(text: string): Node {
+export function treeOf(text: string): Node {
   const { root, findings } = readSource(text)
   if (!root) throw new Error(findings[0]?.message ?? 'not HuJSON')
   return root
@@ -124,7 +129,9 @@ function cut(text: string, start: number, end: number): string {
     return splice(text, start - before.length, end + after.length, '')
   }
   if (startsLine) return splice(text, start, end + after.length, '')
-  return splice(text, start - before.length, end, '')
+  // Within a line one blank is enough on either side.
+  const blank = before === '' ? (/^[ \t]*/.exec(text.slice(end))?.[0].length ?? 0) : 0
+  return splice(text, start - before.length, end + blank, '')
 }
 
 const splice = (text: string, start: number, end: number, replacement: string): string =>
@@ -165,4 +172,29 @@ function inline(value: Json): string {
   const entries = Object.entries(value)
   if (entries.length === 0) return '{}'
   return `{ ${entries.map(([key, item]) => `${JSON.stringify(key)}: ${inline(item)}`).join(', ')} }`
+}
+
+/** `SyntaxKind.BlockCommentTrivia` and `EOF` of jsonc-parser. */
+const BLOCK_COMMENT: number = 13
+const END: number = 17
+
+/** The text with lines of comment above the line that holds the offset, as far to the right as that line. */
+export function commentAbove(text: string, offset: number, lines: readonly string[]): string {
+  const at = lineStart(text, offset)
+  const indent = indentAt(text, offset)
+  const comment = lines.map((line) => `${indent}// ${line}${eolOf(text)}`).join('')
+  return splice(text, at, at, comment)
+}
+
+/** Where the line begins; where that is inside of a comment, the line on which the comment begins. */
+function lineStart(text: string, offset: number): number {
+  const start = Math.max(text.lastIndexOf('\n', offset - 1), text.lastIndexOf('\r', offset - 1)) + 1
+  const scanner = createScanner(text, false)
+  for (let kind: number = scanner.scan(); kind !== END; kind = scanner.scan()) {
+    const token = scanner.getTokenOffset()
+    if (token >= start) break
+    if (kind === BLOCK_COMMENT && token + scanner.getTokenLength() > start)
+      return lineStart(text, token)
+  }
+  return start
 }

@@ -30,7 +30,22 @@ export function knownKeys(path: Path): readonly string[] {
   return Object.keys(schema?.properties ?? {})
 }
 
+/** Does the schema have a text at this path? */
+export function holdsText(path: Path): boolean {
+  let schema: JsonSchema | undefined = jsonSchema()
+  for (const segment of path) schema = schema && step(schema, segment)
+  return [schema, ...(schema?.anyOf ?? [])].some((it) => it?.enum || it?.type === 'string')
+}
+
 function step(schema: JsonSchema, segment: string | number): JsonSchema | undefined {
-  if (typeof segment === 'number') return schema.items
-  return schema.properties?.[segment] ?? (schema.additionalProperties || undefined)
+  const inside =
+    typeof segment === 'number'
+      ? schema.items
+      : (schema.properties?.[segment] ?? (schema.additionalProperties || undefined))
+  if (inside) return inside
+  for (const branch of schema.anyOf ?? []) {
+    const found = step(branch, segment)
+    if (found) return found
+  }
+  return undefined
 }

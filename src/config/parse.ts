@@ -30,15 +30,28 @@ export type ParseResult =
   | { readonly config: Config; readonly problems: readonly Problem[] }
   | { readonly config?: undefined; readonly problems: readonly Problem[] }
 
+/** A file as read, with what is wrong by key path: for programs that put it right. */
+export interface Inspected {
+  readonly source: Source
+  /** What is left when everything that is wrong is taken out; undefined when too much is. */
+  readonly file: ConfigFile | undefined
+  readonly findings: readonly Finding[]
+}
+
+export function inspectConfig(text: string, options: Omit<ParseOptions, 'file'>): Inspected {
+  const source = readSource(text)
+  const findings = [...source.findings]
+  if (options.exposed && source.value !== undefined) findings.push(...exposed(source.value))
+  const file = source.value === undefined ? undefined : validate(source.value, options, findings)
+  return { source, file, findings }
+}
+
 /**
  * Reads a configuration file: every problem at once, in the order of the file, each with its place and a remedy.
  * Values of secrets appear in none of them. Never throws.
  */
 export function parseConfig(text: string, options: ParseOptions): ParseResult {
-  const source = readSource(text)
-  const findings = [...source.findings]
-  if (options.exposed && source.value !== undefined) findings.push(...exposed(source.value))
-  const file = source.value === undefined ? undefined : validate(source.value, options, findings)
+  const { source, file, findings } = inspectConfig(text, options)
   const problems = locate(limit(findings), source, options.file)
   if (!file || findings.some(({ severity }) => severity === 'error')) return { problems }
   return { config: buildConfig(file), problems }
@@ -60,7 +73,7 @@ function validate(value: Json, lookup: Lookup, findings: Finding[]): ConfigFile 
   for (;;) {
     const parsed = configSchema.safeParse(rest.value)
     const found = parsed.success
-      ? check(parsed.data, root)
+      ? check(parsed.data, root, (path) => rest.original(path))
       : parsed.error.issues.slice(0, MAX_PROBLEMS).flatMap((it) => findingsOf(it, rest.value))
     const placed = found.map((finding) => ({ ...finding, path: rest.original(finding.path) }))
     if (parsed.success) {

@@ -5,6 +5,7 @@ import { basename, dirname, resolve } from 'node:path'
 import { type ParseResult, parseConfig } from '../../config/parse.ts'
 import type { Problem } from '../../config/problem.ts'
 import { MAX_CONFIG_SIZE } from '../../config/read/source.ts'
+import type { Lookup } from '../../config/values/references.ts'
 
 /** `version` names the content that was read, so that a watcher can tell whether it has changed since. */
 export type LoadResult = ParseResult & { readonly version: string; readonly text: string }
@@ -32,12 +33,13 @@ export async function loadConfig(path: string): Promise<LoadResult> {
 
 /** What the gateway would make of this text, were it in the file at `path`. */
 export const parseText = (path: string, text: string, exposed = false): ParseResult =>
-  parseConfig(text, {
-    file: path,
-    env: (name) => process.env[name],
-    readFile: (name) => readSecret(resolve(dirname(path), name)),
-    exposed,
-  })
+  parseConfig(text, { file: path, ...lookupFor(path), exposed })
+
+/** Where references of a file at `path` lead. */
+export const lookupFor = (path: string): Lookup => ({
+  env: (name) => process.env[name],
+  readFile: (name) => readSecret(resolve(dirname(path), name)),
+})
 
 function readSecret(path: string): string | undefined {
   try {

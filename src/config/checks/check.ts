@@ -1,4 +1,4 @@
-import { error, type Finding, type Json, quote, warning } from '../problem.ts'
+import { error, type Finding, type Json, type Path, quote, warning } from '../problem.ts'
 import { valueAt } from '../read/remainder.ts'
 import type { ConfigFile } from '../schema.ts'
 import { checkAperture } from './aperture.ts'
@@ -30,8 +30,13 @@ export interface Declared {
   readonly grantsWhole: boolean
 }
 
-/** What no single value can tell: names, and how the parts of a configuration fit together. */
-export function check(file: ConfigFile, root: Json): Finding[] {
+/**
+ * What no single value can tell: names, and how the parts of a configuration fit together.
+ * @param file what is left when bad parts are taken out
+ * @param root the whole document
+ * @param original from a path into `file` to the same place in `root`
+ */
+export function check(file: ConfigFile, root: Json, original: (path: Path) => Path): Finding[] {
   const declared: Declared = {
     providers: keysOf(root, 'providers'),
     users: keysOf(root, 'users'),
@@ -51,7 +56,7 @@ export function check(file: ConfigFile, root: Json): Finding[] {
     ...checkProviders(file, declared),
     ...checkGrants(file, declared),
     ...checkQuotas(file, declared),
-    ...checkHooks(file, declared, root),
+    ...checkHooks(file, declared, (path) => valueAt(root, original(path))),
     ...checkAperture(file),
     ...checkExporters(file),
     ...checkCaptures(file),

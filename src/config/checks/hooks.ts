@@ -1,13 +1,17 @@
 import { error, type Finding, type Json, type Path, quote, warning } from '../problem.ts'
-import { valueAt } from '../read/remainder.ts'
 import { CAPABILITY, type GrantEntryFile } from '../schema/grants.ts'
 import type { ConfigFile } from '../schema.ts'
 import type { Declared } from './check.ts'
 
 type Hook = ConfigFile['hooks'][string]
 
-export function checkHooks(file: ConfigFile, declared: Declared, root: Json): Finding[] {
-  const isEmpty = (path: Path): boolean => !valueAt(root, path)?.toString()
+/** @param written what the document itself has there */
+export function checkHooks(
+  file: ConfigFile,
+  declared: Declared,
+  written: (path: Path) => Json | undefined,
+): Finding[] {
+  const isEmpty = (path: Path): boolean => !written(path)?.toString()
   const lists = [
     ['grants', file.grants ?? []],
     ['temp_grants', file.temp_grants ?? []],

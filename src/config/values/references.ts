@@ -39,6 +39,9 @@ export function resolveReferences(root: Json, lookup: Lookup, findings: Finding[
 
 const REFERENCE = /^(env:|file:|keyfile::|\$\{)/
 
+/** Does the text say where a value is, instead of being it? */
+export const isReference = (text: string): boolean => REFERENCE.test(text)
+
 /** Where a secret itself stands in the file, not a reference to it. */
 export function inlineSecrets(root: Json, path: Path = []): Path[] {
   if (typeof root === 'string') {
