@@ -22,6 +22,7 @@ export const management = (config: Config, platform: Platform, state: State): Mo
     platform,
     document: state.document,
     compareWith: config.compareWith,
+    ownsApiConfig: config.webui === undefined,
     newKey: async () => {
       const key = newRandomKey(platform.random)
       return { key, digest: await digestOf(key), hint: hintOf(key) }

@@ -80,7 +80,7 @@ export const configRoutes = (options: ConfigRoutesOptions): AdminRoute[] =>
       headers: ifMatch,
       answers: text,
       action: 'config.replace',
-      handle: (request: AdminRequest<Text>) => replace(options, request),
+      handle: (request: AdminRequest<Text>) => put(options, request),
     }),
     route({
       method: 'post',
@@ -98,6 +98,41 @@ export const configRoutes = (options: ConfigRoutesOptions): AdminRoute[] =>
       },
     }),
   ])
+
+const older = z.object({ config: z.string(), hash: z.string() })
+type Older = z.output<typeof older>
+
+const replaced = z.object({ success: z.boolean(), new_hash: z.string() })
+
+/** The same as Aperture had it before, for programs that still ask there. */
+export const olderConfigRoutes = (options: ConfigRoutesOptions): AdminRoute[] => [
+  route({
+    method: 'get',
+    path: '/api/config',
+    id: 'getOlderConfigAsAperture',
+    summary: 'The configuration, and a hash that names its version.',
+    needs: 'admin',
+    answers: older,
+    handle: async ({ c }) => {
+      const { text: current, version } = await options.document.read()
+      return c.json({ config: shown(current), hash: version })
+    },
+  }),
+  route({
+    method: 'put',
+    path: '/api/config',
+    id: 'putOlderConfigAsAperture',
+    summary: 'Puts a configuration in force; 412 when the hash is not that of the one in force.',
+    needs: 'admin',
+    body: older,
+    answers: replaced,
+    action: 'config.replace',
+    handle: async ({ c, body }: AdminRequest<Older>) => {
+      const now = await replace(options, c, body.config, body.hash)
+      return c.json({ success: true, new_hash: now.version })
+    },
+  }),
+]
 
 const ifMatch = {
   'If-Match': { needed: true, what: 'ETag of the version that the edit was made from, or *.' },
@@ -120,17 +155,27 @@ const shown = (current: string): string => {
   return hidden
 }
 
-const replace = async (
+const put = async (
   options: ConfigRoutesOptions,
-  request: AdminRequest<Text>,
+  { c, body }: AdminRequest<Text>,
 ): Promise<Response> => {
-  const { c, body } = request
   const wanted = c.req.header('if-match')?.replace(/^W\/|"/g, '')
   if (!wanted) throw refused([{ location: 'header.If-Match', message: 'is required' }])
-  if (body.config.trim() === '') {
+  const now = await replace(options, c, body.config, wanted)
+  return c.json({ config: shown(now.text) }, 200, { etag: `"${now.version}"` })
+}
+
+/** @param wanted the version that the edit was made from, or `*` */
+const replace = async (
+  options: ConfigRoutesOptions,
+  c: AdminRequest<unknown>['c'],
+  edited: string,
+  wanted: string,
+): Promise<{ readonly text: string; readonly version: string }> => {
+  if (edited.trim() === '') {
     throw refused([{ location: 'body.config', message: 'config must not be empty' }])
   }
-  const { current, restored, problems, unknown, config } = await judge(options, body.config)
+  const { current, restored, problems, unknown, config } = await judge(options, edited)
   if (wanted !== '*' && wanted !== current.version) throw stale()
   const details = [
     ...unknown.map((message) => ({ location: 'body.config', message })),
@@ -142,8 +187,7 @@ const replace = async (
     throw refused([lockedOut])
   }
   await apply(options, c, current, restored, 'config.replace')
-  const now = await options.document.read()
-  return c.json({ config: shown(now.text) }, 200, { etag: `"${now.version}"` })
+  return options.document.read()
 }
 
 const lockedOut: Detail = {

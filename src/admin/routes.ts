@@ -6,7 +6,7 @@ import { createAudit } from './audit.ts'
 import { type BanRoutesOptions, banRoutes } from './bans.ts'
 import { type BrowserRoutesOptions, browserRoutes } from './browsers.ts'
 import { captureRoutes } from './captures.ts'
-import { type ConfigRoutesOptions, configRoutes, modeRoutes } from './config.ts'
+import { type ConfigRoutesOptions, configRoutes, modeRoutes, olderConfigRoutes } from './config.ts'
 import { connectorRoutes } from './connectors.ts'
 import type { ConfigDocument } from './document.ts'
 import { guarded } from './guard.ts'
@@ -29,6 +29,8 @@ export interface AdminOptions
   readonly platform: Platform
   /** Absent where the configuration cannot be changed from here. */
   readonly document: ConfigDocument | undefined
+  /** No Open WebUI stands behind us, which has a path `/api/config` of its own. */
+  readonly ownsApiConfig: boolean
   /** Operations whose answers other stages give. */
   readonly more: readonly AdminRoute[]
 }
@@ -47,6 +49,9 @@ export const adminApi = (options: AdminOptions): Mounted[] => {
   const routes: AdminRoute[] = [
     ...meRoutes(),
     ...(document ? configRoutes({ ...options, document, audit }) : []),
+    ...(document && options.ownsApiConfig
+      ? olderConfigRoutes({ ...options, document, audit })
+      : []),
     ...(document ? modeRoutes({ ...options, document, audit }) : []),
     ...versionRoutes(platform),
     ...keyRoutes({ ...options, audit }),

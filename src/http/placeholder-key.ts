@@ -1,12 +1,13 @@
 /**
  * Words that clients which insist on an API key are told to send to a server that needs none: by Aperture's launcher and
- * guides (`-`, `not-needed`, `not-required`), llama.cpp (`sk-no-key-required`), vLLM (`EMPTY`), LM Studio and Ollama.
+ * guides (`-`, `not-needed`, `not-required`, `bearer-managed`), llama.cpp (`sk-no-key-required`), vLLM (`EMPTY`), LM Studio and Ollama.
  */
 const words: ReadonlySet<string> = new Set([
   '',
   '-',
   'not-needed',
   'not-required',
+  'bearer-managed',
   'not-used',
   'unused',
   'none',

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ConfigDocument } from '../../src/admin/document.ts'
 import { parseConfig } from '../../src/config/parse.ts'
+import { startWebui } from '../support/fake-webui.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 
 const owner = `Basic ${btoa('owner:owner-password')}`
@@ -179,6 +180,31 @@ describe.each(['/aperture', '/postern/api'])('%s/config', (base) => {
     expect(errors.join('\n')).toContain('unknown config key "basurl"')
     expect(errors.join('\n')).not.toContain('sk-secret-one')
     expect(document.text).toBe(file)
+  })
+})
+
+describe('/api/config, where Aperture had it before', () => {
+  it('is read and written with a hash in place of the ETag', async () => {
+    const shown = (await (await ask('/api/config')).json()) as { config: string; hash: string }
+    expect(shown).toEqual({ config: expect.stringContaining('keep:'), hash: `v${file.length}` })
+    const config = shown.config.replace('["m"]', '["m", "n"]')
+    const saved = await send('PUT', '/api/config', { config, hash: shown.hash })
+    expect([saved.status, await saved.json()]).toEqual([
+      200,
+      { success: true, new_hash: `v${document.text.length}` },
+    ])
+    expect(document.text).toBe(file.replace('["m"]', '["m", "n"]'))
+    expect((await send('PUT', '/api/config', { config, hash: shown.hash })).status).toBe(412)
+    expect((await ask('/api/config', { as: alice })).status).toBe(403)
+  })
+
+  it('is Open WebUI’s where there is one', async () => {
+    const webui = await startWebui()
+    const beside = await startTestGateway({ webui: { url: webui.url } }, { document })
+    const answer = await fetch(`${beside.url}/api/config`)
+    expect([answer.status, webui.requests.at(-1)?.url]).toEqual([200, '/api/config'])
+    await beside.stop()
+    await webui.stop()
   })
 })
 

@@ -108,6 +108,7 @@ describe('a program on this machine, where a grant names (loopback)', () => {
     ['Authorization', 'Bearer'],
     ['Authorization', 'Bearer EMPTY'],
     ['Authorization', 'Bearer sk-no-key-required'],
+    ['Authorization', 'Bearer bearer-managed'],
     ['X-Api-Key', '-'],
     ['X-Api-Key', ''],
     ['X-Goog-Api-Key', 'not-needed'],
