@@ -15,7 +15,10 @@ const checklist: Readonly<Record<string, readonly (readonly [file: string, title
     ['policy/grants', "['tag:prod,tag:api', []]"],
     ['policy/explain', 'tags_differ'],
   ],
-  'no role: 403 with its sentence': [['wire/bodies', 'access denied: no role granted']],
+  'no role: 403 with its sentence, and on its API in its shape': [
+    ['wire/bodies', 'access denied: no role granted'],
+    ['wire/aperture', 'is answered at %s as Aperture does'],
+  ],
   'role without model: 404 with its sentence': [
     ['policy/authorize', 'no route found for model "m" for user "ana"'],
     ['wire/dialects', 'no route found for model "nope"'],
@@ -33,6 +36,7 @@ const checklist: Readonly<Record<string, readonly (readonly [file: string, title
   'shared buckets, <user>, <node>': [
     ['wire/quotas', 'is each person’s where it says so'],
     ['quota/names', 'goes by the stable id of the node'],
+    ['wire/aperture', 'is not full again because the device has another name'],
   ],
   'billionths of a dollar, whole, in hooks': [['wire/quotas', 'in billionths of a dollar']],
   'model_cost_map: first match, multiplier': [
@@ -56,9 +60,44 @@ const checklist: Readonly<Record<string, readonly (readonly [file: string, title
     ['capture/purge', 'leave calls of tools behind, unless those are named too'],
   ],
   'require_export holds back the purge': [['capture/purge', 'wait for the export of their row']],
-  'unknown and duplicate keys keep nothing but a save': [
-    ['admin/api', 'is judged without being changed'],
+  'unknown and duplicate keys are taken over as comments, and refused in files of our own': [
+    ['cli/import', 'what Aperture only warns of is a comment in a file that starts:'],
+    ['cli/import', 'of two equal keys the last counts, as in Aperture'],
     ['config/parse', 'names a duplicate key at its second place'],
+  ],
+  'its sentences for what is wrong': [
+    ['config/aperture', 'what is wrong is said as Aperture says it:'],
+  ],
+  'a document that loads can be saved': [
+    ['admin/api', 'is saved with warnings that the one in force has already, and with no other'],
+  ],
+  'an empty src grants nothing': [
+    ['config/aperture', 'the default configuration, whose administrators are still to be named'],
+    ['policy/grants', 'is no caller at all where its list is empty'],
+  ],
+  'entries of temp_grants as its alpha had them': [
+    ['cli/import', 'are brought to the shape of today: providers, models and hooks of temp_grants'],
+  ],
+  'auto_cost_basis on private addresses': [
+    ['cli/import', 'is written as what Aperture infers, on a private address too'],
+  ],
+  'capabilities of other programs under grants': [
+    ['wire/aperture', 'reaches a hook that asks for grants, beside those of the configuration'],
+  ],
+  'pricing and its description in the shape of its API': [
+    ['admin/pricing', 'has the shape of Aperture’s own API, for one model as for all (%s)'],
+    ['admin/api', 'of Aperture’s API has its name, its version, and its five operations'],
+  ],
+  'placeholder keys are no credential': [
+    ['wire/aperture', 'has shown no credential with the placeholder “%s: %s”'],
+    ['wire/doors', 'the placeholder “%s: %s” changes nothing on the tailnet'],
+  ],
+  'connectors: an empty list, and a 404 that says so': [
+    ['wire/aperture', 'is answered with an empty list'],
+    ['wire/aperture', 'is answered at %s with what is not there yet'],
+  ],
+  'a bucket that was never used can be refilled': [
+    ['wire/quotas', 'takes a refill of a bucket that was never used: it stays full'],
   ],
   'nobody locks themselves out': [['admin/api', 'take the last key from who saves it']],
   'If-Match, 412': [['admin/api', 'is refused when it was changed meanwhile']],
