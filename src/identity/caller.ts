@@ -21,7 +21,7 @@ export interface Caller {
   readonly displayName?: string
   /** `tag:x` of a tagged node; its login is these, sorted and joined by commas. */
   readonly tags?: readonly string[]
-  /** A user of another tailnet whose node was shared into this one: no grant to `*` means them (identity.md R-ID 7). */
+  /** A user of another tailnet whose node was shared into this one: no grant to `*` means them. */
   readonly shared?: boolean
   /** The same user owns the node that this gateway runs on. */
   readonly ownsGateway?: boolean

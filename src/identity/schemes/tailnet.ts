@@ -30,7 +30,7 @@ export interface TailnetSchemeOptions {
 }
 
 /**
- * Rule R-ID (identity.md 1.4). Which proof counts is declared with the listener, and is never another's:
+ * Which proof counts is declared with the listener, and is never another's:
  * `serve`: the header that tailscaled set, and its answer about the one forwarded address, agree.
  * `whois`: tailscaled's answer about the socket's peer. `caddy`: one header, from a peer that has proven to be Caddy.
  */
@@ -46,9 +46,9 @@ export const createTailnetScheme = (options: TailnetSchemeOptions): TailnetSchem
     const conclude = (peer: Peer | undefined): TailnetIdentity => {
       const login = headers.get('tailscale-user-login')
       if (peer === undefined) return undefined
-      // Any node could be the sender, and say what tailscaled says (identity.md A7). A socket file is out of its reach.
+      // Any node could be the sender, and say what tailscaled says. A socket file is out of its reach.
       if (peer.reachesLoopback && listener.bind.kind === 'tcp') return undefined
-      // A tagged node has no user: tailscaled says nothing of one, and neither may anybody else (R-ID 6).
+      // A tagged node has no user: tailscaled says nothing of one, and no other header may.
       if (peer.tags.length > 0)
         return login === null ? withHeader(callerOf(peer), headers) : undefined
       if (login === null || peer.login === '') return undefined
@@ -86,7 +86,7 @@ export const createTailnetScheme = (options: TailnetSchemeOptions): TailnetSchem
 const after = <A, B>(value: A | Promise<A>, next: (value: A) => B): B | Promise<B> =>
   value instanceof Promise ? value.then(next) : next(value)
 
-/** Compared as written first: a login that merely looks encoded is itself (tailscale-caddy.md B). */
+/** Compared as written first: a login that merely looks encoded is itself. */
 const agrees = (header: string, login: string): boolean =>
   header === login || decodeWords(header) === login
 
