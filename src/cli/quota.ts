@@ -6,6 +6,7 @@ import type { QuotaConfig } from '../config/config.ts'
 import { type Amount, formatAmount, parseAmount } from '../config/values/quota-text.ts'
 import type { KeptQuotas } from '../quota/balance.ts'
 import { Buckets } from '../quota/buckets.ts'
+import { type BucketRef, unusedRef } from '../quota/names.ts'
 import { type BucketState, stateOf } from '../quota/show.ts'
 import { type LedgerFlags, ledgerOptions, withLedger } from './ledger.ts'
 import { print, table } from './table.ts'
@@ -35,8 +36,8 @@ const refillCommand = (): Command =>
     .argument('<amount>', 'such as "$5.00" or "100k tokens"; what does not fit is lost', amountOf)
     .option('--json', 'print JSON')
     .action(async (name: string, given: Amount, flags: Flags) => {
-      const state = (await read(flags)).find(({ bucket }) => bucket === name)
-      if (!state) throw new Error(`nobody has used a bucket ${name}: see \`postern quota list\``)
+      const state = (await read(flags, name)).find(({ bucket }) => bucket === name)
+      if (!state) throw new Error(`no quota is called ${name}: see \`postern quota list\``)
       if (state.unit !== given.unit || state.unit === 'concurrent') {
         throw new Error(`${name} holds ${state.unit}: ${formatAmount(given)} cannot be put in`)
       }
@@ -48,22 +49,26 @@ const refillCommand = (): Command =>
       await print(flags.json ? json(asJson(after)) : `${name} has ${left(after)} left\n`)
     })
 
-/** As a gateway would see them that starts now: filled since, and with what waits to be put back. */
-const read = async (flags: LedgerFlags): Promise<readonly BucketState[]> => {
+/**
+ * As a gateway would see them that starts now: filled since, and with what waits to be put back.
+ * @param wanted also this one, when it was never used
+ */
+const read = async (flags: LedgerFlags, wanted = ''): Promise<readonly BucketState[]> => {
   const quotas = await definitions(flags)
   const kept = await withLedger(flags, (db, { selectQuotas }) => selectQuotas(db, 0))
-  return statesOf(kept, quotas)
+  return statesOf(kept, quotas, unusedRef(wanted, quotas))
 }
 
 const statesOf = (
   { balances, refills }: KeptQuotas,
   quotas: ReadonlyMap<string, QuotaConfig>,
+  more: readonly BucketRef[],
 ): readonly BucketState[] => {
   const buckets = new Buckets({ now: () => Date.now(), elapsed: () => performance.now() })
   buckets.use(quotas)
   buckets.join(balances, new Map())
   for (const refill of refills) buckets.refill(refill)
-  return buckets.refs().flatMap((ref) => {
+  return [...buckets.refs(), ...more].flatMap((ref) => {
     const bucket = buckets.look(ref)
     return bucket ? [stateOf(ref, bucket)] : []
   })

@@ -89,13 +89,18 @@ describe('postern quota refill', () => {
     expect(performance.now() - from).toBeLessThan(1000)
   })
 
+  it('takes one that was never used, which stays full', async () => {
+    const { out } = await postern(await ledger(), 'quota', 'refill', 'day:eve@example.com', '$1.00')
+    expect(out).toBe('day:eve@example.com has $10.00 of $10.00 left\n')
+  })
+
   it('never fills beyond the rim', async () => {
     const { out } = await postern(await ledger(), 'quota', 'refill', 'day:ana@example.com', '$99')
     expect(out).toBe('day:ana@example.com has $10.00 of $10.00 left\n')
   })
 
   it.each([
-    [['day:nobody@example.com', '$1.00'], 1, 'nobody has used a bucket'],
+    [['week:ana@example.com', '$1.00'], 1, 'no quota is called week:ana@example.com'],
     [['day:ana@example.com', '500 requests'], 1, '500 requests cannot be put in'],
     [['lane', '1 concurrent'], 1, 'cannot be put in'],
     [['day:ana@example.com', 'plenty'], 2, 'Give an amount'],
