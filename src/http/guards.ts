@@ -13,11 +13,20 @@ export const requireSoundRequest = (): MiddlewareHandler<Env> =>
     if (!methods.has(c.req.method)) throw methodNotAllowed([...methods])
   })
 
-/** For paths that speak plain HTTP only. */
+/**
+ * For paths that speak plain HTTP only. Clients that try WebSocket first, Codex among them, go on over HTTP when they
+ * get this status, which has to name what is spoken instead (RFC 9110 §15.5.22).
+ */
 export const refuseUpgrade = (): MiddlewareHandler<Env> =>
   check(function refuseUpgrade(c) {
-    if (c.env.upgrade) throw new Failure('invalid_request', 'WebSocket is not spoken on this path.')
+    if (c.env.upgrade) throw plainHttpOnly
   })
+
+const plainHttpOnly = new Failure(
+  'upgrade_required',
+  'This path has no WebSocket: send a plain HTTP request.',
+  { headers: { upgrade: 'HTTP/1.1', connection: 'Upgrade' } },
+)
 
 export const methodNotAllowed = (allow: readonly string[]): Failure =>
   new Failure('method_not_allowed', `Use ${allow.join(', ')}.`, {
