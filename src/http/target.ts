@@ -1,8 +1,11 @@
 import { Failure } from './errors.ts'
 
-/** The one spelling of path and query that router, authentication, log and upstream share. */
+/** The one spelling of path and query that router, authentication, limits, log and upstream share. */
 export interface CanonicalTarget {
-  /** Begins with one `/`, holds no dot segment, no empty segment, no encoded unreserved character. */
+  /**
+   * Of a path of our own: one `/` at its start, no dot segment, no empty segment, one version, no encoded unreserved
+   * character. Any other path is as the client wrote it.
+   */
   readonly path: string
   /** With its `?`, or empty. As the client wrote it. */
   readonly search: string
@@ -12,41 +15,108 @@ export type TargetVerdict =
   | { readonly target: CanonicalTarget; readonly failure?: undefined }
   | { readonly target?: undefined; readonly failure: Failure }
 
-const unreserved = /%(?:4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a]|3[0-9]|2d|2e|5f|7e)/gi
-// A slash, a backslash, NUL, another control or a second round of encoding, hidden in an escape.
-const hidden = /%(?:2f|5c|25|[01][0-9a-f]|7f)/i
-// `;`, `#`, `\\`, spaces and raw bytes are what must not pass.
-const accepted = /^[A-Za-z0-9._~!$&'()*+,=:@%/-]+$/
+/** What nearly every request sends: nothing in it has a second reading. */
+const plain = /^(?:\/[\w.~!$&'()*+,=:@-]+)+$/
+const dotSegment = /(?:^|\/)\.{1,2}(?:\/|$)/
+/** A base URL that ends in a version, and a client that adds its own. */
+const versions = /^(?:\/v1(?:alpha|beta1?)?)+(?=\/v1(?:alpha|beta1?)?(?:\/|$))/
 
 /**
- * Computes the canonical path once, or refuses the target. Spellings on which proxies are known to disagree are
- * refused rather than repaired: absolute form, `//`, backslash, `%2f`, `%00`, `;`, fragments, `..`
- * (hazards 78–84, 86; CVE-2021-29492 and its kin).
+ * Computes the canonical path once, or refuses the target. Proxies and servers are known to disagree on spellings such
+ * as `//`, `%2f`, `;` and `..` (CVE-2019-9901, CVE-2021-29492, CVE-2026-27587). So a path that some decoder could take
+ * for one of ours is repaired where it has one meaning, and refused where it has not; only a path that no decoder takes
+ * for one of ours goes to Open WebUI as it was sent.
  */
 export const canonicalTarget = (target: string): TargetVerdict => {
   const query = target.indexOf('?')
   const path = query < 0 ? target : target.slice(0, query)
   const search = query < 0 ? '' : target.slice(query)
-  const problem = pathProblem(path) ?? searchProblem(search)
+  const problem = searchProblem(search)
   if (problem) return refuse(problem)
-  if (!path.includes('%')) return { target: { path, search } }
+  if (path === '/' || (plain.test(path) && !dotSegment.test(path))) {
+    return { target: { path: path.replace(versions, ''), search } }
+  }
+  return judge(path, search)
+}
+
+const judge = (path: string, search: string): TargetVerdict => {
+  const problem = spellingProblem(path)
+  if (problem) return refuse(problem)
+  const reading = deepestReading(path)
+  if (reading === undefined) {
+    return refuse('Dot segments, encoded backslashes and control characters are not accepted.')
+  }
+  if (api.test(reading)) return strictly(withoutEmptySegments(path), search)
+  if (ours.test(reading)) return strictly(path, search)
+  if (path.startsWith('//')) return refuse(emptySegments)
+  return { target: { path, search } }
+}
+
+const emptySegments = 'Empty path segments ("//") are not accepted.'
+
+/** What no path may hold, whoever it is for. Browsers leave `[`, `]` and `|` as they are. */
+const spellingProblem = (path: string): string | undefined => {
+  if (path[0] !== '/') return 'The request target must be a path that begins with "/".'
+  if (/%(?![0-9a-f]{2})/i.test(path)) return 'The path holds a broken percent escape.'
+  if (!/^[\w.~!$&'()*+,=:@%/;[\]|-]+$/.test(path)) {
+    return 'The path holds a character that is not accepted.'
+  }
+  return undefined
+}
+
+/** Paths that lead to models: what a base URL with a slash or a version too many makes of them has one meaning. */
+const api =
+  /^\/(?:v1(?:alpha|beta1?)?|bedrock|models|embeddings|responses|codex|chat\/completions|ollama\/api)(?:\/|$)/
+
+/** Everything else that is never Open WebUI's, or not everywhere. */
+const ours =
+  /^\/(?:ui|postern|aperture|metrics|healthz|readyz|api\/(?:pull|push|create|copy|delete|blobs|providers|quotas|connectors))(?:[/:]|$)|^\/api\/(?:tags|show|version|ps|chat|generate|embed|embeddings)\/?$/
+
+/**
+ * What the path is to the reader that undoes the most: decodes as often as there is something to decode, takes `;` for
+ * the start of parameters, and several slashes for one. Undefined where one of them would go up, or see a control.
+ */
+const deepestReading = (path: string): string | undefined => {
+  let text = path
+  for (let round = 0; text.includes('%'); round++) {
+    const decoded = text.replace(/%[0-9a-f]{2}/gi, (it) =>
+      String.fromCharCode(Number.parseInt(it.slice(1), 16)),
+    )
+    if (decoded === text) break
+    if (round === maxRounds) return undefined
+    text = decoded
+  }
+  text = text.replaceAll(/;[^/]*/g, '')
+  if (/[\u0000-\u001f\u007f\\]/.test(text) || dotSegment.test(text)) return undefined
+  return text.replaceAll(/\/{2,}/g, '/').toLowerCase()
+}
+
+/** Nothing genuine is encoded more often. */
+const maxRounds = 3
+
+const withoutEmptySegments = (path: string): string =>
+  path.replaceAll(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')
+
+const unreserved = /%(?:4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a]|3[0-9]|2d|2e|5f|7e)/gi
+
+/** Before the name of a model, whose own slashes SDKs encode (`encodeURIComponent`). */
+const beforeModel =
+  /^(?:\/v1(?:alpha|beta1?)?)*\/(?:publishers\/[^/%]+\/|projects\/[^/%]+\/locations\/[^/%]+\/publishers\/[^/%]+\/)?models\/|^\/bedrock\/model\/|^\/aperture\/pricing\//
+
+const strictly = (path: string, search: string): TargetVerdict => {
+  if (path.includes('//')) return refuse(emptySegments)
+  if (/[;[\]|]/.test(path)) return refuse('The path holds a character that is not accepted.')
   const decoded = path.replace(unreserved, (encoded) =>
     String.fromCharCode(Number.parseInt(encoded.slice(1), 16)),
   )
-  // Decoding may have brought forth `..` (from `%2e%2e`).
-  const again = pathProblem(decoded)
-  return again ? refuse(again) : { target: { path: decoded, search } }
-}
-
-const pathProblem = (path: string): string | undefined => {
-  if (path[0] !== '/') return 'The request target must be a path that begins with "/".'
-  if (path.includes('//')) return 'Empty path segments ("//") are not accepted.'
-  if (hidden.test(path))
-    return 'Encoded slashes, backslashes, percent signs or control characters are not accepted.'
-  if (/(?:^|\/)\.{1,2}(?:\/|$)/.test(path)) return 'Dot segments are not accepted.'
-  if (/%(?![0-9a-f]{2})/i.test(path)) return 'The path holds a broken percent escape.'
-  if (!accepted.test(path)) return 'The path holds a character that is not accepted.'
-  return undefined
+  // RFC 3986 §6.2.2.1: an escape has one spelling.
+  const canonical = decoded.replaceAll(/%[0-9a-f]{2}/gi, (it) => it.toUpperCase())
+  const hiding = beforeModel.test(canonical) ? canonical.replaceAll('%2F', '') : canonical
+  // A slash, or a second round of encoding.
+  if (/%2[5F]/.test(hiding)) {
+    return refuse('Encoded slashes are accepted in the name of a model only, "%25" nowhere.')
+  }
+  return { target: { path: canonical.replace(versions, ''), search } }
 }
 
 const searchProblem = (search: string): string | undefined =>

@@ -4,6 +4,11 @@ const bases = [
   '/v1/chat/completions',
   '/v1',
   '/v1beta/models',
+  '/v1alpha/models',
+  '/v1/models/org%2Fname',
+  '/bedrock/model/a%2Fb/invoke',
+  '/ollama/api/tags',
+  '/api/tags',
   '/ui',
   '/api/pull',
   '/healthz',
@@ -66,6 +71,15 @@ const ways: readonly ((path: string) => string)[] = [
   (path) => `http://evil.example${path}`,
   (path) => `https://u:p@127.0.0.1${path}`,
   (path) => path.slice(1),
+  (path) => `/v1${path}`,
+  (path) => `/v1beta/v1${path}`,
+  (path) => `/v1//v1${path}`,
+  (path) => `/x%2f..${path}`,
+  (path) => `/static/%2f${path}`,
+  (path) => `/static//${path}`,
+  (path) => `/static;x${path}`,
+  (path) => `/static/%2525${path}`,
+  (path) => `${path}[1]`,
 ]
 
 /** Request targets as bytes on the wire, each once. */

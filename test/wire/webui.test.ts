@@ -175,14 +175,6 @@ describe('a WebSocket', () => {
     expect(statuses).toEqual([101])
   })
 
-  it.each(['/v1/chat/completions', '/v1/models'])(
-    'is not spoken on %s (hazards 137)',
-    async (path) => {
-      const { statuses } = await raw(gateway.port, upgrade(path, own))
-      expect(statuses).toEqual([400])
-    },
-  )
-
   it.each(['/ws/../v1/x', '//evil/ws'])(
     'does not get around the path rules by %s',
     async (path) => {

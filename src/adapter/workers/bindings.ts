@@ -27,6 +27,13 @@ export const bindingsOf = (request: Request): Bindings => ({
   ...(isWebSocket(request) && { upgrade: join }),
 })
 
+/** The request under its canonical target, which the router reads: where nothing was repaired, the same request. */
+export const canonical = (request: Request, { framing }: Bindings): Request => {
+  const { target } = framing
+  if (!target || targetOf(request.url) === target.path + target.search) return request
+  return new Request(new URL(request.url).origin + target.path + target.search, request)
+}
+
 /** As it was written, for `URL` would repair what must be refused. */
 const targetOf = (url: string): string => {
   const start = url.indexOf('/', url.indexOf('://') + 3)

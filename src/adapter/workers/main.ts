@@ -1,5 +1,5 @@
 import { waitUntil } from 'cloudflare:workers'
-import { bindingsOf } from './bindings.ts'
+import { bindingsOf, canonical } from './bindings.ts'
 import { ConfigError, type WorkerEnv } from './config.ts'
 import { type Gateway, startGateway } from './gateway.ts'
 import { createLog } from './log.ts'
@@ -22,7 +22,8 @@ const gatewayFor = (env: WorkerEnv): Promise<Gateway> => {
 const serve = async (request: Request, env: WorkerEnv): Promise<Response> => {
   try {
     const { fetch } = await gatewayFor(env)
-    return await fetch(request, bindingsOf(request))
+    const bindings = bindingsOf(request)
+    return await fetch(canonical(request, bindings), bindings)
   } catch (error) {
     return broken(error)
   }
