@@ -22,12 +22,28 @@ export const cors = (policy: Policy): MiddlewareHandler<Env> => {
     await next()
     const rule = c.get('permissions') ? ruleFor(callers(c), c.req.path, origin) : anyones
     c.header('vary', 'origin', { append: true })
-    if (rule) c.header('access-control-allow-origin', named(rule, origin))
-    return
+    if (!rule) return
+    c.header('access-control-allow-origin', named(rule, origin))
+    c.header('access-control-expose-headers', readable)
   }
 }
 
 const doors = ['public', 'tailnet', 'local'] as const
+
+/** What SDKs and pages read of an answer beside its body; browsers hide every header that is not named here. */
+const readable = [
+  ...['x-request-id', 'request-id', 'x-amzn-requestid', 'x-amzn-errortype'],
+  ...['retry-after', 'retry-after-ms', 'x-should-retry', 'www-authenticate'],
+  ...['server-timing', 'openai-processing-ms', 'openai-version', 'openai-model'],
+  ...['x-postern-translated', 'x-postern-attempts', 'x-postern-queue'],
+  ...['limit', 'remaining', 'reset'].flatMap((what) => [
+    `x-ratelimit-${what}-requests`,
+    `x-ratelimit-${what}-tokens`,
+    ...['requests', 'tokens', 'input-tokens', 'output-tokens'].map(
+      (unit) => `anthropic-ratelimit-${unit}-${what}`,
+    ),
+  ]),
+].join(', ')
 
 /** May a page of this origin use this path, by any grant at this door? */
 export const letsOriginIn =

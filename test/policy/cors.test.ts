@@ -120,8 +120,30 @@ describe('what a page of another origin may read', () => {
   it('is the answer to a caller whom the grant names, without the browser’s own credentials', async () => {
     const response = await ask(app)
     expect(response.status).not.toBe(401)
-    expect(corsOf(response)).toEqual({ 'access-control-allow-origin': app })
+    expect(corsOf(response)).toMatchObject({ 'access-control-allow-origin': app })
     expect(response.headers.get('vary')).toContain('origin')
+  })
+
+  it.each([
+    'x-request-id',
+    'request-id',
+    'retry-after',
+    'retry-after-ms',
+    'x-should-retry',
+    'server-timing',
+    'x-ratelimit-remaining-requests',
+    'x-ratelimit-reset-tokens',
+    'anthropic-ratelimit-input-tokens-remaining',
+    'x-postern-translated',
+  ])('includes the header %s, refusals included', async (name) => {
+    const answers = [
+      await ask(app),
+      await ask(app, { headers: { authorization: 'Bearer alice:wrong' } }),
+    ]
+    for (const { headers } of answers) {
+      const exposed = headers.get('access-control-expose-headers')?.split(', ') ?? []
+      expect(exposed).toContain(name)
+    }
   })
 
   it('is not the answer to a caller whom only another grant names', async () => {
@@ -134,7 +156,7 @@ describe('what a page of another origin may read', () => {
   it('is a refusal too, so that the page can say what is wrong', async () => {
     const response = await ask(app, { headers: { authorization: `Basic ${btoa('alice:wrong')}` } })
     expect(response.status).toBe(401)
-    expect(corsOf(response)).toEqual({ 'access-control-allow-origin': app })
+    expect(corsOf(response)).toMatchObject({ 'access-control-allow-origin': app })
     const evil = await ask('https://evil.example', { headers: { authorization: 'Basic eA==' } })
     expect(corsOf(evil)).toEqual({})
   })
@@ -143,7 +165,7 @@ describe('what a page of another origin may read', () => {
     const { authorization } = aliceHeaders
     const list = await fetch(`${t.url}/v1/models`, { headers: { origin: other, authorization } })
     expect(list.status).toBe(200)
-    expect(corsOf(list)).toEqual({ 'access-control-allow-origin': other })
+    expect(corsOf(list)).toMatchObject({ 'access-control-allow-origin': other })
   })
 
   it('is nothing without an origin', async () => {
