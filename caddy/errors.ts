@@ -8,14 +8,35 @@ type Explained = Pick<Failure, 'status' | 'code' | 'message'>
 /** Caddy writes it into its access log as `uuid` once it was used. */
 const requestId = '{http.request.uuid}'
 
+/** What Google's clients ask of a model under `/v1`, where the path alone tells them from others. */
+const generations = [
+  'generateContent',
+  'streamGenerateContent',
+  'countTokens',
+  'embedContent',
+  'batchEmbedContents',
+]
+
 /** Whose error shape a client expects, by path (src/dialect/envelope.ts). The last is for every other path. */
 const dialects: readonly (readonly [Envelope, MatcherSet])[] = [
   ['anthropic', { path: ['/v1/messages', '/v1/messages/*'] }],
   [
     'gemini',
-    { path: ['/v1beta', '/v1beta/*', '/v1beta1/*', '/v1/projects/*', '/v1/publishers/*'] },
+    {
+      path: [
+        '/v1alpha',
+        '/v1alpha/*',
+        '/v1beta',
+        '/v1beta/*',
+        '/v1beta1/*',
+        '/v1/projects/*',
+        '/v1/publishers/*',
+        ...generations.map((method) => `/v1/models/*:${method}`),
+      ],
+    },
   ],
   ['bedrock', { path: ['/bedrock', '/bedrock/*'] }],
+  ['ollama', { path: ['/ollama/api/*'] }],
   ['problem', { path: ['/postern/api', '/postern/api/*', '/aperture', '/aperture/*'] }],
   ['openai', {}],
 ]

@@ -34,7 +34,18 @@ const forgeableAt = ({ tls }: Site): readonly string[] =>
   tls === 'serve' ? [...lookAlikes, ...forgeable] : ['*Tailscale*', ...forgeable]
 
 /** `/v1*` would also take `/v1foo`. */
-const apiPaths = ['/v1', '/v1/*', '/v1beta', '/v1beta/*', '/v1beta1/*', '/bedrock', '/bedrock/*']
+const apiPaths = [
+  '/v1',
+  '/v1/*',
+  '/v1alpha',
+  '/v1alpha/*',
+  '/v1beta',
+  '/v1beta/*',
+  '/v1beta1/*',
+  '/bedrock',
+  '/bedrock/*',
+  '/ollama/api/*',
+]
 
 /** The stages of a request, in order. The last answers what none took. */
 export const routes = (options: CaddyOptions): readonly Route[] => [

@@ -38,8 +38,7 @@ export interface Dashboard {
 export const createDashboard = (config: Config, platform: Platform, state: State): Dashboard => {
   const { registry, document } = state
   const { ask } = platform.store
-  const models: ModelSources['models'] = async ({ allows }) =>
-    (await pricedRows(registry, platform, allows)).data
+  const models: ModelSources['models'] = ({ allows }) => pricedRows(registry, platform, allows)
   const providers = () => registry.providers()
   const known = () =>
     providers().flatMap(({ id, models: names }) => names.map((name) => `${id}/${name}`))

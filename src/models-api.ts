@@ -1,6 +1,7 @@
 import type { Hono, MiddlewareHandler } from 'hono'
 import { keepCaptures } from './capture/keep.ts'
 import type { Config } from './config/config.ts'
+import { notHere } from './dialect/not-here.ts'
 import { type Operation, operations } from './dialect/operations.ts'
 import { readAnswer } from './hooks/answer/read.ts'
 import { redactAll } from './hooks/redact/redact.ts'
@@ -75,24 +76,25 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
       for (const operation of operations) {
         for (const path of operation.paths) {
           app.on('POST', [path], ...guards, ...serve(operation))
-          if (path.startsWith('/v1/')) {
-            app.on('ALL', [path], ...guards, () => fail(methodNotAllowed(['POST'])))
-          }
+          app.on('ALL', [path], ...guards, () => fail(methodNotAllowed(['POST'])))
         }
       }
       for (const path of ['/v1/models', '/models'] as const) {
         app.on('GET', [path], ...guards, listModels(registry, platform))
         app.on('GET', [`${path}/:model{.+}`], ...guards, showModel(registry, platform))
       }
-      app.on('GET', ['/v1beta/models'], ...guards, listGeminiModels(registry))
-      app.on('GET', ['/v1beta/models/:model{.+}'], ...guards, showGeminiModel(registry))
+      for (const path of ['/v1beta/models', '/v1alpha/models']) {
+        app.on('GET', [path], ...guards, listGeminiModels(registry))
+        app.on('GET', [`${path}/:model{.+}`], ...guards, showGeminiModel(registry))
+      }
       for (const path of ['/v1/mcp', '/v1/mcp/*']) {
         app.on('ALL', [path], ...guards, () => fail(new Failure('not_found', noConnectors)))
       }
-      for (const path of ['/v1', '/v1/*', '/v1beta', '/v1beta/*', '/bedrock', '/bedrock/*']) {
-        app.on('ALL', [path], ...guards, (c) =>
-          fail(new Failure('not_found', `There is no ${c.req.path} here.`)),
-        )
+      for (const path of ['/v1', '/v1alpha', '/v1beta', '/v1beta1', '/bedrock'].flatMap((each) => [
+        each,
+        `${each}/*`,
+      ])) {
+        app.on('ALL', [path], ...guards, (c) => fail(new Failure('not_found', notHere(c.req.path))))
       }
     },
     also: (app, path, guards) => {

@@ -9,6 +9,8 @@ export const blockedBody = (envelope: Envelope, status: number, message: string)
       return { error: { code: status, message, status: 'PERMISSION_DENIED' } }
     case 'bedrock':
       return { message }
+    case 'ollama':
+      return { error: message }
     default:
       return { error: { message, type: 'guardrail_blocked' } }
   }

@@ -2,7 +2,14 @@ import type { Failure } from '../http/errors.ts'
 import { blockedBody } from './blocked.ts'
 
 /** Whose error shape a client on this path understands. */
-export type Envelope = 'openai' | 'anthropic' | 'gemini' | 'bedrock' | 'problem' | 'aperture'
+export type Envelope =
+  | 'openai'
+  | 'anthropic'
+  | 'gemini'
+  | 'bedrock'
+  | 'ollama'
+  | 'problem'
+  | 'aperture'
 
 /** Anthropic's `error.type` by status; their SDK chooses its exception class by status, people read this. */
 const anthropicTypes: Readonly<Record<number, string>> = {
@@ -103,6 +110,8 @@ export const errorBody = (
       }
     case 'bedrock':
       return { message, code, requestId }
+    case 'ollama':
+      return { error: message, code, request_id: requestId }
     case 'aperture':
       // Its clients look for this sentence at this place, and find a problem document nowhere else.
       if (code === 'no_role') return { error: message }
@@ -141,22 +150,47 @@ export const errorHeaders = (
       ? { 'content-type': 'application/problem+json' }
       : {}
 
-/** The same as a last event of a stream that failed after it had begun. */
+/** The same as the last event of a stream that failed after it had begun. */
 export const errorEvent = (envelope: Envelope, failure: Told, requestId: string): string => {
   const data = JSON.stringify(errorBody(envelope, failure, requestId))
   // The blank line first: the upstream may have died in the middle of an event.
-  return envelope === 'anthropic' ? `\n\nevent: error\ndata: ${data}\n\n` : `\n\ndata: ${data}\n\n`
+  if (envelope === 'anthropic') return `\n\nevent: error\ndata: ${data}\n\n`
+  return envelope === 'ollama' ? `\n${data}\n` : `\n\ndata: ${data}\n\n`
 }
 
-/** Google answers for Claude as well. */
-const vertex = /^\/v1\/(?:projects|publishers)\//
+/** Google answers for Claude as well, and names methods after a colon. */
+const google =
+  /^\/v1(?:alpha|beta1?)(?:\/|$)|^\/v1\/(?:projects|publishers)\/|^\/v1\/models\/.+:\w*(?:Content|Contents|Tokens)$/
+const ollama =
+  /^\/ollama\/api(?:\/|$)|^\/api\/(?:tags|show|version|ps|chat|generate|embed|embeddings)$/
 
 /** Which dialect answers for a path, also where nothing is served. */
 export const envelopeOf = (path: string): Envelope => {
   if (path === '/v1/messages' || path.startsWith('/v1/messages/')) return 'anthropic'
-  if (/^\/v1beta1?(?:\/|$)/.test(path) || vertex.test(path)) return 'gemini'
+  if (google.test(path)) return 'gemini'
   if (/^\/(?:aperture|api\/(?:providers|quotas|connectors))(?:[/:]|$)/.test(path)) return 'aperture'
   if (/^\/postern\/api(?:[/:]|$)/.test(path)) return 'problem'
   if (path === '/bedrock' || path.startsWith('/bedrock/')) return 'bedrock'
-  return 'openai'
+  return ollama.test(path) ? 'ollama' : 'openai'
+}
+
+type Header = (name: string) => string | undefined
+
+/** Whose SDK asks, on the paths that several vendors have: Anthropic's and Google's say it in headers of their own. */
+export const clientOf = (header: Header): 'openai' | 'anthropic' | 'gemini' => {
+  if (header('anthropic-version') !== undefined) return 'anthropic'
+  const isGoogle = header('x-goog-api-client') ?? header('x-goog-api-key')
+  return isGoogle === undefined ? 'openai' : 'gemini'
+}
+
+/** What only OpenAI's clients ask for. */
+const openai =
+  /^\/v1\/(?:chat|completions|embeddings|responses|rerank|moderations|audio|images)(?:\/|$)/
+const shared = /^\/(?:v1|models)(?:\/|$)/
+
+/** The same for a request, whose headers decide where the path does not. */
+export const envelopeFor = (path: string, header: Header): Envelope => {
+  const envelope = envelopeOf(path)
+  const undecided = envelope === 'openai' && shared.test(path) && !openai.test(path)
+  return undecided ? clientOf(header) : envelope
 }

@@ -4,7 +4,7 @@ import { modelName } from './body/model-name.ts'
 import type { Address } from './operations.ts'
 
 /** What a path says beside its model: `version`, `project`, `region`, as far as it has them. */
-export type PathParts = Readonly<Record<string, string>>
+export type PathParts = Readonly<Record<string, string | undefined>>
 
 /** How a path names the model, and what the same is called at a provider. */
 export interface NamedPath {
@@ -39,16 +39,22 @@ const decode = (text: string): string => {
 /** One segment, whatever the id holds: it must not become another path at the provider (hazards 186). */
 const call = (model: string, method: string): string => `${encodeURIComponent(model)}:${method}`
 
-/** `POST /v1beta/models/{model}:{method}`. */
+/**
+ * `POST /v1beta/models/{model}:{method}`; a provider whose base has no version is asked for the one that the client
+ * wrote. Paths of a Vertex express key (`publishers/google`) have versions of their own.
+ */
 export const gemini = (method: string): NamedPath => {
-  const pattern = /^\/(?<version>\w+)\/(?:publishers\/google\/)?models\/(?<model>.+):\w+$/
-  return named(pattern, method, ({ version = '' }, provider, model) =>
+  const pattern = /^\/(?<version>\w+)\/(?<publisher>publishers\/google\/)?models\/(?<model>.+):\w+$/
+  return named(pattern, method, ({ version = '', publisher }, provider, model) =>
     provider.geminiByVertex
       ? atVertex({ version, project: AUTO_PROJECT, region: AUTO_REGION }, provider, {
           publisher: 'google',
           call: call(model, method),
         })
-      : { operation: `models/${call(model, method)}`, version: 'v1beta' },
+      : {
+          operation: `models/${call(model, method)}`,
+          version: publisher === undefined ? version : 'v1beta',
+        },
   )
 }
 
@@ -74,7 +80,7 @@ const atVertex = (
   { publisher, call }: { readonly publisher: string; readonly call: string },
 ): Address => {
   const model = `publishers/${publisher}/models/${call}`
-  const address = { version: version === 'v1beta' ? 'v1beta1' : version }
+  const address = { version: /^v1(?:alpha|beta)$/.test(version) ? 'v1beta1' : version }
   const owner = project === AUTO_PROJECT ? serviceAccount?.projectId : project
   // An express key belongs to a project already, and its paths name none.
   if (owner === undefined) return { ...address, operation: model }

@@ -1,5 +1,5 @@
 import type { Dialect, Provider } from '../upstream/upstream.ts'
-import { bedrock, gemini, type NamedPath, vertex } from './named-paths.ts'
+import { bedrock, gemini, type NamedPath, type PathParts, vertex } from './named-paths.ts'
 
 /** Where a request goes at a provider, before it is joined to the base. */
 export interface Address {
@@ -42,10 +42,13 @@ const inPath = (dialect: Dialect, named: NamedPath, paths: readonly string[]): O
   version: '',
 })
 
-/** Gemini's clients write the model's name short, Google's for Vertex with its publisher (an express key has no project). */
+/**
+ * Gemini's clients write the model's name short, in one of three versions; Google's for Vertex with its publisher (an
+ * express key has no project).
+ */
 const geminiCalls = (method: string): Operation =>
   inPath('gemini_generate_content', gemini(method), [
-    `/v1beta/models/:call{.+:${method}}`,
+    ...['v1beta', 'v1', 'v1alpha'].map((version) => `/${version}/models/:call{.+:${method}}`),
     `/v1beta1/publishers/google/models/:call{.+:${method}}`,
     `/v1/publishers/google/models/:call{.+:${method}}`,
   ])
@@ -91,6 +94,8 @@ export const operations: readonly Operation[] = [
   geminiCalls('generateContent'),
   geminiCalls('streamGenerateContent'),
   geminiCalls('countTokens'),
+  geminiCalls('embedContent'),
+  geminiCalls('batchEmbedContents'),
   vertexCalls('google_generate_content', 'google', 'generateContent'),
   vertexCalls('google_generate_content', 'google', 'streamGenerateContent'),
   vertexCalls('google_generate_content', 'google', 'countTokens'),
@@ -105,7 +110,7 @@ export const operations: readonly Operation[] = [
 /** Where an operation goes at this provider, for a model it knows by this name. `path` as `NamedPath.read` gave it. */
 export const addressOf = (
   { operation, version, named }: Operation,
-  path: Readonly<Record<string, string>>,
+  path: PathParts,
   provider: Provider,
   model: string,
 ): Address => named?.address(path, provider, model) ?? { operation, version }

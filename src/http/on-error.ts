@@ -1,5 +1,5 @@
 import type { Context, ErrorHandler } from 'hono'
-import { envelopeOf, errorBody, errorHeaders } from '../dialect/envelope.ts'
+import { envelopeFor, errorBody, errorHeaders } from '../dialect/envelope.ts'
 import type { Clock, Log, LogLevel } from '../platform.ts'
 import type { Env } from './env.ts'
 import { Failure } from './errors.ts'
@@ -45,7 +45,7 @@ const eventOf = ({ code, status }: Failure): readonly [LogLevel, string] => {
 }
 
 const answer = (c: Context<Env>, failure: Failure, clock: Clock): Response => {
-  const envelope = envelopeOf(c.req.path)
+  const envelope = envelopeFor(c.req.path, (name) => c.req.header(name))
   const headers: Record<string, string> = {
     'content-type': 'application/json; charset=utf-8',
     'cache-control': 'no-store',

@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
+import { envelopeOf } from '../dialect/envelope.ts'
 import { check } from '../http/check.ts'
 import type { Auth, Env } from '../http/env.ts'
 import { isGatewayCredential } from '../http/headers.ts'
@@ -162,7 +163,7 @@ const credentialOf = (c: Context<Env>, besideWebui = false): Credential => {
 }
 
 /** Only Gemini's SDKs put the key into the query; elsewhere it would end up in logs for nothing. */
-const isGemini = (path: string): boolean => path === '/v1beta' || path.startsWith('/v1beta/')
+const isGemini = (path: string): boolean => envelopeOf(path) === 'gemini'
 
 const queryOf = (url: string): URLSearchParams => new URL(url).searchParams
 

@@ -40,7 +40,15 @@ export function estimate(target: Target, candidate: Candidate, price: Price | un
   }
 }
 
-const answersNothing = new Set(['embeddings', 'rerank', 'moderations', 'messages/count_tokens'])
+const answersNothing = new Set([
+  'embeddings',
+  'rerank',
+  'moderations',
+  'messages/count_tokens',
+  'countTokens',
+  'embedContent',
+  'batchEmbedContents',
+])
 const answersMedia = /^(?:audio|images)\//
 
 function outputOf({ body, operation }: Target, known: number | undefined): number {

@@ -1,11 +1,12 @@
 import type { Context, Handler } from 'hono'
+import { clientOf } from '../dialect/envelope.ts'
 import type { Env } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
 import type { Platform } from '../platform.ts'
 import { priceFinder } from '../prices/price.ts'
 import { anthropicModelList } from './list/anthropic.ts'
 import { geminiModelList } from './list/gemini.ts'
-import { modelRows } from './list/openai.ts'
+import { modelList, modelRows } from './list/openai.ts'
 import type { Allows } from './list/visible.ts'
 import type { Provider } from './upstream.ts'
 
@@ -20,9 +21,14 @@ export const listModels =
   (registry: Providers, host: Host): Handler<Env> =>
   async (c) => {
     const { allows } = c.get('permissions')
-    return isAnthropic(c)
-      ? c.json(anthropicModelList(registry.providers(), allows))
-      : c.json(await pricedRows(registry, host, allows))
+    switch (clientOf((name) => c.req.header(name))) {
+      case 'anthropic':
+        return c.json(anthropicModelList(registry.providers(), allows))
+      case 'gemini':
+        return c.json(geminiModelList(registry.providers(), allows))
+      case 'openai':
+        return c.json(modelList(await pricedRows(registry, host, allows)))
+    }
   }
 
 /** `GET /v1/models/NAME`, the name with its slashes, with or without its provider. */
@@ -31,21 +37,22 @@ export const showModel =
   async (c) => {
     const name = nameIn(c)
     const { allows } = c.get('permissions')
-    if (isAnthropic(c)) {
-      const { data } = anthropicModelList(registry.providers(), allows)
-      return c.json(
-        found(
-          c,
-          name,
-          data.find(({ id }) => id === name),
-        ),
-      )
+    switch (clientOf((name) => c.req.header(name))) {
+      case 'anthropic': {
+        const { data } = anthropicModelList(registry.providers(), allows)
+        const row = data.find(({ id }) => id === name)
+        return c.json(found(c, name, row))
+      }
+      case 'gemini':
+        return c.json(geminiRow(c, registry))
+      case 'openai': {
+        const rows = await pricedRows(registry, host, allows)
+        const row =
+          modelList(rows).data.find(({ id }) => id === name) ??
+          rows.find(({ id, metadata }) => `${metadata.provider.id}/${id}` === name)
+        return c.json(found(c, name, row))
+      }
     }
-    const { data } = await pricedRows(registry, host, allows)
-    const row = data.find(
-      ({ id, metadata }) => id === name || `${metadata.provider.id}/${id}` === name,
-    )
-    return c.json(found(c, name, row))
   }
 
 /** With list prices, too. That these cannot be read is no reason to list nothing. */
@@ -68,20 +75,15 @@ export const listGeminiModels =
 /** `GET /v1beta/models/NAME`. */
 export const showGeminiModel =
   (registry: Providers): Handler<Env> =>
-  (c) => {
-    const name = nameIn(c)
-    const { models } = geminiModelList(registry.providers(), c.get('permissions').allows)
-    return c.json(
-      found(
-        c,
-        name,
-        models.find((model) => model.name === `models/${name}`),
-      ),
-    )
-  }
+  (c) =>
+    c.json(geminiRow(c, registry))
 
-/** Anthropic's SDK asks on the same path and says so in a header of its own. */
-const isAnthropic = (c: Context<Env>): boolean => c.req.header('anthropic-version') !== undefined
+const geminiRow = (c: Context<Env>, registry: Providers) => {
+  const name = nameIn(c)
+  const { models } = geminiModelList(registry.providers(), c.get('permissions').allows)
+  const row = models.find((model) => model.name === `models/${name}`)
+  return found(c, name, row)
+}
 
 const nameIn = (c: Context<Env>): string => {
   const { pathname } = new URL(c.req.url)

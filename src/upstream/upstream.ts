@@ -140,6 +140,10 @@ export interface ModelDetails {
   readonly loaded?: boolean
   readonly ownedBy?: string
   readonly modalities?: Modalities
+  /** When the model was made, s since the epoch, where the server knows. */
+  readonly created?: number
+  /** What Gemini calls its generation methods. */
+  readonly methods?: readonly string[]
 }
 
 /** What goes in and comes out: `text`, `image`, `audio`, … */

@@ -17,6 +17,13 @@ describe('an error', () => {
     ['/bedrocks', 'openai'],
     ['/v1beta2/x', 'openai'],
     ['/codex/responses', 'openai'],
+    ['/v1alpha/models', 'gemini'],
+    ['/v1/models/x:generateContent', 'gemini'],
+    ['/v1/models/a%2Fb:batchEmbedContents', 'gemini'],
+    ['/v1/models/llama3:8b', 'openai'],
+    ['/ollama/api/chat', 'ollama'],
+    ['/api/tags', 'ollama'],
+    ['/api/chat/completions', 'openai'],
   ])('at %s speaks %s', (path, envelope) => {
     expect(envelopeOf(path)).toBe(envelope)
   })

@@ -102,6 +102,10 @@ const sendJson = (response: Exchange['response'], body: unknown): void => {
 const table: readonly (readonly [RegExp, Behaviour])[] = [
   [/:generateContent$/, generate],
   [/:streamGenerateContent(?:\?alt=sse)?$/, streamGenerate],
+  [
+    /:(?:e|batchE)mbedContents?$/,
+    ({ response }) => sendJson(response, { embeddings: [{ values: [1] }] }),
+  ],
   [/:countTokens$/, ({ response }) => sendJson(response, { totalTokens: 11 })],
   [/:rawPredict$/, ({ response }) => sendJson(response, claude)],
   [/:streamRawPredict$/, claudeStream],

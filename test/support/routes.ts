@@ -55,13 +55,24 @@ const posts = [
 ]
 
 const named = [
-  ...['generateContent', 'streamGenerateContent', 'countTokens'].flatMap((method) => [
-    `/v1beta/models/:call{.+:${method}}`,
-    ...['v1', 'v1beta1'].flatMap((version) => [
-      `/${version}/publishers/google/models/:call{.+:${method}}`,
-      `/${version}/projects/:project/locations/:region/publishers/google/models/:call{.+:${method}}`,
-    ]),
+  ...[
+    'generateContent',
+    'streamGenerateContent',
+    'countTokens',
+    'embedContent',
+    'batchEmbedContents',
+  ].flatMap((method) => [
+    ...['v1', 'v1alpha', 'v1beta'].map((version) => `/${version}/models/:call{.+:${method}}`),
+    ...['v1', 'v1beta1'].map(
+      (version) => `/${version}/publishers/google/models/:call{.+:${method}}`,
+    ),
   ]),
+  ...['generateContent', 'streamGenerateContent', 'countTokens'].flatMap((method) =>
+    ['v1', 'v1beta1'].map(
+      (version) =>
+        `/${version}/projects/:project/locations/:region/publishers/google/models/:call{.+:${method}}`,
+    ),
+  ),
   ...['rawPredict', 'streamRawPredict'].flatMap((method) =>
     ['v1', 'v1beta1'].map(
       (version) =>
@@ -77,25 +88,25 @@ export const routes: Readonly<Record<string, Answers>> = {
   'GET /healthz': health,
   'GET /readyz': health,
   ...Object.fromEntries([...posts, ...named].map((path) => [`POST ${path}`, json])),
-  ...Object.fromEntries(
-    [...posts, ...named]
-      .filter((path) => path.startsWith('/v1/'))
-      .map((path) => [`ALL ${path}`, wrongMethod]),
-  ),
+  ...Object.fromEntries([...posts, ...named].map((path) => [`ALL ${path}`, wrongMethod])),
   'GET /v1/models': guarded(200),
   'GET /models': guarded(200),
   'GET /v1/models/:model{.+}': missing,
   'GET /models/:model{.+}': missing,
   'ALL /v1/mcp': missing,
   'ALL /v1/mcp/*': missing,
-  'ALL /v1': missing,
-  'ALL /v1/*': missing,
-  'ALL /v1beta': missing,
-  'ALL /v1beta/*': missing,
-  'GET /v1beta/models': guarded(200),
-  'GET /v1beta/models/:model{.+}': missing,
-  'ALL /bedrock': missing,
-  'ALL /bedrock/*': missing,
+  ...Object.fromEntries(
+    ['/v1', '/v1alpha', '/v1beta', '/v1beta1', '/bedrock'].flatMap((path) => [
+      [`ALL ${path}`, missing],
+      [`ALL ${path}/*`, missing],
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['/v1alpha', '/v1beta'].flatMap((version) => [
+      [`GET ${version}/models`, guarded(200)],
+      [`GET ${version}/models/:model{.+}`, missing],
+    ]),
+  ),
   'GET /postern/api/me': managed(200),
   'GET /postern/api/openapi.json': managed(200),
   'GET /aperture/openapi.json': managed(200),

@@ -2,14 +2,23 @@ import { expect, test } from 'vitest'
 import { operations } from '../../src/dialect/operations.ts'
 import { anthropicModelList } from '../../src/upstream/list/anthropic.ts'
 import { geminiModelList } from '../../src/upstream/list/gemini.ts'
-import { modelRows } from '../../src/upstream/list/openai.ts'
+import { modelList, modelRows } from '../../src/upstream/list/openai.ts'
 import { provider } from './provider.ts'
 
 const everything = () => true
 
 test('a row carries Aperture’s fields and what is known of the model', () => {
   const details = new Map([
-    ['m', { contextLength: 32768, maxOutputTokens: 4096, loaded: true, ownedBy: 'qwen' }],
+    [
+      'm',
+      {
+        contextLength: 32768,
+        maxOutputTokens: 4096,
+        loaded: true,
+        ownedBy: 'qwen',
+        created: 1_700_000_000,
+      },
+    ],
   ])
   const gpu = provider('gpu', ['m'], {
     name: 'GPU box',
@@ -18,13 +27,13 @@ test('a row carries Aperture’s fields and what is known of the model', () => {
     dialects: new Set(['openai_chat', 'openai_responses', 'anthropic_messages']),
     details,
   })
-  expect(modelRows([gpu], everything)).toEqual({
+  expect(modelList(modelRows([gpu], everything))).toEqual({
     object: 'list',
     data: [
       {
         id: 'm',
         object: 'model',
-        created: 0,
+        created: 1_700_000_000,
         owned_by: 'qwen',
         supported_endpoints: ['/v1/chat/completions', '/v1/responses', '/v1/messages'],
         metadata: {
@@ -35,6 +44,15 @@ test('a row carries Aperture’s fields and what is known of the model', () => {
             requires_client_auth: false,
             upstream: 'vllm',
           },
+          providers: [
+            {
+              id: 'gpu',
+              name: 'GPU box',
+              description: 'in the basement',
+              requires_client_auth: false,
+              upstream: 'vllm',
+            },
+          ],
         },
         context_length: 32768,
         max_output_tokens: 4096,
@@ -45,13 +63,13 @@ test('a row carries Aperture’s fields and what is known of the model', () => {
 })
 
 test('unknown facts are left out, and `upstream` is never empty', () => {
-  const [row] = modelRows([provider('a', ['m'])], everything).data
+  const [row] = modelRows([provider('a', ['m'])], everything)
   expect(row).not.toHaveProperty('context_length')
   expect(row).not.toHaveProperty('loaded')
   expect(row?.owned_by).toBe('a')
   expect(row?.metadata.provider.upstream).toBe('openai')
   const claude = provider('c', ['m'], { dialects: new Set(['anthropic_messages']) })
-  expect(modelRows([claude], everything).data[0]?.metadata.provider.upstream).toBe('anthropic')
+  expect(modelRows([claude], everything)[0]?.metadata.provider.upstream).toBe('anthropic')
 })
 
 test('never says where a provider is or what its key is', () => {
@@ -69,13 +87,13 @@ test('one row per provider and model; disabled and not allowed ones are hidden',
     provider('b', ['m', 'secret']),
     provider('off', ['m'], { disabled: true }),
   ]
-  const rows = modelRows(providers, (id, model) => `${id}/${model}` !== 'b/secret').data
+  const rows = modelRows(providers, (id, model) => `${id}/${model}` !== 'b/secret')
   expect(rows.map(({ id, metadata }) => `${metadata.provider.id}/${id}`)).toEqual([
     'a/m',
     'a/n',
     'b/m',
   ])
-  expect(modelRows(providers, () => false)).toEqual({ object: 'list', data: [] })
+  expect(modelRows(providers, () => false)).toEqual([])
 })
 
 test('Anthropic’s list holds what speaks Messages, each id once', () => {
@@ -134,7 +152,7 @@ test('prices are those of the provider, per token, as Aperture writes them', () 
     ['m', { input: 3, output: 15, inputCacheRead: 0.3, inputCacheWrite1h: 6, webSearch: 0.01 }],
     ['*', { input: 0.0125 }],
   ])
-  const [m, other] = modelRows([provider('a', ['m', 'other'], { prices })], everything).data
+  const [m, other] = modelRows([provider('a', ['m', 'other'], { prices })], everything)
   expect(m?.pricing).toEqual({
     input: '0.00000300',
     output: '0.00001500',
@@ -147,7 +165,7 @@ test('prices are those of the provider, per token, as Aperture writes them', () 
 
 test('a passthrough provider says that it wants the client’s own credential', () => {
   const own = provider('own', ['m'], { authMode: 'passthrough', upstream: 'anthropic' })
-  expect(modelRows([own], everything).data[0]?.metadata.provider).toMatchObject({
+  expect(modelRows([own], everything)[0]?.metadata.provider).toMatchObject({
     requires_client_auth: true,
     upstream: 'anthropic',
   })
@@ -155,6 +173,36 @@ test('a passthrough provider says that it wants the client’s own credential', 
 
 test('every dialect has its path in `supported_endpoints`', () => {
   const all = new Set(operations.map(({ dialect }) => dialect))
-  const [row] = modelRows([provider('a', ['m'], { dialects: all })], everything).data
+  const [row] = modelRows([provider('a', ['m'], { dialects: all })], everything)
   expect(row?.supported_endpoints).toHaveLength(8)
+})
+
+test('a model that several providers serve is one row of what the one that is asked first says', () => {
+  const first = provider('first', ['m'], {
+    preference: 1,
+    details: new Map([['m', { contextLength: 1000, loaded: false }]]),
+  })
+  const second = provider('second', ['n', 'm'], {
+    dialects: new Set(['anthropic_messages']),
+    details: new Map([['m', { contextLength: 2000, loaded: true, created: 1_700_000_000 }]]),
+  })
+  const { data } = modelList(modelRows([second, first], everything))
+  expect(data.map(({ id }) => id)).toEqual(['m', 'n'])
+  expect(data[0]).toMatchObject({
+    created: 1_700_000_000,
+    context_length: 1000,
+    loaded: true,
+    supported_endpoints: ['/v1/chat/completions', '/v1/messages'],
+    metadata: { provider: { id: 'first' }, providers: [{ id: 'first' }, { id: 'second' }] },
+  })
+})
+
+test('Anthropic’s list says when a model was made, and the epoch where nobody knows', () => {
+  const details = new Map([['m', { created: 1_700_000_000 }]])
+  const claude = provider('c', ['m', 'n'], { dialects: new Set(['anthropic_messages']), details })
+  const { data } = anthropicModelList([claude], everything)
+  expect(data.map(({ created_at }) => created_at)).toEqual([
+    '2023-11-14T22:13:20Z',
+    '1970-01-01T00:00:00Z',
+  ])
 })

@@ -136,6 +136,13 @@ describe('each dialect whose path names the model', () => {
       row: { provider: 'gemini' },
       tokens: { inputTokens: 11, outputTokens: 6 },
     },
+    ...['v1', 'v1alpha'].map((version) => ({
+      path: `/${version}/models/gemini-3-pro:streamGenerateContent?alt=sse`,
+      sent: `/${version}/models/gemini-3-pro:streamGenerateContent?alt=sse`,
+      header: ['x-goog-api-key', 'AIza-canary'],
+      row: { provider: 'gemini', dialect: 'gemini_generate_content' },
+      tokens: { inputTokens: 11, outputTokens: 6 },
+    })),
     {
       path: `${auto}/google/models/gemini-v:generateContent`,
       sent: `${ours}/google/models/gemini-v:generateContent`,
@@ -202,6 +209,15 @@ describe('each dialect whose path names the model', () => {
     expect(lastRow()).toMatchObject({ inputTokens: 0, tokensSource: 'none', status: 200 })
   })
 
+  it.each(['v1', 'v1alpha', 'v1beta'])('embeds under %s', async (version) => {
+    for (const method of ['embedContent', 'batchEmbedContents']) {
+      const path = `/${version}/models/gemini-3-pro:${method}`
+      expect((await ask(path)).status).toBe(200)
+      expect(lastSent()?.path).toBe(path)
+      expect(lastRow()).toMatchObject({ dialect: 'gemini_generate_content', outputTokens: 0 })
+    }
+  })
+
   it('takes bare ids only', async () => {
     const before = upstream.requests.length
     for (const path of [
@@ -236,12 +252,15 @@ describe('a refusal in the dialect of the path', () => {
     expect(await response.json()).toMatchObject({ message })
   })
 
-  it.each(['/bedrock/model/x/delete', '/bedrock/x', '/v1beta/models/x:predict'])(
-    'and %s is not there',
-    async (path) => {
-      expect((await ask(path)).status).toBe(404)
-    },
-  )
+  it.each([
+    '/bedrock/model/x/delete',
+    '/bedrock/x',
+    '/v1beta/models/x:predict',
+    '/v1alpha/x',
+    '/v1beta1/x',
+  ])('and %s is not there', async (path) => {
+    expect((await ask(path)).status).toBe(404)
+  })
 })
 
 describe('a model whose providers speak another dialect', () => {
@@ -284,7 +303,7 @@ describe('the lists of models', () => {
     return { status: response.status, body: await response.json() }
   }
 
-  it('in OpenAI’s shape hold what is granted, with endpoints and prices; a model twice, once for each provider', async () => {
+  it('in OpenAI’s shape hold what is granted, with endpoints and prices, each model once', async () => {
     const { body } = await get('/v1/models')
     const ids = body.data.map(
       (row: { id: string; metadata: { provider: { id: string } } }) =>
@@ -298,13 +317,16 @@ describe('the lists of models', () => {
       `bedrock/${claudeId}`,
       'bedrock/nova/lite',
       'chat/gpt',
-      'chat/both',
       'claude/claude-x',
     ])
     expect(body.data[0]).toMatchObject({
       supported_endpoints: ['/v1beta/models/{model}:generateContent'],
       context_length: 1_048_576,
       metadata: { provider: { upstream: 'google', requires_client_auth: false } },
+    })
+    expect(body.data[1]).toMatchObject({
+      supported_endpoints: ['/v1beta/models/{model}:generateContent', '/v1/chat/completions'],
+      metadata: { provider: { id: 'gemini' }, providers: [{ id: 'gemini' }, { id: 'chat' }] },
     })
     expect(body.data[6]).toMatchObject({ pricing: { input: '0.00000100', output: '0.00000200' } })
     expect((await get('/v1/models/bedrock/nova/lite')).body.id).toBe('nova/lite')
@@ -321,6 +343,45 @@ describe('the lists of models', () => {
     const missing = await get('/v1beta/models/gpt')
     expect(missing.status).toBe(404)
     expect(missing.body).toMatchObject({ error: { status: 'NOT_FOUND' } })
+  })
+
+  it.each([
+    ['/v1/models', 'x-goog-api-client'],
+    ['/v1/models', 'x-goog-api-key'],
+    ['/v1alpha/models', 'accept'],
+  ])('at %s are in Gemini’s shape for a client that sends %s', async (path, header) => {
+    const headers = { [header]: header === 'x-goog-api-key' ? 'alice:alice-password' : 'x/1' }
+    const own = header === 'x-goog-api-key' ? { authorization: '' } : {}
+    const { body } = await get(path, { ...headers, ...own })
+    expect(body.models[0].name).toBe('models/gemini-3-pro')
+    expect((await get(`${path}/both`, { ...headers, ...own })).body.name).toBe('models/both')
+    const missing = await get(`${path}/gpt`, { ...headers, ...own })
+    expect(missing.body).toMatchObject({ error: { code: 404, status: 'NOT_FOUND' } })
+  })
+
+  it('refuse in the shape of the client, also before anybody is known', async () => {
+    const refused = { authorization: 'Bearer alice:wrong' }
+    const anthropic = { ...refused, 'anthropic-version': '2023-06-01' }
+    expect((await get('/v1/models', anthropic)).body).toMatchObject({
+      type: 'error',
+      error: { type: 'authentication_error' },
+    })
+    expect((await get('/v1/models/x', { 'anthropic-version': '2023-06-01' })).body).toMatchObject({
+      type: 'error',
+      error: { type: 'not_found_error' },
+    })
+    expect((await get('/v1/files', { 'anthropic-version': '2023-06-01' })).body).toMatchObject({
+      type: 'error',
+      error: { type: 'not_found_error' },
+    })
+    const google = { ...refused, 'x-goog-api-client': 'genai' }
+    expect((await get('/v1/models', google)).body).toMatchObject({
+      error: { code: 401, status: 'UNAUTHENTICATED' },
+    })
+    expect((await get('/v1/models/x')).body.error.code).toBe('model_not_found')
+    // A path of OpenAI's alone has OpenAI's errors, whatever else a client says.
+    const chat = await ask('/v1/chat/completions', { model: 'x', messages: [] }, anthropic)
+    expect((await chat.json()).error.code).toBe('invalid_credentials')
   })
 
   it('please the SDKs that know them', async () => {

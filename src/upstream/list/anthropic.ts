@@ -16,8 +16,8 @@ const anthropicModel = ({ model, details }: Offer) => ({
   type: 'model',
   id: model,
   display_name: model,
-  // Unknown; the API asks for a date and documents the epoch for that case.
-  created_at: '1970-01-01T00:00:00Z',
+  // The API asks for a date and documents the epoch for one that is not known.
+  created_at: new Date((details.created ?? 0) * 1000).toISOString().replace('.000', ''),
   max_input_tokens: details.contextLength ?? null,
   max_tokens: details.maxOutputTokens ?? null,
 })

@@ -14,5 +14,11 @@ const geminiModel = ({ model, details, provider }: Offer) => ({
   description: provider.description ?? '',
   ...(details.contextLength !== undefined && { inputTokenLimit: details.contextLength }),
   ...(details.maxOutputTokens !== undefined && { outputTokenLimit: details.maxOutputTokens }),
-  supportedGenerationMethods: ['generateContent', 'countTokens'],
+  supportedGenerationMethods: details.methods ?? methodsOf(model),
 })
+
+/** No list of another shape says what a model is for; those that only embed say so in their name. */
+const methodsOf = (model: string): readonly string[] =>
+  /embed/i.test(model)
+    ? ['embedContent', 'batchEmbedContents', 'countTokens']
+    : ['generateContent', 'countTokens']

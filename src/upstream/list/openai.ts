@@ -7,20 +7,11 @@ import { type Allows, endpoints, type Offer, visible } from './visible.ts'
 export interface ModelRow {
   readonly id: string
   readonly object: 'model'
-  /** Nobody tells us; OpenAI's clients want a number. */
-  readonly created: 0
+  /** s since the epoch; 0 where the server does not know, as OpenAI's clients want a number. */
+  readonly created: number
   readonly owned_by: string
   readonly supported_endpoints: readonly string[]
-  readonly metadata: {
-    readonly provider: {
-      readonly id: string
-      readonly name: string
-      readonly description: string
-      /** The client's own credential is passed on. */
-      readonly requires_client_auth: boolean
-      readonly upstream: string
-    }
-  }
+  readonly metadata: { readonly provider: ProviderFields }
   readonly context_length?: number
   readonly max_output_tokens?: number
   readonly modalities?: Modalities
@@ -29,15 +20,50 @@ export interface ModelRow {
   readonly pricing?: Readonly<Record<string, string>>
 }
 
-/** The list in OpenAI's shape: one row per provider and model, enabled and allowed ones only. */
+/** Who serves a model, as Aperture tells it. */
+interface ProviderFields {
+  readonly id: string
+  readonly name: string
+  readonly description: string
+  /** The client's own credential is passed on. */
+  readonly requires_client_auth: boolean
+  readonly upstream: string
+}
+
+/** One row per provider and model, enabled and allowed ones only; of a model, the provider that is asked first stands first. */
 export const modelRows = (
   providers: readonly Provider[],
   allows: Allows,
   priceOf: PriceOf = ownPrice,
-): { readonly object: 'list'; readonly data: readonly ModelRow[] } => ({
+): readonly ModelRow[] => visible(providers, allows).map((offer) => row(offer, priceOf(offer)))
+
+/** A row for a model, whoever serves it: what it says of one provider is said of the one that is asked first. */
+export interface SharedModelRow extends ModelRow {
+  readonly metadata: ModelRow['metadata'] & { readonly providers: readonly ProviderFields[] }
+}
+
+/** The list in OpenAI's shape, each model once. */
+export const modelList = (
+  rows: readonly ModelRow[],
+): { readonly object: 'list'; readonly data: readonly SharedModelRow[] } => ({
   object: 'list',
-  data: visible(providers, allows).map((offer) => row(offer, priceOf(offer))),
+  data: [...Map.groupBy(rows, ({ id }) => id).values()].map(shared),
 })
+
+const shared = (rows: readonly ModelRow[]): SharedModelRow => {
+  const [first] = rows as readonly [ModelRow]
+  const loaded = rows.some((each) => each.loaded) ? true : first.loaded
+  return {
+    ...first,
+    created: rows.find(({ created }) => created > 0)?.created ?? 0,
+    supported_endpoints: [...new Set(rows.flatMap((each) => each.supported_endpoints))],
+    metadata: {
+      ...first.metadata,
+      providers: rows.map(({ metadata }) => metadata.provider),
+    },
+    ...(loaded !== undefined && { loaded }),
+  }
+}
 
 export type PriceOf = (candidate: Candidate) => Priced | undefined
 
@@ -46,7 +72,7 @@ function row({ provider, model, details }: Offer, priced: Priced | undefined): M
   return {
     id: model,
     object: 'model',
-    created: 0,
+    created: details.created ?? 0,
     owned_by: ownedBy ?? provider.id,
     supported_endpoints: [...provider.dialects].map((dialect) => endpoints[dialect]),
     metadata: {

@@ -10,10 +10,11 @@ export interface Offer {
   readonly details: ModelDetails
 }
 
-/** What a caller may use, in the order of the file: enabled providers, each model once for each of them. */
+/** What a caller may use: enabled providers in the order in which they are asked, each model once for each of them. */
 export const visible = (providers: readonly Provider[], allows: Allows): readonly Offer[] =>
   providers
     .filter(({ disabled }) => !disabled)
+    .toSorted((a, b) => b.preference - a.preference)
     .flatMap((provider) =>
       [...new Set(provider.models)]
         .filter((model) => allows(provider.id, model))
