@@ -33,6 +33,7 @@ import { authFailures } from './ratelimit/auth-failures.ts'
 import { rateLimit } from './ratelimit/rate-limit.ts'
 import { refuseBanned } from './ratelimit/refuse-banned.ts'
 import type { State } from './state.ts'
+import { tagged } from './upstream/tagged.ts'
 import { vitals } from './vitals.ts'
 
 /**
@@ -43,7 +44,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   const { limits, webui, allowedHosts } = config
   const { clock, log, send } = platform
   const { failures, bans, limiter, open } = state
-  const policy = compileGrants({ ...config, log })
+  const policy = compileGrants({ ...config, log, hasTags: tagged(state.registry) })
   const proofs = createProofs(config, platform, state)
   const models = createModelsApi(config, platform, state)
   const app = new Hono<Env>({ router: createRouter() })

@@ -12,6 +12,7 @@ const DIALECTS: readonly Dialect[] = [
   'google_raw_predict',
   'bedrock_model_invoke',
   'bedrock_converse',
+  'ollama',
 ]
 
 type ProviderFile = ConfigFile['providers'][string]
@@ -38,7 +39,10 @@ function toProvider(id: string, file: ProviderFile, autoCostBasis: boolean): Pro
     name: file.name || id,
     description: file.description,
     dialects,
-    geminiByVertex: file.compatibility.experimental_gemini_cli_vertex_compat ?? false,
+    dialectsGiven: file.compatibility !== undefined,
+    version: file.version,
+    traceContext: file.trace_context,
+    geminiByVertex: file.compatibility?.experimental_gemini_cli_vertex_compat ?? false,
     preference: file.preference,
     disabled: file.disabled,
     addHeaders: file.add_headers,
@@ -97,7 +101,7 @@ const toProviderLimits = ({
 })
 
 /** `openai_chat` is on by default, but once another flag is true and it is not mentioned, it is cleared. */
-export function dialectsOf(flags: ProviderFile['compatibility']): ReadonlySet<Dialect> {
+export function dialectsOf(flags: ProviderFile['compatibility'] = {}): ReadonlySet<Dialect> {
   const otherIsOn = Object.entries(flags).some(([name, on]) => on && name !== 'openai_chat')
   const effective: Partial<Record<Dialect, boolean | undefined>> = {
     ...flags,

@@ -109,6 +109,12 @@ export interface ProviderConfig {
   readonly name: string
   readonly description: string
   readonly dialects: ReadonlySet<Dialect>
+  /** The configuration names them; else those of a recognised server take their place. */
+  readonly dialectsGiven: boolean
+  /** Between a base without a version and the path; undefined: to be found out. */
+  readonly version: string | undefined
+  /** `traceparent` and `tracestate` of the client go to it. */
+  readonly traceContext: boolean
   /** Gemini's own paths lead to Vertex here. */
   readonly geminiByVertex: boolean
   readonly preference: number

@@ -113,4 +113,12 @@ export const addressOf = (
   path: PathParts,
   provider: Provider,
   model: string,
-): Address => named?.address(path, provider, model) ?? { operation, version }
+): Address => {
+  const address = named?.address(path, provider, model) ?? { operation, version }
+  const own = versionAt(provider, address.version)
+  return own === address.version ? address : { ...address, version: own }
+}
+
+/** What stands between this provider's base and an operation whose dialect's usual version is given. */
+export const versionAt = ({ versions }: Pick<Provider, 'versions'>, usual: string): string =>
+  versions?.[usual] ?? usual

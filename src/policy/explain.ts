@@ -1,9 +1,11 @@
 import type { GrantConfig } from '../config/config.ts'
 import { compileGlobs } from '../config/values/glob.ts'
+import { hasTags } from '../dialect/model-tags.ts'
 import type { Candidate, RouteResult } from '../upstream/upstream.ts'
 import { missesOfName } from './misses/name.ts'
 import { missesOfPattern } from './misses/pattern.ts'
 import { listingReasons } from './misses/route.ts'
+import { namesOf } from './permissions.ts'
 import { type Groups, holdsAt, type Place, type Subject, sourceNaming } from './sources.ts'
 
 /** May they, at this door? */
@@ -109,10 +111,10 @@ function roleOf(named: readonly Named[]): Explanation['role'] {
 
 /** The first pattern that lets the caller have it from this provider. */
 function routeBy(named: readonly Named[], { provider, model }: Candidate): Route[] {
-  const target = `${provider.id}/${model}`
+  const names = namesOf(provider.id, model, () => hasTags(provider))
   for (const { index, grant, source } of named) {
     for (const [entry, { models = [] }] of grant.entries.entries()) {
-      const pattern = models.find((glob) => compileGlobs([glob])(target))
+      const pattern = models.find((glob) => names.some(compileGlobs([glob])))
       if (pattern === undefined) continue
       return [{ provider: provider.id, model, grant: index, entry, source, pattern }]
     }

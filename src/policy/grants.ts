@@ -5,7 +5,7 @@ import type { Caller, Door } from '../identity/caller.ts'
 import type { Log } from '../platform.ts'
 import { createCapabilityReader } from './capabilities.ts'
 import { narrow } from './limits.ts'
-import { intersect, merge } from './permissions.ts'
+import { type HasTags, intersect, merge } from './permissions.ts'
 import { type Groups, holdsAt, type Place, type Subject, sourceNaming } from './sources.ts'
 
 /** What decides about permissions; a `Caller` is one. */
@@ -22,6 +22,8 @@ export interface PolicyOptions {
   readonly grants: readonly GrantConfig[]
   readonly groups: Groups
   readonly log: Log
+  /** Absent: no provider does. */
+  readonly hasTags?: HasTags
 }
 
 /** All of a place that grants look at. */
@@ -31,7 +33,12 @@ type Standing = `${Door} ${boolean}`
 const remembered = 1000
 
 /** The policy of a configuration. Deny by default: no grant, no role, no model. */
-export function compileGrants({ grants, groups, log }: PolicyOptions): Policy {
+export function compileGrants({
+  grants,
+  groups,
+  log,
+  hasTags = () => false,
+}: PolicyOptions): Policy {
   const cache = new LRUCache<string, Permissions>({ max: remembered })
   /** Keys and users are the same objects with each request: they need not be written down to be found. */
   const byCaller = new WeakMap<Grantee, Partial<Record<Standing, Permissions>>>()
@@ -55,8 +62,9 @@ export function compileGrants({ grants, groups, log }: PolicyOptions): Policy {
     )
     const granted = merge(
       caller.capabilities ? [...named, readCapabilities(caller.capabilities)] : named,
+      hasTags,
     )
-    const own = caller.limits ? narrow(granted, caller.limits, place) : granted
+    const own = caller.limits ? narrow(granted, caller.limits, place, hasTags) : granted
     return caller.through ? intersect(own, compile(caller.through, place)) : own
   }
 

@@ -1,11 +1,16 @@
 import { compileGlobs } from '../config/values/glob.ts'
 import type { Permissions } from '../http/env.ts'
 import type { KeyLimits } from '../identity/caller.ts'
-import { merge } from './permissions.ts'
+import { type HasTags, merge, namesOf } from './permissions.ts'
 import type { Place } from './sources.ts'
 
 /** What a limited key keeps of what its login may: never more than that. */
-export function narrow(own: Permissions, limits: KeyLimits, { door }: Place): Permissions {
+export function narrow(
+  own: Permissions,
+  limits: KeyLimits,
+  { door }: Place,
+  hasTags: HasTags,
+): Permissions {
   if (!own.role || (limits.via && !limits.via.includes(door))) return merge([])
   // Who manages the gateway could grant a key the models that it was not made for.
   const mayManage = limits.role !== 'user' && !limits.models
@@ -13,6 +18,7 @@ export function narrow(own: Permissions, limits: KeyLimits, { door }: Place): Pe
   return {
     ...own,
     role: mayManage ? own.role : 'user',
-    allows: (provider, model) => own.allows(provider, model) && covers(`${provider}/${model}`),
+    allows: (provider, model) =>
+      own.allows(provider, model) && namesOf(provider, model, hasTags).some(covers),
   }
 }

@@ -1,11 +1,23 @@
 import type { GrantConfig, GrantEntry } from '../config/config.ts'
 import { compileGlobs } from '../config/values/glob.ts'
+import { spellingsOf } from '../dialect/model-tags.ts'
 import type { Permissions } from '../http/env.ts'
 
 type Granted = Pick<GrantConfig, 'entries' | 'capabilities'>
 
+/** Does this provider take a model's name without a tag for its `:latest`, as Ollama does? */
+export type HasTags = (provider: string) => boolean
+
+const never: HasTags = () => false
+
+/** Every `provider/model` that means this model. */
+export const namesOf = (provider: string, model: string, hasTags: HasTags): readonly string[] =>
+  hasTags(provider)
+    ? spellingsOf(model).map((name) => `${provider}/${name}`)
+    : [`${provider}/${model}`]
+
 /** The union of grants. Without a role, nothing. */
-export function merge(grants: readonly Granted[]): Permissions {
+export function merge(grants: readonly Granted[], hasTags: HasTags = never): Permissions {
   const entries = grants.flatMap((grant) => grant.entries)
   const roles = new Set(entries.map((entry) => entry.role))
   const role = roles.has('admin') ? 'admin' : roles.has('user') ? 'user' : undefined
@@ -18,21 +30,22 @@ export function merge(grants: readonly Granted[]): Permissions {
     readPricing: entries.some(({ readPricing }) => readPricing),
     filters: (header) => headers.has('*') || headers.has(header.toLowerCase()),
     capabilities: mergeCapabilities(grants),
-    allows: (provider, model) => matches(`${provider}/${model}`),
-    entriesFor: covering(entries),
+    allows: (provider, model) => namesOf(provider, model, hasTags).some(matches),
+    entriesFor: covering(entries, hasTags),
   }
 }
 
 /** Compiled where something hangs on it: most entries give a role or models and say nothing else. */
-function covering(entries: readonly GrantEntry[]): Permissions['entriesFor'] {
+function covering(entries: readonly GrantEntry[], hasTags: HasTags): Permissions['entriesFor'] {
   const compiled = entries.map((entry) => ({
     entry,
     matches: entry.models ? compileGlobs(entry.models) : () => true,
   }))
-  return (provider, model) =>
-    provider === undefined
-      ? entries
-      : compiled.filter(({ matches }) => matches(`${provider}/${model}`)).map(({ entry }) => entry)
+  return (provider, model = '') => {
+    if (provider === undefined) return entries
+    const names = namesOf(provider, model, hasTags)
+    return compiled.filter(({ matches }) => names.some(matches)).map(({ entry }) => entry)
+  }
 }
 
 function mergeCapabilities(grants: readonly Granted[]): Permissions['capabilities'] {

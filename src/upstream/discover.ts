@@ -12,6 +12,8 @@ export interface FoundServer extends ModelList {
   readonly port: number
   readonly baseurl: string
   readonly dialects: ReadonlySet<Dialect>
+  /** Where it tells one. */
+  readonly version?: string
 }
 
 export interface DiscoverOptions {
@@ -22,6 +24,8 @@ export interface DiscoverOptions {
   readonly skipPorts?: readonly number[]
   /** ms for each question; default 1200. */
   readonly timeoutMs?: number
+  /** ms since the epoch. */
+  readonly now?: () => number
 }
 
 /** LM Studio, Ollama, vLLM, SGLang, llama.cpp since and before mid 2026. */
@@ -39,11 +43,19 @@ export async function discoverServers(options: DiscoverOptions): Promise<FoundSe
   return found.filter((server) => server !== undefined)
 }
 
-async function look(
+/** Some listen on one of the two only (Ollama with OLLAMA_HOST=[::1]); what listens on both is one server. */
+async function look(port: number, options: DiscoverOptions): Promise<FoundServer | undefined> {
+  const [first, second] = await Promise.all(
+    ['127.0.0.1', '[::1]'].map((host) => lookAt(`http://${host}:${port}`, port, options)),
+  )
+  return first ?? second
+}
+
+async function lookAt(
+  origin: string,
   port: number,
-  { send, timeoutMs = 1200 }: DiscoverOptions,
+  { send, now, timeoutMs = 1200 }: DiscoverOptions,
 ): Promise<FoundServer | undefined> {
-  const origin = `http://127.0.0.1:${port}`
   const get: Get = (path) =>
     askJson(
       send,
@@ -54,15 +66,16 @@ async function look(
   const rows = listRows(await get('/v1/models'))
   const identity = rows && (await identify(rows, get, unmarked))
   if (!identity) return undefined
-  const { kind, name, dialects } = identity.server
-  const { models, details } = describeRows(rows)
+  const { server, more, version } = identity
+  const { models, details } = describeRows(rows, now?.())
   return {
-    kind,
-    name,
+    kind: server.kind,
+    name: server.name,
     port,
     baseurl: origin,
-    dialects: new Set(dialects),
+    dialects: new Set(server.dialects),
     models,
-    details: mergeDetails(details, identity.more),
+    details: mergeDetails(details, more),
+    ...(version !== undefined && { version }),
   }
 }

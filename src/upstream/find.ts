@@ -3,7 +3,8 @@ import { route } from './route.ts'
 import type { Dialect, RouteResult } from './upstream.ts'
 
 /**
- * Routes by what is known; a model that nobody lists may be new, so the providers are looked at once more.
+ * Routes by what is known. A model that nobody lists may be new, and a server that was not there at the last look may
+ * speak the dialect after all: then the providers are looked at once more.
  * @param bareOnly see `route`
  */
 export const findRoute = (
@@ -16,6 +17,11 @@ export const findRoute = (
     (await registry.lookAgain()) ? look(model, dialect) : found
   return (model, dialect) => {
     const found = look(model, dialect)
-    return found.none?.cause === 'not_listed' ? again(model, dialect, found) : found
+    return mayBeNew(found) ? again(model, dialect, found) : found
   }
 }
+
+/** Would another look be worth it? */
+export const mayBeNew = ({ none }: RouteResult): boolean =>
+  none?.cause === 'not_listed' ||
+  (none?.cause === 'dialect_not_spoken' && none.inTheWay.some(({ provider }) => provider.undecided))

@@ -1,13 +1,15 @@
 import type { Context, Handler } from 'hono'
 import { clientOf } from '../dialect/envelope.ts'
+import { spellingsOf } from '../dialect/model-tags.ts'
 import type { Env } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
 import type { Platform } from '../platform.ts'
 import { priceFinder } from '../prices/price.ts'
 import { anthropicModelList } from './list/anthropic.ts'
 import { geminiModelList } from './list/gemini.ts'
-import { modelList, modelRows } from './list/openai.ts'
+import { type ModelRow, modelList, modelRows } from './list/openai.ts'
 import type { Allows } from './list/visible.ts'
+import { tagged } from './tagged.ts'
 import type { Provider } from './upstream.ts'
 
 export interface Providers {
@@ -47,13 +49,29 @@ export const showModel =
         return c.json(geminiRow(c, registry))
       case 'openai': {
         const rows = await pricedRows(registry, host, allows)
-        const row =
-          modelList(rows).data.find(({ id }) => id === name) ??
-          rows.find(({ id, metadata }) => `${metadata.provider.id}/${id}` === name)
-        return c.json(found(c, name, row))
+        return c.json(found(c, name, rowNamed(name, rows, tagged(registry))))
       }
     }
   }
+
+/** By its id, or its provider's and its id; at Ollama with its tag or without. */
+const rowNamed = (
+  name: string,
+  rows: readonly ModelRow[],
+  hasTags: (provider: string) => boolean,
+): ModelRow | undefined => {
+  const isNamed = (bare: string, { metadata, id }: ModelRow): boolean =>
+    id === bare || (hasTags(metadata.provider.id) && spellingsOf(id).includes(bare))
+  const { data } = modelList(rows)
+  return (
+    data.find(({ id }) => id === name) ??
+    data.find((row) => isNamed(name, row)) ??
+    rows.find((row) => {
+      const prefix = `${row.metadata.provider.id}/`
+      return name.startsWith(prefix) && isNamed(name.slice(prefix.length), row)
+    })
+  )
+}
 
 /** With list prices, too. That these cannot be read is no reason to list nothing. */
 export const pricedRows = async (registry: Providers, { clock, log }: Host, allows: Allows) => {

@@ -1,10 +1,13 @@
 import type { Config, ProviderConfig } from '../config/config.ts'
+import { spellingsOf } from '../dialect/model-tags.ts'
 import type { Clock, Log } from '../platform.ts'
 import { demoProvider } from './demo.ts'
 import { discoverServers, type FoundServer } from './discover.ts'
-import { type AskedModels, askModels, canBeAsked } from './probe/ask-models.ts'
+import { versionIn } from './join.ts'
+import { type AskedModels, askModels } from './probe/ask-models.ts'
 import { compact } from './probe/describe.ts'
-import type { ModelDetails, Provider, Send } from './upstream.ts'
+import { canBeAsked, type ListAnswer } from './probe/list-models.ts'
+import type { Dialect, ModelDetails, Provider, Send } from './upstream.ts'
 
 /** The providers in force. */
 export interface Registry {
@@ -139,6 +142,7 @@ class ModelRegistry implements Registry {
     const own = config.listeners.flatMap(({ bind }) => (bind.kind === 'tcp' ? [bind.port] : []))
     const found = await discoverServers({
       send: this.#platform.send,
+      now: this.#platform.clock.now,
       skipPorts: own,
       ...this.#options,
     })
@@ -164,14 +168,16 @@ class ModelRegistry implements Registry {
 
   async #ask([id, config]: readonly [string, ProviderConfig]): Promise<void> {
     if (config.disabled || !canBeAsked(config)) return
-    const asked = await askModels(this.#platform.send, configured(id, config, undefined))
+    const { send, clock, log } = this.#platform
+    const key = keyOf(id, config)
+    const known = this.#asked.get(key)
+    const provider = configured(id, config, known)
+    const { asked, tried } = await askModels(send, provider, clock.now(), known)
     if (!asked) {
-      if (!this.#asked.has(keyOf(id, config))) {
-        this.#platform.log('warn', 'providers.models_unknown', { provider: id })
-      }
+      if (!known) log('warn', 'providers.models_unknown', { provider: id, reason: reasonOf(tried) })
       return
     }
-    this.#asked.set(keyOf(id, config), asked)
+    this.#asked.set(key, asked)
     this.#publish()
   }
 
@@ -188,12 +194,23 @@ class ModelRegistry implements Registry {
   }
 }
 
+/** `GET http://h/v1/models: 404; GET http://h/models: 200 and no list of models`, for the log. */
+const reasonOf = (tried: readonly ListAnswer[]): string =>
+  tried
+    .map(({ request: { origin, path }, answer, error }) => {
+      const said = answer?.status === 200 ? '200 and no list of models' : answer?.status
+      return `GET ${origin}${path}: ${said ?? String(error)}`
+    })
+    .join('; ')
+
 /** An answer belongs to the address that gave it. */
-const keyOf = (id: string, { baseurl }: ProviderConfig): string => `${id} ${baseurl}`
+const keyOf = (id: string, { baseurl, version }: ProviderConfig): string =>
+  `${id} ${baseurl} ${version ?? '-'}`
 
 function configured(id: string, config: ProviderConfig, asked: AskedModels | undefined): Provider {
   const whole = config.models.length === 0 || config.models.includes('*')
   const models = whole ? (asked?.models ?? []) : config.models
+  const versions = versionsOf(config, asked)
   return {
     id,
     name: config.name,
@@ -204,7 +221,12 @@ function configured(id: string, config: ProviderConfig, asked: AskedModels | und
     ...(config.serviceAccount && { serviceAccount: config.serviceAccount }),
     authorization: config.authorization,
     authMode: config.authMode,
-    dialects: config.dialects,
+    dialects: dialectsOf(config, asked),
+    dialectsGiven: config.dialectsGiven,
+    undecided: !config.dialectsGiven && asked === undefined,
+    ...(config.version !== undefined && { version: config.version }),
+    ...(versions && { versions }),
+    traceContext: config.traceContext,
     addHeaders: config.addHeaders,
     preference: config.preference,
     disabled: config.disabled,
@@ -220,8 +242,32 @@ function configured(id: string, config: ProviderConfig, asked: AskedModels | und
     ...(config.upstream !== '' && { upstream: config.upstream }),
     details: detailsOf(config, models, asked),
     ...(asked?.server !== undefined && { server: asked.server }),
+    ...(asked?.serverVersion !== undefined && { serverVersion: asked.serverVersion }),
   }
 }
+
+/** The server's own where the owner says nothing. */
+const dialectsOf = (
+  { dialectsGiven, dialects }: ProviderConfig,
+  asked: AskedModels | undefined,
+): ReadonlySet<Dialect> => (dialectsGiven || !asked?.dialects ? dialects : new Set(asked.dialects))
+
+/** What the dialects' usual versions are called at this base; undefined: just so. */
+const versionsOf = (
+  { version, baseurl }: ProviderConfig,
+  asked: AskedModels | undefined,
+): Provider['versions'] => {
+  if (version !== undefined) return everyVersion(version)
+  if (asked) return asked.version === asked.usual ? undefined : { [asked.usual]: asked.version }
+  return versionIn(baseurl) === 'within' ? everyVersion('') : undefined
+}
+
+const everyVersion = (version: string) => ({
+  v1: version,
+  v1alpha: version,
+  v1beta: version,
+  v1beta1: version,
+})
 
 /** What the provider told, under what its owner says. */
 const detailsOf = (
@@ -230,16 +276,21 @@ const detailsOf = (
   asked: AskedModels | undefined,
 ): ReadonlyMap<string, ModelDetails> =>
   new Map(
-    models.map((model) => [
-      model,
-      {
-        ...asked?.details.get(model),
-        ...compact({
-          contextLength: contextLength.get(model) ?? contextLength.get('*'),
-          maxOutputTokens: maxOutputTokens.get(model) ?? maxOutputTokens.get('*'),
-        }),
-      },
-    ]),
+    models.map((model) => {
+      const names = asked?.server === 'ollama' ? spellingsOf(model) : [model]
+      const first = <Value>(of: ReadonlyMap<string, Value>) =>
+        names.map((name) => of.get(name)).find((value) => value !== undefined)
+      return [
+        model,
+        {
+          ...(asked && first(asked.details)),
+          ...compact({
+            contextLength: first(contextLength) ?? contextLength.get('*'),
+            maxOutputTokens: first(maxOutputTokens) ?? maxOutputTokens.get('*'),
+          }),
+        },
+      ]
+    }),
   )
 
 /** One provider per server, named after its kind; the second of a kind carries its port as well. */
@@ -259,6 +310,7 @@ function discovered(servers: readonly FoundServer[]): Provider[] {
       preference: 0,
       disabled: false,
       server: server.kind,
+      ...(server.version !== undefined && { serverVersion: server.version }),
       details: server.details,
     }
   })

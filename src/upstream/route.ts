@@ -1,3 +1,4 @@
+import { hasTags, spellingsOf } from '../dialect/model-tags.ts'
 import { speaks } from '../dialect/translate/translators.ts'
 import type { Candidate, Dialect, NoRoute, Provider, RouteResult } from './upstream.ts'
 
@@ -56,16 +57,27 @@ function build(providers: readonly Provider[]): Index {
   const bare = new Map<string, Candidate[]>()
   const qualified = new Map<string, Candidate[]>()
   for (const provider of providers.toSorted((a, b) => b.preference - a.preference)) {
-    for (const model of new Set(provider.models)) {
+    for (const [name, model] of namesOf(provider)) {
       const candidate = { provider, model }
-      const peers = bare.get(model)
+      const peers = bare.get(name)
       if (peers) peers.push(candidate)
-      else bare.set(model, [candidate])
+      else bare.set(name, [candidate])
       // `a/b` + `c` and `a` + `b/c` are both written `a/b/c`: the longer provider id is meant.
-      const name = `${provider.id}/${model}`
-      const rival = qualified.get(name)?.[0]
-      if (!rival || rival.provider.id.length < provider.id.length) qualified.set(name, [candidate])
+      const whole = `${provider.id}/${name}`
+      const rival = qualified.get(whole)?.[0]
+      if (!rival || rival.provider.id.length < provider.id.length) qualified.set(whole, [candidate])
     }
   }
   return { bare, qualified }
+}
+
+/** What each model of a provider may be called there, and its id. A name that is listed itself means nothing else. */
+function namesOf(provider: Provider): ReadonlyMap<string, string> {
+  const listed = new Map(provider.models.map((model) => [model, model]))
+  if (!hasTags(provider)) return listed
+  const names = new Map(listed)
+  for (const model of listed.keys()) {
+    for (const name of spellingsOf(model)) if (!names.has(name)) names.set(name, model)
+  }
+  return names
 }

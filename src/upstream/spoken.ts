@@ -1,11 +1,12 @@
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import { check } from '../http/check.ts'
 import type { Env, Target } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
+import { mayBeNew } from './find.ts'
 import { endpoints } from './list/visible.ts'
 import type { Registry } from './registry.ts'
 import { route } from './route.ts'
-import type { Candidate } from './upstream.ts'
+import type { Candidate, RouteResult } from './upstream.ts'
 
 /**
  * Who may use a model, and asks for it in a dialect that none of its providers speaks, is told just that: which
@@ -13,20 +14,26 @@ import type { Candidate } from './upstream.ts'
  * @throws Failure `model_not_found`
  */
 export const requireSpoken = (
-  registry: Pick<Registry, 'providers'>,
+  registry: Pick<Registry, 'providers' | 'lookAgain'>,
   bareOnly: boolean,
-): MiddlewareHandler<Env> =>
-  check(function requireSpoken(c) {
-    const target = c.get('target')
-    if (target.model === undefined) return
-    const { dialect } = target.operation
-    const { none } = route(registry.providers(), target.model, dialect, bareOnly)
-    if (none?.cause === 'dialect_not_spoken') {
-      const { allows } = c.get('permissions')
-      const known = none.inTheWay.filter(({ provider, model }) => allows(provider.id, model))
-      if (known.length > 0) throw notSpoken(target, c.get('auth').caller?.login ?? '', known)
+): MiddlewareHandler<Env> => {
+  const judge = (c: Context<Env>, { none }: RouteResult): void => {
+    if (none?.cause !== 'dialect_not_spoken') return
+    const { allows } = c.get('permissions')
+    const known = none.inTheWay.filter(({ provider, model }) => allows(provider.id, model))
+    if (known.length > 0) {
+      throw notSpoken(c.get('target'), c.get('auth').caller?.login ?? '', known)
     }
+  }
+  return check(function requireSpoken(c) {
+    const { model, operation } = c.get('target')
+    if (model === undefined) return
+    const look = () => route(registry.providers(), model, operation.dialect, bareOnly)
+    const found = look()
+    const isWaiting = found.none?.cause === 'dialect_not_spoken' && mayBeNew(found)
+    return isWaiting ? registry.lookAgain().then(() => judge(c, look())) : judge(c, found)
   })
+}
 
 const notSpoken = (
   { model, operation }: Target,

@@ -19,6 +19,7 @@ export type Dialect =
   | 'google_raw_predict'
   | 'bedrock_model_invoke'
   | 'bedrock_converse'
+  | 'ollama'
 
 /** A Google service account, of which OAuth tokens are made (Vertex). */
 export interface ServiceAccount {
@@ -109,12 +110,24 @@ export interface Provider {
   readonly authorization: Authorization
   readonly authMode: AuthMode
   readonly dialects: ReadonlySet<Dialect>
+  /** Its dialects follow from which server it is, and that is not known yet. */
+  readonly undecided?: boolean
+  /** The configuration names its dialects. */
+  readonly dialectsGiven?: boolean
+  /** As configured: what stands between a base without a version and every operation. */
+  readonly version?: string
+  /** What stands there instead of the dialect's usual version, by that. */
+  readonly versions?: Readonly<Record<string, string>>
+  /** `traceparent` and `tracestate` of the client go to it. */
+  readonly traceContext?: boolean
   readonly addHeaders: readonly (readonly [name: string, value: string])[]
   /** Higher is asked first. */
   readonly preference: number
   readonly disabled: boolean
-  /** Which server this is, when discovery could tell: `ollama`, `lmstudio`, `vllm`, `sglang`, `llamacpp`, `demo`. */
+  /** Which server this is, when its answers could tell: `ollama`, `lmstudio`, `vllm`, `sglang`, `llamacpp`, `demo`. */
   readonly server?: string
+  /** Its version, where it tells one. */
+  readonly serverVersion?: string
   /** What its owner says it is, for `/v1/models`. */
   readonly upstream?: string
   /** Gemini's own paths lead to Vertex here. */
@@ -144,6 +157,9 @@ export interface ModelDetails {
   readonly created?: number
   /** What Gemini calls its generation methods. */
   readonly methods?: readonly string[]
+  /** Rows of Ollama's own lists (`/api/tags`, `/api/ps`), as it tells them. */
+  readonly listed?: Readonly<Record<string, unknown>>
+  readonly running?: Readonly<Record<string, unknown>>
 }
 
 /** What goes in and comes out: `text`, `image`, `audio`, … */

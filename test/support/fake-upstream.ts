@@ -58,6 +58,7 @@ export interface FakeUpstream {
 /** A scripted model server on a free loopback port. Never checks credentials: tests look at what it recorded. */
 export async function startUpstream(
   script: Script | NonNullable<Script['handler']> = {},
+  host = '127.0.0.1',
 ): Promise<FakeUpstream> {
   const {
     models = ['fake-model'],
@@ -109,7 +110,7 @@ export async function startUpstream(
     await behaviour(exchange)
   }
 
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(0, host, resolve))
   const { port } = server.address() as AddressInfo
   const upstream: FakeUpstream = {
     url: `http://127.0.0.1:${port}`,

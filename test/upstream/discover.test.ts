@@ -31,11 +31,11 @@ test.each([
   ['llamacpp', answersOf.llamacpp, ['openai_chat', 'openai_responses', 'anthropic_messages']],
   ['lmstudio', answersOf.lmstudio, ['openai_chat', 'openai_responses', 'anthropic_messages']],
   ['lmstudio', answersOf.olderLmstudio, ['openai_chat', 'openai_responses', 'anthropic_messages']],
-  ['ollama', answersOf.ollama, ['openai_chat', 'openai_responses', 'anthropic_messages']],
+  ['ollama', answersOf.ollama, ['openai_chat', 'openai_responses', 'anthropic_messages', 'ollama']],
   [
     'ollama',
     answersOf.ollamaWithNamespaceOnly,
-    ['openai_chat', 'openai_responses', 'anthropic_messages'],
+    ['openai_chat', 'openai_responses', 'anthropic_messages', 'ollama'],
   ],
 ])('recognises %s and what it speaks', async (kind, answers: Answers, dialects) => {
   const [server, ...others] = await find(answers)
@@ -172,4 +172,16 @@ test('an endless answer is cut off', async () => {
   expect(await discoverServers({ send, ports: [endless.port], timeoutMs: 10_000 })).toEqual([])
   await endless.closed()
   expect(endless.sent).toBeLessThan(40_000_000)
+})
+
+test('finds a server that listens on [::1] only, and one that listens on both once', async () => {
+  const six = await startServer(answersOf.ollama, '::1')
+  running.push(six)
+  const [found, ...others] = await discoverServers({ send, ports: [six.port] })
+  expect(others).toEqual([])
+  expect(found).toMatchObject({ kind: 'ollama', baseurl: `http://[::1]:${six.port}` })
+  const both = await startServer(answersOf.ollama, '::')
+  running.push(both)
+  const servers = await discoverServers({ send, ports: [both.port] })
+  expect(servers.map(({ baseurl }) => baseurl)).toEqual([`http://127.0.0.1:${both.port}`])
 })

@@ -78,7 +78,7 @@ export const answersOf = {
 } as const satisfies Record<string, Answers>
 
 /** A server that answers GETs from a table, and 404 for the rest. */
-export const startServer = (answers: Answers): Promise<FakeUpstream> =>
+export const startServer = (answers: Answers, host?: string): Promise<FakeUpstream> =>
   startUpstream(({ request, response }: Exchange) => {
     const answer = Object.hasOwn(answers, request.path) ? answers[request.path] : 404
     if (typeof answer === 'number') response.writeHead(answer).end()
@@ -87,4 +87,4 @@ export const startServer = (answers: Answers): Promise<FakeUpstream> =>
     } else
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
     return true
-  })
+  }, host)

@@ -43,6 +43,7 @@ const registryFor = (config: Config, ports: readonly number[] = []): Registry =>
   return registry
 }
 const withProviders = (providers: object) => testConfig({ providers })
+const lists = (fake: FakeUpstream) => fake.requests.filter(({ path }) => path === '/v1/models')
 const models = (registry: Registry) =>
   registry.providers().map((provider) => [provider.id, ...provider.models])
 
@@ -103,11 +104,12 @@ test('a provider of Gemini’s is asked where Gemini lists its models, with its 
   await registry.start()
   expect(fake.requests[0]?.path).toBe('/v1beta/models?pageSize=1000')
   expect(fake.requests[0]?.headers['x-goog-api-key']).toBe('AIza-1')
-  expect(models(registry)).toEqual([['g', 'gemini-3-pro']])
+  expect(models(registry)).toEqual([['g', 'gemini-3-pro', 'embedding-001']])
   expect(registry.providers()[0]?.details.get('gemini-3-pro')).toEqual({
     contextLength: 1_048_576,
     maxOutputTokens: 65_536,
     ownedBy: 'google',
+    methods: ['generateContent', 'countTokens'],
   })
 })
 
@@ -165,7 +167,9 @@ test('asks with the provider’s own credential and headers', async () => {
     }),
   )
   await registry.refresh()
-  const [a, b] = fake.requests.toSorted((x, y) => y.path.localeCompare(x.path))
+  const [a, b] = fake.requests
+    .filter(({ path }) => /\/v1\/models(?:\?|$)/.test(path))
+    .toSorted((x, y) => y.path.localeCompare(x.path))
   expect(a?.path).toBe('/v1/models?limit=1000')
   expect(a?.headers).toMatchObject({
     'x-api-key': 'sk-1',
@@ -236,7 +240,7 @@ test('refreshes that overlap are one look', async () => {
   const fake = await upstream()
   const registry = registryFor(withProviders({ a: { baseurl: fake.url } }))
   await Promise.all([registry.refresh(), registry.refresh(), registry.refresh()])
-  expect(fake.requests).toHaveLength(1)
+  expect(lists(fake)).toHaveLength(1)
 })
 
 test('a new configuration is in force at once, and an answer meant for the old one is not taken', async () => {
@@ -329,20 +333,20 @@ test('an unknown model leads to one look in ten seconds, however many ask', asyn
   const registry = registryFor(withProviders({ a: { baseurl: fake.url } }))
   const answers = await Promise.all([registry.lookAgain(), registry.lookAgain()])
   expect(answers).toEqual([true, true])
-  expect(fake.requests).toHaveLength(1)
+  expect(lists(fake)).toHaveLength(1)
   now += 9_999
   expect(await registry.lookAgain()).toBe(false)
-  expect(fake.requests).toHaveLength(1)
+  expect(lists(fake)).toHaveLength(1)
   now += 1
   await registry.lookAgain()
-  expect(fake.requests).toHaveLength(2)
+  expect(lists(fake)).toHaveLength(2)
 })
 
 test('looks again by itself until it is stopped', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   let looks = 0
-  const send: typeof platform.send = (_request, sink) => {
-    looks++
+  const send: typeof platform.send = ({ path }, sink) => {
+    if (path === '/v1/models') looks++
     sink.end()
     return { pause() {}, resume() {}, abort() {} }
   }
@@ -359,4 +363,150 @@ test('looks again by itself until it is stopped', async () => {
   registry.stop()
   await vi.advanceTimersByTimeAsync(600_000)
   expect(looks).toBe(3)
+})
+
+const dialectsOf = (registry: Registry) => [...(registry.providers()[0]?.dialects ?? [])]
+
+test.each(['llamacpp', 'ollama', 'vllm', 'lmstudio', 'sglang'] as const)(
+  'a %s that is written down by hand speaks what it does when it is found',
+  async (kind) => {
+    const { url, port } = await server(answersOf[kind])
+    const found = registryFor(testConfig({ providers: {} }), [port])
+    const written = registryFor(withProviders({ gpu: { baseurl: url } }))
+    const atVersion = registryFor(withProviders({ gpu: { baseurl: `${url}/v1/` } }))
+    await Promise.all([found.refresh(), written.refresh(), atVersion.refresh()])
+    expect(dialectsOf(found).length).toBeGreaterThan(1)
+    expect(dialectsOf(written)).toEqual(dialectsOf(found))
+    expect(dialectsOf(atVersion)).toEqual(dialectsOf(found))
+    expect(written.providers()[0]?.server).toBe(kind)
+  },
+)
+
+test('dialects that the configuration names stay in force', async () => {
+  const { url } = await server(answersOf.llamacpp)
+  const registry = registryFor(
+    withProviders({
+      a: { baseurl: url, compatibility: { openai_chat: true } },
+      b: { baseurl: url, compatibility: {} },
+    }),
+  )
+  await registry.refresh()
+  expect(registry.providers().map(({ dialects }) => [...dialects])).toEqual([
+    ['openai_chat'],
+    ['openai_chat'],
+  ])
+})
+
+test('a server below a path is recognised there', async () => {
+  const behind = Object.fromEntries(
+    Object.entries(answersOf.llamacpp).map(([path, answer]) => [`/llama${path}`, answer]),
+  )
+  const { url } = await server(behind)
+  const registry = registryFor(withProviders({ a: { baseurl: `${url}/llama/v1` } }))
+  await registry.refresh()
+  expect(registry.providers()[0]?.server).toBe('llamacpp')
+})
+
+test('a stranger on plain HTTP is asked once who it is, and again when its list changes', async () => {
+  const list = ['m']
+  const fake = await upstream({ models: list })
+  const registry = registryFor(withProviders({ a: { baseurl: fake.url } }))
+  await registry.refresh()
+  const asked = () => fake.requests.filter(({ path }) => path === '/props').length
+  await registry.refresh()
+  expect(asked()).toBe(1)
+  list.push('n')
+  await registry.refresh()
+  expect(asked()).toBe(2)
+})
+
+const plainList = { object: 'list', data: [{ id: 'm', object: 'model' }] }
+
+test.each([
+  ['', '/v1/models', undefined],
+  ['', '/models', { v1: '' }],
+  ['/openai', '/openai/models', { v1: '' }],
+  ['/v1beta/openai/', '/v1beta/openai/models', { v1: '' }],
+  ['/v1/acc/gw/openai', '/v1/acc/gw/openai/v1/models', undefined],
+  ['/v4', '/v4/models', undefined],
+])('a base %j whose list is at %s is found out by asking', async (base, path, versions) => {
+  const { url } = await server({ [path]: plainList })
+  const registry = registryFor(withProviders({ a: { baseurl: url + base } }))
+  await registry.refresh()
+  expect(models(registry)).toEqual([['a', 'm']])
+  expect(registry.providers()[0]?.versions).toEqual(versions)
+})
+
+test('what was found out is asked first from then on, and asked anew when it is gone', async () => {
+  let path = '/models'
+  const fake = await upstream(({ request, response }) => {
+    const here = request.path === path
+    response.writeHead(here ? 200 : 404, { 'content-type': 'application/json' })
+    response.end(here ? JSON.stringify(plainList) : '{}')
+    return true
+  })
+  const registry = registryFor(withProviders({ a: { baseurl: fake.url } }))
+  const asked = async () => {
+    const before = fake.requests.length
+    await registry.refresh()
+    return fake.requests.slice(before).map((request) => request.path)
+  }
+  expect((await asked()).slice(0, 2)).toEqual(['/v1/models', '/models'])
+  expect(await asked()).toEqual(['/models'])
+  path = '/v1/models'
+  expect(await asked()).toEqual(['/models', '/v1/models'])
+  expect(registry.providers()[0]?.versions).toBeUndefined()
+})
+
+test('a version that the configuration gives is the only one that is asked', async () => {
+  const fake = await server({ '/models': plainList, '/v1/models': plainList })
+  const registry = registryFor(withProviders({ a: { baseurl: fake.url, version: '' } }))
+  await registry.refresh()
+  expect(fake.requests[0]?.path).toBe('/models')
+  expect(registry.providers()[0]?.versions).toMatchObject({ v1: '', v1beta: '' })
+})
+
+test('a list without an envelope is a list', async () => {
+  const { url } = await server({ '/v1/models': [{ id: 'm' }, { id: 'n' }] })
+  const registry = registryFor(withProviders({ a: { baseurl: url } }))
+  await registry.refresh()
+  expect(models(registry)).toEqual([['a', 'm', 'n']])
+})
+
+test('no list is logged with where it was looked for and what was said there', async () => {
+  const { url } = await server({ '/models': { models: 'none' } })
+  const reasons: unknown[] = []
+  const log = (_level: string, evt: string, fields: object = {}) =>
+    void (evt === 'providers.models_unknown' && reasons.push(fields))
+  const registry = createRegistry({ ...platform, log }, withProviders({ a: { baseurl: url } }))
+  await registry.refresh()
+  expect(reasons).toEqual([
+    {
+      provider: 'a',
+      reason: `GET ${url}/v1/models: 404; GET ${url}/models: 200 and no list of models`,
+    },
+  ])
+})
+
+test('a model was made when its server says so, unless that is the time of the question', async () => {
+  now = 1_800_000_000_000
+  const created = now / 1000
+  const data = [
+    { id: 'old', created: created - 86_400 },
+    { id: 'now', created: created - 1 },
+    { id: 'text', created_at: '2025-01-01T00:00:00Z' },
+    { id: 'none' },
+    { id: 'odd', created: 'yesterday' },
+  ]
+  const { url } = await server({ '/v1/models': { object: 'list', data } })
+  const registry = registryFor(withProviders({ a: { baseurl: url } }))
+  await registry.refresh()
+  const { details } = registry.providers()[0] ?? {}
+  expect(data.map(({ id }) => details?.get(id)?.created)).toEqual([
+    created - 86_400,
+    undefined,
+    1_735_689_600,
+    undefined,
+    undefined,
+  ])
 })

@@ -24,13 +24,17 @@ const compatibility = z
     ),
     bedrock_model_invoke: flag('/bedrock/model/{model}/invoke'),
     bedrock_converse: flag('/bedrock/model/{model}/converse'),
+    ollama: flag('/ollama/api/chat'),
     experimental_gemini_cli_vertex_compat: z
       .boolean()
       .optional()
       .describe('Leads the short paths of Gemini’s clients to Vertex.'),
   })
-  .prefault({})
-  .describe('Request shapes this provider understands.')
+  .optional()
+  .describe(
+    'Request shapes this provider understands. Absent: those of a server that is recognised (llama.cpp, LM Studio, ' +
+      'Ollama, SGLang, vLLM), else `openai_chat`.',
+  )
 
 const usd = (text: string) => z.number().min(0).optional().describe(text)
 
@@ -108,6 +112,14 @@ export const provider = z.strictObject({
       'Root of the server, http or https, with or without `/v1` and slash at the end. A user name or password in it ' +
         'is refused. May be `"env:NAME"`.',
     ),
+  version: z
+    .string()
+    .regex(/^(?:v\d+(?:(?:alpha|beta)\d*)?)?$/, 'is not a version such as "v1"')
+    .optional()
+    .describe(
+      'What stands between a `baseurl` that ends in no version and the path: `"v1"`, or `""` for nothing. Absent: found ' +
+        'out by asking for the list of models.',
+    ),
   models: z
     .array(field.modelId())
     .prefault([])
@@ -183,6 +195,10 @@ export const provider = z.strictObject({
     .describe(
       'Headers added to every request, each `"Header-Name: value"`; the value may be `env:NAME` or `file:/path`.',
     ),
+  trace_context: z
+    .boolean()
+    .prefault(false)
+    .describe('Passes the client’s `traceparent` and `tracestate` on to this provider.'),
   limits,
   other_models: z
     .enum(['granted', 'any'])

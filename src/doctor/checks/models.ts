@@ -30,8 +30,7 @@ const lookInTime = (provider: Provider, given: Given): Promise<Finding[]> =>
   })
 
 const look = async (provider: Provider, given: Given): Promise<Finding[]> => {
-  const { id, baseurl } = provider
-  const address = new URL(baseurl).host
+  const { id } = provider
   const asked = await askForModels(provider, given)
   if (asked.finding) return [asked.finding]
   const [about, onCard, exposed] = await Promise.all([
@@ -40,5 +39,5 @@ const look = async (provider: Provider, given: Given): Promise<Finding[]> => {
     exposedModels(provider, given),
   ])
   const found = [...about, ...onCard, ...exposed]
-  return found.length > 0 ? found : [fine('models', id, `${asked.says} at ${address}`)]
+  return found.length > 0 ? found : [fine('models', id, asked.says)]
 }

@@ -107,4 +107,5 @@ const kinds = {
   google_raw_predict: 'vertex',
   bedrock_model_invoke: 'bedrock',
   bedrock_converse: 'bedrock',
+  ollama: 'ollama',
 } as const satisfies Record<Dialect, string>

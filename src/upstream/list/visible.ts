@@ -47,4 +47,5 @@ export const endpoints: Readonly<Record<Dialect, string>> = {
     '/v1/projects/{project}/locations/{region}/publishers/anthropic/models/{model}:rawPredict',
   bedrock_model_invoke: '/bedrock/model/{model}/invoke',
   bedrock_converse: '/bedrock/model/{model}/converse',
+  ollama: '/ollama/api/chat',
 }

@@ -1,66 +1,85 @@
 import { keyHeader } from '../credential/credential.ts'
-import { joinBase } from '../join.ts'
-import type { Provider, Send, UpstreamRequest } from '../upstream.ts'
+import { rootOf } from '../join.ts'
+import type { Dialect, Provider, Send } from '../upstream.ts'
 import { askJson } from './ask.ts'
-import { describeRows, geminiRows, listRows, type ModelList } from './describe.ts'
+import { describeRows, type ModelList } from './describe.ts'
 import { identify, mergeDetails } from './identify.ts'
-import type { Get } from './servers.ts'
+import { type FoundList, type Listed, listModels, modelsRequests } from './list-models.ts'
+import type { Get, ServerKind } from './servers.ts'
 
-/** A provider's own list. `server` where its answers showed which one it is. */
+/** A provider's own list. */
 export interface AskedModels extends ModelList {
-  readonly server?: string
+  /** What stood between the base and `models`, and in place of what. */
+  readonly version: string
+  readonly usual: string
+  /** Which server it is, where its answers showed it, and what that speaks. */
+  readonly server?: ServerKind
+  readonly serverVersion?: string
+  readonly dialects?: readonly Dialect[]
 }
 
 const limits = { timeoutMs: 5_000, maxBytes: 8_000_000 }
 
-/** Where a provider tells its models, and what it wants to hear. */
-interface List {
-  readonly version: string
-  readonly search: string
-  readonly headers: UpstreamRequest['headers']
+/** Servers whose rows may carry no mark: asked only where a server of one's own is likely. */
+const unmarked: readonly ServerKind[] = ['llamacpp', 'lmstudio', 'ollama']
+
+/** Nobody sells models without TLS. */
+const mayBeOwn = ({ baseurl }: Provider): boolean => baseurl.startsWith('http:')
+
+/** What asking came to: `asked` undefined: it told nothing, and `tried` says why. */
+export interface Asking {
+  readonly asked: AskedModels | undefined
+  readonly tried: Listed['tried']
 }
 
-const openai: List = { version: 'v1', search: '', headers: [] }
-const anthropic: List = {
-  version: 'v1',
-  search: '?limit=1000',
-  headers: [['anthropic-version', '2023-06-01']],
-}
-const gemini: List = { version: 'v1beta', search: '?pageSize=1000', headers: [] }
-
-/** Vertex and Bedrock have their lists elsewhere, in shapes and under rights of their own. */
-const listOf = ({ dialects, geminiByVertex }: Pick<Provider, 'dialects' | 'geminiByVertex'>) => {
-  if (dialects.has('openai_chat') || dialects.has('openai_responses')) return openai
-  if (dialects.has('anthropic_messages')) return anthropic
-  return dialects.has('gemini_generate_content') && !geminiByVertex ? gemini : undefined
-}
-
-export const canBeAsked = (provider: Parameters<typeof listOf>[0]): boolean =>
-  listOf(provider) !== undefined
-
-/** What asks a provider for its models, with its credential. Undefined: it is not to be asked. */
-export const modelsRequest = (provider: Provider): UpstreamRequest | undefined => {
-  const list = listOf(provider)
-  if (!list) return undefined
-  const { origin, path } = joinBase(provider.baseurl, 'models', list.version)
-  const headers = [...provider.addHeaders, ...list.headers, ...keyHeader(provider)]
-  return { origin, path: path + list.search, method: 'GET', headers, body: null }
+/**
+ * Asks a provider for its models, with its credential, and which server it is. Never rejects.
+ * @param now ms since the epoch
+ * @param known what it told last
+ */
+export async function askModels(
+  send: Send,
+  provider: Provider,
+  now: number,
+  known?: AskedModels,
+): Promise<Asking> {
+  const requests = modelsRequests(provider, known?.version)
+  const { found, tried } = await listModels(send, requests, limits)
+  return { asked: found && (await understood(send, provider, found, { now, known })), tried }
 }
 
-/** Asks a provider for its models, with its credential. Undefined: it did not tell. Never rejects. */
-export async function askModels(send: Send, provider: Provider): Promise<AskedModels | undefined> {
-  const request = modelsRequest(provider)
-  if (!request) return undefined
-  const get: Get = (path) => askJson(send, { ...request, path }, limits)
-  const answer = await get(request.path)
-  const rows = listRows(answer) ?? geminiRows(answer)
-  if (!rows) return undefined
-  const { models, details } = describeRows(rows)
-  const identity = await identify(rows, get)
-  if (!identity) return { models, details }
+/** GET below the root of a provider's server, with its credential. */
+export const getBelowRoot = (send: Send, provider: Provider, timeoutMs: number): Get => {
+  const root = rootOf(provider.baseurl)
+  const headers = [...provider.addHeaders, ...keyHeader(provider)]
+  return (path) =>
+    askJson(
+      send,
+      { origin: root.origin, path: root.path + path, method: 'GET', headers, body: null },
+      { ...limits, timeoutMs },
+    )
+}
+
+const understood = async (
+  send: Send,
+  provider: Provider,
+  { rows, request: { version, usual } }: FoundList,
+  { now, known }: { readonly now: number; readonly known: AskedModels | undefined },
+): Promise<AskedModels> => {
+  const { models, details } = describeRows(rows, now)
+  const get = getBelowRoot(send, provider, limits.timeoutMs)
+  // Who was no server of one's own is not asked again until the list is another.
+  const stranger = known && !known.server && known.models.join() === models.join()
+  const identity = await identify(rows, get, mayBeOwn(provider) && !stranger ? unmarked : [])
+  if (!identity) return { models, details, version, usual }
+  const { server, more, version: serverVersion } = identity
   return {
     models,
-    details: mergeDetails(details, identity.more),
-    server: identity.server.kind,
+    details: mergeDetails(details, more),
+    version,
+    usual,
+    server: server.kind,
+    dialects: server.dialects,
+    ...(serverVersion !== undefined && { serverVersion }),
   }
 }

@@ -6,50 +6,63 @@ export interface ModelList {
   readonly details: ReadonlyMap<string, ModelDetails>
 }
 
-type Json = Readonly<Record<string, unknown>>
+/** A row of a list, or any other object that a server told. */
+export type Row = Readonly<Record<string, unknown>>
+type Json = Row
 
-export const isObject = (value: unknown): value is Json =>
+export const isObject = (value: unknown): value is Row =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
  * Rows of a `GET …/models` answer in OpenAI's or Anthropic's shape; undefined when it is something else.
- * Ollama says `"data": null` when it has no model.
+ * Ollama says `"data": null` when it has no model, Together answers the rows alone.
  */
-export function listRows(answer: unknown): readonly Json[] | undefined {
-  if (!isObject(answer)) return undefined
-  const { data } = answer
-  if (data === null && answer.object === 'list') return []
+export function listRows(answer: unknown): readonly Row[] | undefined {
+  if (isObject(answer) && answer.data === null && answer.object === 'list') return []
+  const data = isObject(answer) ? answer.data : answer
   if (!Array.isArray(data)) return undefined
   const rows = data.filter(isObject).filter((row) => typeof row.id === 'string' && row.id !== '')
   return rows.length > 0 || data.length === 0 ? rows : undefined
 }
 
-/**
- * Rows of Gemini's `GET …/models` in the same terms: only models that write something. Undefined when it is no such list.
- */
-export function geminiRows(answer: unknown): readonly Json[] | undefined {
+/** What can be asked of Gemini's models here. */
+const methodsServed: readonly unknown[] = [
+  'generateContent',
+  'countTokens',
+  'embedContent',
+  'batchEmbedContents',
+]
+
+/** Rows of Gemini's `GET …/models` in the same terms: only models that write or embed. Undefined when it is no such list. */
+export function geminiRows(answer: unknown): readonly Row[] | undefined {
   if (!isObject(answer) || !Array.isArray(answer.models)) return undefined
-  return answer.models
-    .filter(isObject)
-    .filter(({ name, supportedGenerationMethods: methods }) => {
-      const generates = !Array.isArray(methods) || methods.includes('generateContent')
-      return typeof name === 'string' && generates
-    })
-    .map((row) => ({
-      id: String(row.name).replace(/^models\//, ''),
+  return answer.models.filter(isObject).flatMap((row) => {
+    const { name, supportedGenerationMethods: told } = row
+    const methods = Array.isArray(told)
+      ? told.filter((it) => methodsServed.includes(it))
+      : undefined
+    const served = methods?.some((method) => method !== 'countTokens') ?? true
+    if (typeof name !== 'string' || !served) return []
+    return {
+      id: name.replace(/^models\//, ''),
       owned_by: 'google',
       max_input_tokens: row.inputTokenLimit,
       max_output_tokens: row.outputTokenLimit,
-    }))
+      ...(methods && { methods }),
+    }
+  })
 }
 
-/** What the rows say, whoever the server is: each names the same things differently. */
-export function describeRows(rows: readonly Json[]): ModelList {
-  const details = new Map(rows.map((row) => [row.id as string, describeRow(row)]))
+/**
+ * What the rows say, whoever the server is: each names the same things differently.
+ * @param now ms since the epoch
+ */
+export function describeRows(rows: readonly Row[], now = Number.POSITIVE_INFINITY): ModelList {
+  const details = new Map(rows.map((row) => [row.id as string, describeRow(row, now)]))
   return { models: [...details.keys()], details }
 }
 
-function describeRow(row: Json): ModelDetails {
+function describeRow(row: Row, now: number): ModelDetails {
   const meta = isObject(row.meta) ? row.meta : {}
   const top = isObject(row.top_provider) ? row.top_provider : {}
   const status = isObject(row.status) ? row.status : {}
@@ -82,7 +95,18 @@ function describeRow(row: Json): ModelDetails {
             : undefined,
     ownedBy: typeof row.owned_by === 'string' && row.owned_by !== '' ? row.owned_by : undefined,
     modalities: modalitiesOf(row),
+    created: createdOf(row, now),
+    methods: isTexts(row.methods) ? row.methods : undefined,
   })
+}
+
+/** llama.cpp, vLLM and SGLang tell the time of the question. Clocks of two machines may be that far apart, s. */
+const asked = 120
+
+const createdOf = ({ created, created_at: at }: Row, now: number): number | undefined => {
+  const told = typeof at === 'string' ? Date.parse(at) / 1000 : created
+  const seconds = firstNumber(Math.trunc(Number(told)))
+  return seconds !== undefined && seconds < now / 1000 - asked ? seconds : undefined
 }
 
 function modalitiesOf({ architecture, capabilities }: Json): Modalities | undefined {

@@ -5,6 +5,7 @@ export interface Identity {
   readonly server: Server
   /** Facts per model beside those of the list; `*` holds for every model without an entry of its own. */
   readonly more: ReadonlyMap<string, ModelDetails>
+  readonly version?: string
 }
 
 /**
@@ -21,8 +22,8 @@ export async function identify(
   const considered =
     hinted.length > 0 ? hinted : servers.filter(({ kind }) => unmarked.includes(kind))
   for (const server of considered) {
-    const more = await server.confirm(get)
-    if (more) return { server, more }
+    const confirmed = await server.confirm(get)
+    if (confirmed) return { server, ...confirmed }
   }
   return undefined
 }

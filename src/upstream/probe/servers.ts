@@ -13,19 +13,26 @@ export interface Server {
   readonly dialects: readonly Dialect[]
   /** Does a row of `/v1/models` look like this server's? A hint; `confirm` decides. */
   readonly hints: (row: Readonly<Record<string, unknown>>) => boolean
-  /** Asks what only this server answers. Undefined: it is another; else more facts per model, if it told some. */
-  readonly confirm: (get: Get) => Promise<ReadonlyMap<string, ModelDetails> | undefined>
+  /** Asks what only this server answers. Undefined: it is another. */
+  readonly confirm: (get: Get) => Promise<Confirmed | undefined>
+}
+
+interface Confirmed {
+  /** More facts per model, if it told some; `*` is for every model without an entry. */
+  readonly more: ReadonlyMap<string, ModelDetails>
+  readonly version?: string
 }
 
 const chat: Dialect = 'openai_chat'
 const responses: Dialect = 'openai_responses'
 const messages: Dialect = 'anthropic_messages'
+const ollama: Dialect = 'ollama'
 
-const nothingMore: ReadonlyMap<string, ModelDetails> = new Map()
+const nothingMore: Confirmed = { more: new Map() }
 const hasString = (answer: unknown, ...names: readonly string[]): boolean =>
   isObject(answer) && names.some((name) => typeof answer[name] === 'string')
 
-/** The servers of design section I, the ones with the clearest marks first. */
+/** The servers that are recognised, the ones with the clearest marks first. */
 export const servers: readonly Server[] = [
   {
     kind: 'vllm',
@@ -61,7 +68,7 @@ export const servers: readonly Server[] = [
   {
     kind: 'ollama',
     name: 'Ollama',
-    dialects: [chat, responses, messages],
+    dialects: [chat, responses, messages, ollama],
     // A model pulled from elsewhere is owned by that namespace, so other rows prove nothing against it.
     hints: (row) => row.owned_by === 'library',
     confirm: confirmOllama,
@@ -75,7 +82,7 @@ async function confirmLlamaCpp(get: Get): ReturnType<Server['confirm']> {
   const settings = props.default_generation_settings
   const contextLength = isObject(settings) ? firstNumber(settings.n_ctx) : undefined
   // /v1/models tells the context the model was trained with, this is the one it runs with.
-  return contextLength === undefined ? nothingMore : new Map([['*', { contextLength }]])
+  return contextLength === undefined ? nothingMore : { more: new Map([['*', { contextLength }]]) }
 }
 
 async function confirmLmStudio(get: Get): ReturnType<Server['confirm']> {
@@ -86,11 +93,11 @@ async function confirmLmStudio(get: Get): ReturnType<Server['confirm']> {
       // A model loaded under a name of its own (`lms load --identifier`) is listed by that name.
       ...instancesOf(row).map((instance) => ({ ...row, id: instance.id })),
     ])
-    return describeRows(rows.filter(({ id }) => typeof id === 'string')).details
+    return { more: describeRows(rows.filter(({ id }) => typeof id === 'string')).details }
   }
   const older = listRows(await get('/api/v0/models'))
-  return older?.every((row) => typeof row.state === 'string')
-    ? describeRows(older).details
+  return older?.length && older.every((row) => typeof row.state === 'string')
+    ? { more: describeRows(older).details }
     : undefined
 }
 
@@ -98,14 +105,25 @@ const instancesOf = ({ loaded_instances: loaded }: Readonly<Record<string, unkno
   Array.isArray(loaded) ? loaded.filter(isObject) : []
 
 async function confirmOllama(get: Get): ReturnType<Server['confirm']> {
-  if (!hasString(await get('/api/version'), 'version')) return undefined
-  const running = await get('/api/ps')
-  if (!isObject(running) || !Array.isArray(running.models)) return nothingMore
-  const loaded = running.models
-    .filter(isObject)
-    .map((row): [string, ModelDetails] => [
-      String(row.name),
-      compact({ contextLength: firstNumber(row.context_length), loaded: true }),
-    ])
-  return new Map([['*', { loaded: false }], ...loaded])
+  const told = await get('/api/version')
+  if (!isObject(told) || typeof told.version !== 'string') return undefined
+  const [listed, running] = await Promise.all([get('/api/tags'), get('/api/ps')])
+  const more = new Map<string, ModelDetails>()
+  for (const row of rowsIn(listed) ?? []) more.set(String(row.name), { listed: row })
+  const loaded = rowsIn(running)
+  for (const row of loaded ?? []) {
+    const facts = { contextLength: firstNumber(row.context_length), loaded: true, running: row }
+    more.set(String(row.name), { ...more.get(String(row.name)), ...compact(facts) })
+  }
+  const asleep = loaded ? { loaded: false } : {}
+  return {
+    version: told.version,
+    more: new Map([
+      ['*', asleep],
+      ...[...more].map(([id, it]) => [id, { ...asleep, ...it }] as const),
+    ]),
+  }
 }
+
+const rowsIn = (answer: unknown) =>
+  isObject(answer) && Array.isArray(answer.models) ? answer.models.filter(isObject) : undefined

@@ -1,6 +1,6 @@
 import { nearest } from '../../../config/read/nearest.ts'
-import { keyHeader } from '../../../upstream/credential/credential.ts'
-import { askJson } from '../../../upstream/probe/ask.ts'
+import { spellingsOf } from '../../../dialect/model-tags.ts'
+import { getBelowRoot } from '../../../upstream/probe/ask-models.ts'
 import { describeRows } from '../../../upstream/probe/describe.ts'
 import { identify, mergeDetails } from '../../../upstream/probe/identify.ts'
 import type { ModelDetails, Provider } from '../../../upstream/upstream.ts'
@@ -11,15 +11,11 @@ import type { Given } from '../../given.ts'
 type Rows = Parameters<typeof describeRows>[0]
 
 /** ms for each of the few questions that tell which server it is. */
-const limits = { timeoutMs: 1000, maxBytes: 4_000_000 }
+const patience = 1000
 
-/** GET at the provider's own host, with its credential. */
-export const getFrom = ({ baseurl, ...provider }: Provider, { send }: Pick<Given, 'send'>) => {
-  const { origin } = new URL(baseurl)
-  const headers = [...provider.addHeaders, ...keyHeader(provider)]
-  return (path: string) =>
-    askJson(send, { origin, path, method: 'GET', headers, body: null }, limits)
-}
+/** GET below the root of the provider's server, with its credential. */
+export const getFrom = (provider: Provider, { send }: Pick<Given, 'send'>) =>
+  getBelowRoot(send, provider, patience)
 
 /** Holds what is configured against the server's list. */
 export const examineAnswer = async (
@@ -53,7 +49,7 @@ const notListed = ({ id }: Provider, models: readonly string[], { config }: Give
   const configured = config.providers.get(id)?.models ?? []
   const listed = new Set(models)
   return configured.filter(
-    (model) => model !== '*' && !listed.has(model) && !listed.has(`${model}:latest`),
+    (model) => model !== '*' && !spellingsOf(model).some((name) => listed.has(name)),
   )
 }
 

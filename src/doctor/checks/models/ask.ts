@@ -1,67 +1,76 @@
 import { type Answer, ask, askJson } from '../../../upstream/probe/ask.ts'
-import { canBeAsked, modelsRequest } from '../../../upstream/probe/ask-models.ts'
-import { geminiRows, listRows } from '../../../upstream/probe/describe.ts'
+import { listRows } from '../../../upstream/probe/describe.ts'
+import {
+  type FoundList,
+  type ListAnswer,
+  listModels,
+  modelsRequests,
+} from '../../../upstream/probe/list-models.ts'
 import type { Provider, UpstreamRequest } from '../../../upstream/upstream.ts'
 import { type Finding, finding } from '../../finding.ts'
 import type { Given } from '../../given.ts'
 import { patience } from '../../in-time.ts'
 import { findingOf } from './unreached.ts'
 
-type Rows = NonNullable<ReturnType<typeof listRows>>
-
 /** `rows` undefined: it has no list, and answers. */
 type Asked =
   | { readonly finding: Finding }
-  | { readonly finding?: undefined; readonly rows: Rows | undefined; readonly says: string }
+  | {
+      readonly finding?: undefined
+      readonly rows: FoundList['rows'] | undefined
+      readonly says: string
+    }
 
 export const limits = { timeoutMs: patience, maxBytes: 8_000_000 }
 
 export const askForModels = async (provider: Provider, given: Given): Promise<Asked> => {
-  const request = canBeAsked(provider) ? modelsRequest(provider) : undefined
-  if (request === undefined) return knock(provider, given)
-  let answer: Answer
-  try {
-    answer = await ask(given.send, request, limits)
-  } catch (error) {
-    return { finding: await findingOf(error, provider, given) }
+  const requests = modelsRequests(provider)
+  if (requests.length === 0) return knock(provider, given)
+  const { found, tried } = await listModels(given.send, requests, limits)
+  if (found) {
+    return {
+      rows: found.rows,
+      says: `lists ${found.rows.length} models at ${urlOf(found.request)}`,
+    }
   }
-  const rows = rowsOf(answer)
-  if (rows) return { rows, says: `lists ${rows.length} models` }
-  return { finding: await judge(answer, request, provider, given) }
+  return { finding: await judgeAll(tried, provider, given) }
 }
 
 /** Vertex and Bedrock have no list here: any answer is a sign of life, and no key is sent for it. */
 const knock = async (provider: Provider, given: Given): Promise<Asked> => {
-  const { origin } = new URL(provider.baseurl)
+  const { origin, host } = new URL(provider.baseurl)
   const request = { origin, path: '/', method: 'GET', headers: [], body: null }
   try {
     await ask(given.send, request, limits)
-    return { rows: undefined, says: 'answers' }
+    return { rows: undefined, says: `answers at ${host}` }
   } catch (error) {
     return { finding: await findingOf(error, provider, given) }
   }
 }
 
-const rowsOf = ({ status, body }: Answer): Rows | undefined => {
-  const json = status === 200 ? parse(body) : undefined
-  return listRows(json) ?? geminiRows(json)
-}
-
-const judge = (
-  answer: Answer,
-  request: UpstreamRequest,
+/** Where several places were asked, a path that is not there says less than any other answer. */
+const judgeAll = (
+  tried: readonly ListAnswer[],
   provider: Provider,
   given: Given,
 ): Finding | Promise<Finding> => {
+  const failed = tried.find(({ error }) => error !== undefined)
+  if (failed) return findingOf(failed.error, provider, given)
+  const answers = tried.flatMap(({ request, answer }) => (answer ? [{ request, answer }] : []))
+  const telling = answers.find(({ answer: { status } }) => status !== 404 && status !== 405)
+  if (telling) return judge(telling.answer, telling.request, provider)
+  return wrongPath(answers, provider, given)
+}
+
+const judge = (answer: Answer, request: UpstreamRequest, provider: Provider): Finding => {
   const { status, body } = answer
   const { id, apikey, authorization, authMode } = provider
-  const address = request.origin + pathOf(request)
+  const address = urlOf(request)
   if (refusesKey(answer)) {
     return apikey === '' || authMode === 'none'
       ? finding('models.key_missing', id, { address, status })
       : finding('models.key_refused', id, { address, status, authorization })
   }
-  if (status === 404 || status === 405) return wrongPath(status, request, provider, given)
   if (status >= 300 && status < 400) return finding('models.redirected', id, { address, status })
   if (status === 429) return finding('models.limited', id, { address })
   if (status === 503) return finding('models.loading', id, { address })
@@ -81,18 +90,21 @@ const refusesKey = ({ status, body }: Answer): boolean =>
   (status === 400 && /API_KEY_INVALID|API key not valid/.test(body))
 
 const pathOf = ({ path }: UpstreamRequest): string => path.split('?')[0] ?? ''
+const urlOf = (request: UpstreamRequest): string => request.origin + pathOf(request)
 
 /** Bases that servers have: most, OpenRouter and LM Studio, Groq, Gemini in OpenAI's words. */
 const usualBases = ['/v1', '/api/v1', '/openai/v1', '/v1beta/openai']
 
 const wrongPath = async (
-  status: number,
-  request: UpstreamRequest,
+  answers: readonly { readonly request: UpstreamRequest; readonly answer: Answer }[],
   { id }: Provider,
   { send }: Given,
 ): Promise<Finding> => {
-  const asked = pathOf(request)
-  const others = usualBases.filter((base) => `${base}/models` !== asked)
+  const [first] = answers
+  if (!first) throw new RangeError('nothing was asked')
+  const { request, answer } = first
+  const asked = answers.map((each) => pathOf(each.request))
+  const others = usualBases.filter((base) => !asked.includes(`${base}/models`))
   const found = await Promise.all(
     others.map(async (base) =>
       listRows(await askJson(send, { ...request, path: `${base}/models` }, limits)),
@@ -103,13 +115,6 @@ const wrongPath = async (
     right === undefined
       ? 'Write the base URL that its manual gives for OpenAI clients, without what comes after /v1'
       : `Write ${request.origin}${right} in "baseurl": there it lists its models`
-  return finding('models.wrong_path', id, { address: request.origin + asked, status, base })
-}
-
-const parse = (text: string): unknown => {
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    return undefined
-  }
+  const address = answers.map((each) => urlOf(each.request)).join(' and ')
+  return finding('models.wrong_path', id, { address, status: answer.status, base })
 }
