@@ -13,6 +13,7 @@ import { telling } from './live.ts'
 import { counting } from './metrics/observe.ts'
 import type { Platform } from './platform.ts'
 import { authorizeTarget } from './policy/guards.ts'
+import { logDropped } from './proxy/dropped-headers.ts'
 import { reverseProxy } from './proxy/reverse-proxy.ts'
 import { readTarget } from './proxy/target.ts'
 import { enforceQuotas, settling } from './quota/enforce.ts'
@@ -53,6 +54,8 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
   const hooks = runHooks({ ...platform, ...state, config, state: state.hooks, quotas: shown })
   const captures = keepCaptures({ ...platform, config, read: readAnswer, redact: redactAll(clock) })
 
+  const dropped = logDropped(config.log.level, log)
+
   const serve = (operation: Operation): readonly Stage[] => [
     readTarget({ operation, limits, memory: state.bodies, ...platform }),
     requireSpoken(registry, operation.named !== undefined),
@@ -63,6 +66,7 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
     budgets,
     hooks,
     captures,
+    dropped,
     reverseProxy({ send, clock, log, limits, open, join: joinBase, credential, admit, tried }),
   ]
 

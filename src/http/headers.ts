@@ -17,17 +17,6 @@ const hopByHop = new Set([
   'http2-settings', // h2c upgrade, never forwarded
 ])
 
-/** Request headers a model server may see. Everything else, credentials first, stays here (hazards 0.1 c). */
-const upstreamRequest = new Set([
-  'accept',
-  'anthropic-beta',
-  'anthropic-version',
-  'chatgpt-account-id', // which of a subscription's accounts (Codex)
-  'content-type',
-  'openai-beta',
-  'user-agent',
-])
-
 /** Response headers of a model server that a client may see (identity.md 1.5). */
 const upstreamResponse = new Set([
   'cache-control',
@@ -41,22 +30,6 @@ const upstreamResponse = new Set([
   'x-amzn-errortype', // which exception: Amazon's SDKs look nowhere else
 ])
 const upstreamResponsePrefixes = ['x-ratelimit-', 'anthropic-ratelimit-']
-
-/**
- * What of the client's headers goes to a model server; its credential is added by the caller.
- * @param contentType of the body, where it is not the client's own
- */
-export const toUpstream = (headers: Headers, contentType?: string): [string, string][] => {
-  const kept: [string, string][] = []
-  for (const name of upstreamRequest) {
-    const value =
-      name === 'content-type' && contentType !== undefined ? contentType : headers.get(name)
-    if (value !== null) kept.push([name, value])
-  }
-  // Compressed answers could be neither metered nor scrubbed, and would have to be inflated for some clients.
-  kept.push(['accept-encoding', 'identity'])
-  return kept
-}
 
 /** What of a model server's headers goes to the client. */
 export const fromUpstream = (headers: HeaderList): Record<string, string> => {

@@ -1,9 +1,10 @@
 import type { Context, Handler } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { type Envelope, envelopeOf, errorEvent } from '../dialect/envelope.ts'
+import { toProvider } from '../dialect/request-headers.ts'
 import type { BodyWatch, Env } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
-import { fromUpstream, type HeaderList, toUpstream } from '../http/headers.ts'
+import { fromUpstream, type HeaderList } from '../http/headers.ts'
 import { leavingOf } from '../http/leaving.ts'
 import { idAndTime } from '../http/request-id.ts'
 import type { Clock, Log } from '../platform.ts'
@@ -151,7 +152,7 @@ const ask = async (
     send,
     clock,
     limits: { ...limits, firstByte: candidate.provider.limits?.firstByte ?? limits.firstByte },
-    request: upstreamRequest(c, candidate, ready.added, join),
+    request: upstreamRequest(c, candidate, ready, join),
     leaving: leavingOf(c),
     truncate: c.env.truncate,
     open,
@@ -174,18 +175,27 @@ const ask = async (
 const upstreamRequest = (
   c: Context<Env>,
   candidate: Candidate,
-  added: HeaderList,
+  { added, clientsOwn }: Ready,
   join: ReverseProxyOptions['join'],
 ): UpstreamRequest => {
   const target = c.get('guarded') ?? c.get('target')
   const { operation, version, search } = target.address(candidate)
-  const { origin, path } = join(candidate.provider.baseurl, operation, version)
+  const { provider, model } = candidate
+  const { origin, path } = join(provider.baseurl, operation, version)
+  const { dialect } = target.operation
+  const { traceContext = false } = provider
   return {
     origin,
     path: path + search,
     method: 'POST',
-    headers: [...toUpstream(c.req.raw.headers, target.sentType), ...added],
-    body: target.forward(candidate.model),
+    headers: toProvider(c.req.raw.headers, {
+      dialect,
+      clientsOwn,
+      traceContext,
+      added,
+      contentType: target.sentType,
+    }),
+    body: target.forward(model),
   }
 }
 

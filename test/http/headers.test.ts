@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { fromFallback, fromUpstream, toFallback, toUpstream } from '../../src/http/headers.ts'
+import { requestHeaders, toProvider } from '../../src/dialect/request-headers.ts'
+import { fromFallback, fromUpstream, toFallback } from '../../src/http/headers.ts'
+import type { Dialect } from '../../src/upstream/upstream.ts'
 
 const hostile = {
   authorization: 'Basic YTpi',
@@ -24,14 +26,54 @@ const hostile = {
 
 describe('what a model server sees', () => {
   it('is an allow-list: no credential, cookie, address or identity of the client', () => {
-    const sent = toUpstream(
-      new Headers({ ...hostile, 'content-type': 'application/json', 'anthropic-beta': 'x' }),
+    for (const dialect of Object.keys(requestHeaders) as Dialect[]) {
+      const sent = toProvider(
+        new Headers({
+          ...hostile,
+          'content-type': 'application/json',
+          'x-session-id': 's',
+          'x-unknown': '1',
+          traceparent: '00-1-2-01',
+          'openai-organization': 'org',
+          'x-goog-user-project': 'p',
+        }),
+        { dialect, clientsOwn: false, traceContext: false, added: [] },
+      )
+      expect(Object.fromEntries(sent), dialect).toEqual({
+        'content-type': 'application/json',
+        'x-session-id': 's',
+        'accept-encoding': 'identity',
+      })
+    }
+  })
+
+  it('has no name on a list by which the gateway is shown a credential', () => {
+    const credentials = /authorization|cookie|api-key|token|secret/
+    for (const { names, prefixes, own } of Object.values(requestHeaders)) {
+      expect([...names, ...prefixes, ...own].filter((name) => credentials.test(name))).toEqual([])
+    }
+  })
+
+  it('is the provider’s own header in place of the client’s, but for lists', () => {
+    const sent = toProvider(
+      new Headers({ 'anthropic-version': 'old', 'anthropic-beta': 'a', 'user-agent': 'x' }),
+      {
+        dialect: 'anthropic_messages',
+        clientsOwn: false,
+        traceContext: false,
+        added: [
+          ['anthropic-version', 'new'],
+          ['anthropic-beta', 'b'],
+        ],
+      },
     )
-    expect(Object.fromEntries(sent)).toEqual({
-      'content-type': 'application/json',
-      'anthropic-beta': 'x',
-      'accept-encoding': 'identity',
-    })
+    expect(sent).toEqual([
+      ['user-agent', 'x'],
+      ['anthropic-beta', 'a'],
+      ['accept-encoding', 'identity'],
+      ['anthropic-version', 'new'],
+      ['anthropic-beta', 'b'],
+    ])
   })
 })
 

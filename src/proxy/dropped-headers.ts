@@ -1,0 +1,32 @@
+import type { MiddlewareHandler } from 'hono'
+import { requestHeaders } from '../dialect/request-headers.ts'
+import { check, pass } from '../http/check.ts'
+import type { Env } from '../http/env.ts'
+import type { Log, LogLevel } from '../platform.ts'
+
+/** Read by us, or about this hop alone: no provider was meant. */
+const forUs =
+  /^(?:host|connection|content-length|transfer-encoding|accept-encoding|expect|te|upgrade|keep-alive|origin|referer|cookie|authorization|x-api-key|api-key|x-goog-api-key|traceparent|tracestate|sec-.*|x-forwarded-.*|x-real-ip|forwarded|tailscale-.*|x-webauth-.*|x-postern-.*)$/
+
+const most = 32
+
+/**
+ * Tells in the log which of a client's headers no provider of the dialect is sent, by name: a feature that is asked for
+ * in a header, and silently is not there, is hard to find. At level `debug` only.
+ */
+export const logDropped = (level: LogLevel, log: Log): MiddlewareHandler<Env> => {
+  if (level !== 'debug') return pass
+  return check(function logDropped(c) {
+    const { dialect } = c.get('target').operation
+    const { names, prefixes, own } = requestHeaders[dialect]
+    const dropped = [...c.req.raw.headers.keys()].filter(
+      (name) =>
+        !forUs.test(name) &&
+        ![...names, ...own].includes(name) &&
+        !prefixes.some((prefix) => name.startsWith(prefix)),
+    )
+    if (dropped.length === 0) return
+    const rid = c.get('requestId')
+    log('debug', 'headers.dropped', { rid, dialect, names: dropped.slice(0, most).join(', ') })
+  })
+}
