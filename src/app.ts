@@ -1,4 +1,5 @@
-import { Hono } from 'hono'
+import { Hono, type MiddlewareHandler } from 'hono'
+import { every } from 'hono/combine'
 import type { Config } from './config/config.ts'
 import { createDashboard } from './dashboard.ts'
 import { isClientLeft } from './hooks/run-hooks.ts'
@@ -28,7 +29,7 @@ import { compileGrants } from './policy/grants.ts'
 import { grantsLoopback, requireRole } from './policy/guards.ts'
 import { createProofs } from './proofs.ts'
 import { ClientGone } from './proxy/exchange.ts'
-import { requireShown, webuiProxy } from './proxy/webui.ts'
+import { besideWebui, requireShown, webuiProxy } from './proxy/webui.ts'
 import { authFailures } from './ratelimit/auth-failures.ts'
 import { rateLimit } from './ratelimit/rate-limit.ts'
 import { refuseBanned } from './ratelimit/refuse-banned.ts'
@@ -41,9 +42,9 @@ import { vitals } from './vitals.ts'
  * Made anew for each configuration; what must outlive one (bans, counters, caches) is in `state`.
  */
 export const createApp = (config: Config, platform: Platform, state: State): Hono<Env> => {
-  const { limits, webui, allowedHosts } = config
-  const { clock, log, send } = platform
-  const { failures, bans, limiter, open } = state
+  const { webui, allowedHosts } = config
+  const { clock, log } = platform
+  const { failures, bans, limiter } = state
   const policy = compileGrants({ ...config, log, hasTags: tagged(state.registry) })
   const proofs = createProofs(config, platform, state)
   const models = createModelsApi(config, platform, state)
@@ -79,8 +80,15 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   const recognised = [...watched, authenticate({ ...proofs, loopback })] as const
   const limited = rateLimit({ ...rules, stage: 'after-authentication' })
 
+  // Open WebUI, for what is not ours; behind single sign-on, for people with a role.
+  const toWebui = webuiStages(config, platform, state, [
+    ...people.webui,
+    limited,
+    requireRole(policy),
+  ])
+
   // The API of models: a proven caller with a role, within their limits, on the ledger.
-  models.routes(app, [
+  const callers = [
     cors(policy),
     ...recognised,
     requireCaller(),
@@ -88,7 +96,14 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
     models.metered,
     limited,
     requireRole(policy),
-  ])
+  ]
+  models.routes(app, callers)
+  models.ollama(
+    app,
+    '/ollama/api',
+    toWebui ? [besideWebui(every(...toWebui)), ...callers] : callers,
+  )
+  if (!webui) models.ollama(app, '/api', callers)
 
   // Our own API, which is also what our pages ask.
   people.routes(app)
@@ -130,14 +145,16 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   for (const path of ours) {
     app.all(path, () => fail(new Failure('not_found', 'There is nothing here.')))
   }
+  for (const name of managing) {
+    const paths = [`/api/${name}`, ...(webui ? [] : [`/ollama/api/${name}`])]
+    app.on('ALL', paths, () =>
+      fail(new Failure('not_found', 'Models are managed at their server.')),
+    )
+  }
 
   // Everything else: Open WebUI, or our own pages.
-  if (webui) {
-    const sso = webui.sso === 'trusted-header'
-    app.use(requireShown(webui))
-    if (sso) app.use(...people.webui, limited, requireRole(policy))
-    const identity = sso ? createWebuiIdentity({ ...config, headers: webui.headers }) : undefined
-    app.all('*', webuiProxy({ webui, allowedHosts, send, clock, log, limits, open, identity }))
+  if (toWebui) {
+    app.on('ALL', ['*'], ...toWebui)
   } else {
     app.get('/', hostCheck(allowedHosts), (c) => c.redirect('/ui', 303))
     app.all('*', () => fail(new Failure('not_found', 'There is nothing here.')))
@@ -145,8 +162,24 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   return app
 }
 
-/** Model servers let anybody pull, build and delete models by the paths of `/api`; no door of ours leads there. */
-const ours = [
-  ...['/postern/*', '/aperture/*', '/metrics', '/ui', '/ui/*'],
-  ...['pull', 'push', 'create', 'copy', 'delete', 'blobs/*'].map((name) => `/api/${name}`),
-]
+/** @param people what stands before an Open WebUI that has no login of its own */
+const webuiStages = (
+  config: Config,
+  { send, clock, log }: Platform,
+  { open }: State,
+  people: readonly MiddlewareHandler<Env>[],
+): MiddlewareHandler<Env>[] | undefined => {
+  const { webui, allowedHosts, limits } = config
+  if (!webui) return undefined
+  const sso = webui.sso === 'trusted-header'
+  const identity = sso ? createWebuiIdentity({ ...config, headers: webui.headers }) : undefined
+  return [
+    requireShown(webui),
+    ...(sso ? people : []),
+    webuiProxy({ webui, allowedHosts, send, clock, log, limits, open, identity }),
+  ]
+}
+
+const ours = ['/postern/*', '/aperture/*', '/metrics', '/ui', '/ui/*']
+/** Model servers let anybody pull, build and delete models by these paths of `/api`; no door of ours leads there. */
+const managing = ['pull', 'push', 'create', 'copy', 'delete', 'blobs/*']

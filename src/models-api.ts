@@ -24,6 +24,7 @@ import { createTokens } from './upstream/credential/tokens.ts'
 import { findRoute } from './upstream/find.ts'
 import { joinBase } from './upstream/join.ts'
 import { listGeminiModels, listModels, showGeminiModel, showModel } from './upstream/models.ts'
+import { ollamaRoutes } from './upstream/ollama-api.ts'
 import { requireSpoken } from './upstream/spoken.ts'
 import { unnamed } from './upstream/unnamed.ts'
 import { meter } from './usage/meter.ts'
@@ -36,6 +37,8 @@ export interface ModelsApi {
   readonly metered: Stage
   /** Every path of it. @param guards what stands before each */
   routes(app: Hono<Env>, guards: readonly Stage[]): void
+  /** Ollama's API below a path. */
+  ollama(app: Hono<Env>, below: '/ollama/api' | '/api', guards: readonly Stage[]): void
   /** One operation at one more path. */
   also(app: Hono<Env>, path: string, guards: readonly Stage[]): void
 }
@@ -77,7 +80,7 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
       store: telling(counting(settling(platform.store, quotas), metrics), state.live),
     }),
     routes: (app, guards) => {
-      for (const operation of operations) {
+      for (const operation of operations.filter(({ dialect }) => dialect !== 'ollama')) {
         for (const path of operation.paths) {
           app.on('POST', [path], ...guards, ...serve(operation))
           app.on('ALL', [path], ...guards, () => fail(methodNotAllowed(['POST'])))
@@ -99,6 +102,19 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
         `${each}/*`,
       ])) {
         app.on('ALL', [path], ...guards, (c) => fail(new Failure('not_found', notHere(c.req.path))))
+      }
+    },
+    ollama: (app, below, guards) => {
+      const only = (path: string, method: string) =>
+        app.on('ALL', [path], ...guards, () => fail(methodNotAllowed([method])))
+      for (const { method, name, handle } of ollamaRoutes({ registry, send, limits })) {
+        app.on(method, [`${below}/${name}`], ...guards, handle)
+        only(`${below}/${name}`, method)
+      }
+      for (const operation of operations.filter(({ dialect }) => dialect === 'ollama')) {
+        const path = `${below.slice(0, -'/api'.length)}/${operation.operation}`
+        app.on('POST', [path], ...guards, ...serve(operation))
+        only(path, 'POST')
       }
     },
     also: (app, path, guards) => {

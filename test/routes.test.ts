@@ -11,7 +11,7 @@ import type { LocalApi, Platform } from '../src/platform.ts'
 import { createState } from '../src/state.ts'
 import { testConfig } from './support/config.ts'
 import { apiKey } from './support/keys.ts'
-import { type Answers, peoplesRoutes, routes, sampleOf } from './support/routes.ts'
+import { type Answers, peoplesRoutes, rootRoutes, routes, sampleOf } from './support/routes.ts'
 import { memoryStore } from './support/store.ts'
 
 /**
@@ -262,8 +262,8 @@ const neverAsked = (): never => {
   throw new Error('only admins get here')
 }
 
-/** An app whose Open WebUI always answers 200. */
-const open = (mode: Mode, sso = 'off'): Hono<Env> => {
+/** An app whose Open WebUI always answers 200, or that has none. */
+const open = (mode: Mode, sso: 'off' | 'trusted-header' | 'none' = 'off'): Hono<Env> => {
   const store = memoryStore()
   store.changeKeys({ keys: [keyRow], signers: [] })
   const platform: Platform = {
@@ -288,7 +288,7 @@ const open = (mode: Mode, sso = 'off'): Hono<Env> => {
   }
   const config = testConfig({
     grants,
-    webui: { url: 'http://127.0.0.1:9', sso },
+    ...(sso !== 'none' && { webui: { url: 'http://127.0.0.1:9', sso } }),
     auth_failures: { max: 100_000 },
     rate_limits: [],
   })
@@ -333,7 +333,7 @@ const request = async (app: Hono<Env>, route: string, way: Way, credential: Cred
 
 // A route's last handler answers; what stands before it under the same path are its guards.
 const middleware =
-  /^(?:requestId|accessLog|observe|requireSoundRequest|findClient|requireOpenDoor|refuseBanned|rateLimit|pagesForPeople)$/
+  /^(?:requestId|accessLog|observe|requireSoundRequest|findClient|requireOpenDoor|refuseBanned|rateLimit|pagesForPeople|besideWebui)$/
 
 const routesOf = (app: Hono<Env>): Set<string> =>
   new Set(
@@ -375,6 +375,9 @@ describe('every route', () => {
     expect(routesOf(open('both', 'trusted-header'))).toEqual(
       new Set(Object.keys({ ...routes, ...peoplesRoutes })),
     )
+    expect(routesOf(open('both', 'none'))).toEqual(
+      new Set(Object.keys({ ...routes, ...rootRoutes })),
+    )
   })
 
   it.each(cells)('answers as the table says: mode $mode, by $name', async ({ mode, way }) => {
@@ -389,10 +392,19 @@ describe('every route', () => {
     },
   )
 
+  it.each(cells)(
+    'without Open WebUI answers as the table says: mode $mode, by $name',
+    async ({ mode, way }) => {
+      expect(await wrongCells(open(mode, 'none'), mode, way, rootRoutes)).toEqual([])
+    },
+  )
+
   it('of models does not know browser sessions where people are signed on', async () => {
     const app = open('both', 'trusted-header')
     const way = ways['the local network'] as Way
-    const api = Object.entries(routes).filter(([route]) => / \/v1(?:beta)?\//.test(route))
+    const api = Object.entries(routes).filter(([route]) =>
+      / \/(?:v1(?:alpha|beta)?|ollama\/api)\//.test(route),
+    )
     expect(api.filter(([, { session: counts }]) => counts)).toEqual([])
     expect(await wrongCells(app, 'both', way, Object.fromEntries(api))).toEqual([])
   })

@@ -95,7 +95,7 @@ const both = (a: CaptureConfig, b: CaptureConfig): CaptureConfig => ({
 })
 
 const understood =
-  /^(?:application\/(?:[\w.+-]+\+)?json|text\/event-stream|application\/vnd\.amazon\.eventstream)/i
+  /^(?:application\/(?:(?:[\w.+-]+\+)?json|x-ndjson)|text\/event-stream|application\/vnd\.amazon\.eventstream)/i
 
 /** Keeps what passes, within bounds, and changes nothing of it. */
 const watched = (

@@ -37,6 +37,8 @@ const list = (value: unknown): readonly Json[] =>
 const chatCalls = (event: Json): number =>
   list(event.choices)
     .map(({ delta, message }) => object(delta) ?? object(message) ?? {})
+    // Ollama's own API has the message without choices.
+    .concat(object(event.message) ?? [])
     .flatMap(({ tool_calls, function_call }) => [
       ...list(tool_calls),
       ...list([{ function: function_call }]),

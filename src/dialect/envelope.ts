@@ -162,7 +162,7 @@ export const errorEvent = (envelope: Envelope, failure: Told, requestId: string)
 const google =
   /^\/v1(?:alpha|beta1?)(?:\/|$)|^\/v1\/(?:projects|publishers)\/|^\/v1\/models\/.+:\w*(?:Content|Contents|Tokens)$/
 const ollama =
-  /^\/ollama\/api(?:\/|$)|^\/api\/(?:tags|show|version|ps|chat|generate|embed|embeddings)$/
+  /^\/ollama\/api(?:\/|$)|^\/api\/(?:tags|show|version|ps|chat|generate|embed|embeddings|pull|push|create|copy|delete|blobs\/.*)$/
 
 /** Which dialect answers for a path, also where nothing is served. */
 export const envelopeOf = (path: string): Envelope => {

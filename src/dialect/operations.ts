@@ -20,9 +20,17 @@ export interface Operation {
   readonly body: 'json' | 'multipart'
   /** Present when the path names the model; else the body does. */
   readonly named?: NamedPath
-  /** What a base without a version gets; empty: nothing. */
+  /** What a base without a version gets; empty: nothing; `atRoot`. */
   readonly version: string
+  /** An answer is streamed unless the body says `"stream": false`. */
+  readonly streams?: boolean
 }
+
+/**
+ * The version of an operation that stands beside the OpenAI API of a server, such as Ollama's own: at the root, whatever
+ * version the base ends in.
+ */
+export const atRoot = '..'
 
 const openai = (operation: string, options: Partial<Operation> = {}): Operation => ({
   paths: [`/v1/${operation}`],
@@ -66,6 +74,16 @@ const vertexCalls = (dialect: Dialect, publisher: string, method: string): Opera
 const bedrockCalls = (dialect: Dialect, method: string): Operation =>
   inPath(dialect, bedrock(method), [`/bedrock/model/:call{.+/${method}}`])
 
+/** Ollama's own API: what asks a model, and nothing that changes the server's models. */
+const ollama = (call: string, streams?: true): Operation => ({
+  paths: [`/ollama/api/${call}`],
+  operation: `api/${call}`,
+  dialect: 'ollama',
+  body: 'json',
+  version: atRoot,
+  ...(streams && { streams }),
+})
+
 /** The paths without `/v1` exist only where Open WebUI has none of that name (product.md §6). */
 export const operations: readonly Operation[] = [
   openai('chat/completions', { paths: ['/v1/chat/completions', '/chat/completions'] }),
@@ -105,6 +123,10 @@ export const operations: readonly Operation[] = [
   bedrockCalls('bedrock_model_invoke', 'invoke-with-response-stream'),
   bedrockCalls('bedrock_converse', 'converse'),
   bedrockCalls('bedrock_converse', 'converse-stream'),
+  ollama('chat', true),
+  ollama('generate', true),
+  ollama('embed'),
+  ollama('embeddings'),
 ]
 
 /** Where an operation goes at this provider, for a model it knows by this name. `path` as `NamedPath.read` gave it. */

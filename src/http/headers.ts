@@ -89,15 +89,25 @@ export const isGatewayCredential = (authorization: string): boolean => {
   return claims !== undefined && isSignedHere(claims)
 }
 
-/** Open WebUI signs tokens too, and names no issuer in them. */
-const isSignedHere = (claims: string): boolean => {
+/** A token of Open WebUI's own making, for its own API below `/ollama`: it names a user by `id`, and no issuer. */
+export const isWebuiToken = (authorization: string): boolean => {
+  const claims = /^bearer\s+[\w=-]+\.([\w-]+)=*\.[\w=-]+$/i.exec(authorization)?.[1]
+  const { id, iss } = (claims && claimsIn(claims)) || {}
+  return typeof id === 'string' && iss === undefined
+}
+
+const claimsIn = (
+  claims: string,
+): { readonly id?: unknown; readonly iss?: unknown } | undefined => {
   try {
-    const { iss } = JSON.parse(atob(claims.replaceAll('-', '+').replaceAll('_', '/')))
-    return iss === 'postern'
+    return JSON.parse(atob(claims.replaceAll('-', '+').replaceAll('_', '/')))
   } catch {
-    return false
+    return undefined
   }
 }
+
+/** Open WebUI signs tokens too, and names no issuer in them. */
+const isSignedHere = (claims: string): boolean => claimsIn(claims)?.iss === 'postern'
 
 const connectionNames = (connection: string | null): ReadonlySet<string> =>
   new Set(

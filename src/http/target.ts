@@ -46,9 +46,11 @@ const judge = (path: string, search: string): TargetVerdict => {
   if (reading === undefined) {
     return refuse('Dot segments, encoded backslashes and control characters are not accepted.')
   }
-  if (api.test(reading)) return strictly(withoutEmptySegments(path), search)
-  if (ours.test(reading)) return strictly(path, search)
-  if (path.startsWith('//')) return refuse(emptySegments)
+  const merged = reading.replaceAll(/\/{2,}/g, '/')
+  if (api.test(merged)) return strictly(withoutEmptySegments(path), search)
+  if (ours.test(merged)) return strictly(path, search)
+  // Browsers and URL parsers take what follows for a host.
+  if (reading.startsWith('//')) return refuse(emptySegments)
   return { target: { path, search } }
 }
 
@@ -74,7 +76,7 @@ const ours =
 
 /**
  * What the path is to the reader that undoes the most: decodes as often as there is something to decode, takes `;` for
- * the start of parameters, and several slashes for one. Undefined where one of them would go up, or see a control.
+ * the start of parameters, and has no letter case. Undefined where one of them would go up, or see a control.
  */
 const deepestReading = (path: string): string | undefined => {
   let text = path
@@ -88,7 +90,7 @@ const deepestReading = (path: string): string | undefined => {
   }
   text = text.replaceAll(/;[^/]*/g, '')
   if (/[\u0000-\u001f\u007f\\]/.test(text) || dotSegment.test(text)) return undefined
-  return text.replaceAll(/\/{2,}/g, '/').toLowerCase()
+  return text.toLowerCase()
 }
 
 /** Nothing genuine is encoded more often. */

@@ -157,7 +157,7 @@ const ask = async (
     truncate: c.env.truncate,
     open,
     accept: (status, headers) => {
-      events = isEvents(typeOf(headers))
+      events = isEvents(typeOf(headers)) || isLines(typeOf(headers))
       return accept(c, candidate, ready, { status, headers })
     },
     // An event says it; a body in one piece, and Amazon's frames, are cut short instead.
@@ -227,9 +227,13 @@ const typeOf = (headers: HeaderList): string =>
 
 const isEvents = (contentType: string): boolean => contentType.startsWith('text/event-stream')
 
-/** Server-sent events, or the frames that Amazon has instead. */
+const isLines = (contentType: string): boolean => contentType.startsWith('application/x-ndjson')
+
+/** Server-sent events, Ollama's lines, or the frames that Amazon has instead. */
 const isStream = (contentType: string): boolean =>
-  isEvents(contentType) || contentType.startsWith('application/vnd.amazon.eventstream')
+  isEvents(contentType) ||
+  isLines(contentType) ||
+  contentType.startsWith('application/vnd.amazon.eventstream')
 
 const lastWords = (envelope: Envelope, failure: Failure, requestId: string): Uint8Array =>
   encoder.encode(errorEvent(envelope, failure, requestId))

@@ -80,7 +80,7 @@ const targetOf = (request: Request, bytes: Uint8Array): Target | Promise<Target>
 }
 
 /** Ollama's own API streams where a request does not say. */
-const streamsUnasked = ({ named }: Operation): boolean => named?.stream ?? false
+const streamsUnasked = ({ named, streams = false }: Operation): boolean => named?.stream ?? streams
 
 const jsonTarget = (request: Request, body: JsonBody, options: JsonBodyOptions): Target => {
   const { operation, size, contentType } = request

@@ -4,7 +4,7 @@ import type { WebuiConfig } from '../config/config.ts'
 import { check } from '../http/check.ts'
 import type { BodyWatch, Env } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
-import { fromFallback, type HeaderList, toFallback } from '../http/headers.ts'
+import { fromFallback, type HeaderList, isWebuiToken, toFallback } from '../http/headers.ts'
 import { originAllowed } from '../http/host-check.ts'
 import { leavingOf } from '../http/leaving.ts'
 import { showPage, wantsPage } from '../http/page.ts'
@@ -34,6 +34,12 @@ export const requireShown = ({ public: shown }: WebuiConfig): MiddlewareHandler<
       throw new Failure('not_found', 'There is nothing here.')
     }
   })
+
+/** On paths that Open WebUI has as well: requests with a token of its own are its own (its pages send one with each). */
+export const besideWebui = (toWebui: MiddlewareHandler): MiddlewareHandler<Env> =>
+  function besideWebui(c, next) {
+    return isWebuiToken(c.req.header('authorization') ?? '') ? toWebui(c, next) : next()
+  } as MiddlewareHandler<Env>
 
 /**
  * Passes everything that is not ours to Open WebUI, uploads and event streams included, touching nothing but hop,

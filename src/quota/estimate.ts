@@ -48,6 +48,8 @@ const answersNothing = new Set([
   'countTokens',
   'embedContent',
   'batchEmbedContents',
+  'api/embed',
+  'api/embeddings',
 ])
 const answersMedia = /^(?:audio|images)\//
 

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { atRoot } from '../dialect/operations.ts'
 import { demoBase } from './upstream.ts'
 
 export interface Joined {
@@ -9,12 +10,6 @@ export interface Joined {
 }
 
 const version = /^v\d+(?:(?:alpha|beta)\d*)?$/
-
-/**
- * The version of an operation that stands beside the OpenAI API of a server, such as Ollama's own: at the root, whatever
- * version the base ends in.
- */
-export const atRoot = '..'
 
 /**
  * Joins a canonical operation (`chat/completions`, `models`, …) to a provider's base. A base that already ends in a

@@ -8,7 +8,7 @@ import type { Platform } from '../platform.ts'
 import type { Candidate } from '../upstream/upstream.ts'
 import { type Charge, chargeFor, unknownCharge } from './charge.ts'
 import { type FilterableHeader, indexedHeaders } from './indexed-headers.ts'
-import { bodyUsage, eventUsage, frameUsage, type UsageReader } from './reader.ts'
+import { bodyUsage, eventUsage, frameUsage, lineUsage, type UsageReader } from './reader.ts'
 import type { Outcome, UsageRow } from './row.ts'
 import { usedBy } from './used.ts'
 
@@ -38,6 +38,7 @@ export const meter = (options: MeterOptions): MiddlewareHandler<Env> =>
 
 const readerFor = (contentType: string, target: Target | undefined): UsageReader => {
   if (contentType.startsWith('application/vnd.amazon.eventstream')) return frameUsage()
+  if (contentType.startsWith('application/x-ndjson')) return lineUsage()
   if (!contentType.startsWith('text/event-stream')) {
     return bodyUsage(target?.operation.operation.startsWith('images/'))
   }

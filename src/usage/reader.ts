@@ -2,6 +2,7 @@ import { isUsageOnlyFrame } from '../dialect/usage.ts'
 import { concat } from '../http/body.ts'
 import { EventSplitter, eventData } from './events.ts'
 import { FrameSplitter } from './frames.ts'
+import { LineSplitter } from './lines.ts'
 import { lastUsage, parse } from './parse.ts'
 import { PictureCounter } from './pictures.ts'
 import { Tail } from './tail.ts'
@@ -47,6 +48,26 @@ export const eventUsage = (dropUsageFrame: boolean): UsageReader => {
   }
 
   return { push, flush, tally }
+}
+
+/** For a stream of JSON lines, which is how Ollama streams. */
+export const lineUsage = (): UsageReader => {
+  const lines = new LineSplitter()
+  const tally = new AnswerTally()
+  const read = (line: Uint8Array): void => {
+    tally.event(text.decode(line), (raw) => raw)
+  }
+  return {
+    push: (chunk) => {
+      for (const line of lines.push(chunk)) read(line)
+      return chunk
+    },
+    flush: () => {
+      read(lines.rest())
+      return null
+    },
+    tally,
+  }
 }
 
 /** For Amazon's event stream. What a model of its own dialect said is wrapped in base64 (InvokeModel). */

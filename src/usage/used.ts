@@ -55,6 +55,8 @@ const generatesText = new Set([
   'invoke-with-response-stream',
   'converse',
   'converse-stream',
+  'api/chat',
+  'api/generate',
 ])
 
 /** What nobody pays tokens for, and tells none of. */

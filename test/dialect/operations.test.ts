@@ -170,11 +170,13 @@ describe('the words that clients write for Vertex', () => {
 })
 
 describe('any ingress path at any base', () => {
-  const samples = operations.flatMap(({ paths }) =>
-    paths.map((path) =>
-      path.replace(/:call\{\.\+(.+?)\}/, 'm$1').replace(/:(?:project|region)/g, 'x'),
-    ),
-  )
+  const samples = operations
+    .filter(({ dialect }) => dialect !== 'ollama')
+    .flatMap(({ paths }) =>
+      paths.map((path) =>
+        path.replace(/:call\{\.\+(.+?)\}/, 'm$1').replace(/:(?:project|region)/g, 'x'),
+      ),
+    )
   const bases = [
     '',
     '/v1',
@@ -199,6 +201,14 @@ describe('any ingress path at any base', () => {
         expect(first?.match(/\/v\d+(?:alpha|beta\d*)?(?=\/)/g)?.length ?? 0).toBeLessThanOrEqual(1)
         expect(first).not.toMatch(/\/\//)
       }
+    }
+  })
+
+  it('of Ollama’s own leads to the root of the server, whatever version its base ends in', () => {
+    for (const base of ['', '/', '/v1', '/v1/', '/llm', '/llm/v1/']) {
+      const to = provider('p', [], { baseurl: `http://h${base}` })
+      const root = base.startsWith('/llm') ? '/llm' : ''
+      expect(lead('/ollama/api/chat', to)?.[2]).toBe(`${root}/api/chat`)
     }
   })
 

@@ -59,6 +59,8 @@ describe('canonicalTarget', () => {
     '*',
     '',
     '//static/app.js',
+    '/%2f/evil.example',
+    '/;/evil.example',
     '/ui//models',
     '/postern//api/me',
     '/api//pull',

@@ -84,6 +84,20 @@ const named = [
   ),
 ]
 
+/** Ollama's API below a path. */
+const ollamaAt = (below: string): Readonly<Record<string, Answers>> =>
+  Object.fromEntries([
+    ...['tags', 'ps', 'version'].map((name) => [`GET ${below}/${name}`, guarded(200)]),
+    ...['show', 'chat', 'generate', 'embed', 'embeddings'].map((name) => [
+      `POST ${below}/${name}`,
+      json,
+    ]),
+    ...['tags', 'ps', 'version', 'show', 'chat', 'generate', 'embed', 'embeddings'].map((name) => [
+      `ALL ${below}/${name}`,
+      wrongMethod,
+    ]),
+  ])
+
 export const routes: Readonly<Record<string, Answers>> = {
   'GET /healthz': health,
   'GET /readyz': health,
@@ -192,8 +206,22 @@ export const routes: Readonly<Record<string, Answers>> = {
   'ALL /api/blobs/*': open(404),
   'ALL /ui': open(404),
   'ALL /ui/*': open(404),
+  ...ollamaAt('/ollama/api'),
   // Open WebUI, whose own login is in charge.
   'ALL /*': open(200),
+}
+
+/** What is otherwise when there is no Open WebUI. */
+export const rootRoutes: Readonly<Record<string, Answers>> = {
+  ...ollamaAt('/api'),
+  ...Object.fromEntries(
+    ['pull', 'push', 'create', 'copy', 'delete', 'blobs/*'].map((name) => [
+      `ALL /ollama/api/${name}`,
+      open(404),
+    ]),
+  ),
+  'GET /': open(303),
+  'ALL /*': open(404),
 }
 
 /** What is otherwise when Open WebUI has no login of its own (`webui.sso`). */

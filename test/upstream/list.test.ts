@@ -174,7 +174,7 @@ test('a passthrough provider says that it wants the client’s own credential', 
 test('every dialect has its path in `supported_endpoints`', () => {
   const all = new Set(operations.map(({ dialect }) => dialect))
   const [row] = modelRows([provider('a', ['m'], { dialects: all })], everything)
-  expect(row?.supported_endpoints).toHaveLength(8)
+  expect(row?.supported_endpoints).toHaveLength(9)
 })
 
 test('a model that several providers serve is one row of what the one that is asked first says', () => {

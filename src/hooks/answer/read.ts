@@ -32,16 +32,25 @@ export async function readAnswer(captured: Captured, max: number): Promise<ReadA
 }
 
 const isStream = (contentType: string): boolean =>
-  /^(?:text\/event-stream|application\/vnd\.amazon\.eventstream)/.test(contentType)
+  /^(?:text\/event-stream|application\/x-ndjson|application\/vnd\.amazon\.eventstream)/.test(
+    contentType,
+  )
 
 function piecesOf(contentType: string, bytes: Uint8Array): readonly unknown[] {
   if (contentType.startsWith('application/vnd.amazon.eventstream')) return framesOf(bytes)
   const source = new TextDecoder().decode(bytes)
+  if (contentType.startsWith('application/x-ndjson')) return linesOf(source)
   if (isStream(contentType)) return eventsOf(source)
   const value = parse(source)
   // Gemini streams a list where nobody asked for events.
   return value === undefined ? [] : Array.isArray(value) ? value : [value]
 }
+
+const linesOf = (source: string): unknown[] =>
+  source
+    .split('\n')
+    .map(parse)
+    .filter((value) => value !== undefined)
 
 /** `data` of each event (WHATWG HTML §9.2), where it is JSON. */
 const eventsOf = (source: string): unknown[] =>

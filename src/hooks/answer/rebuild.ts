@@ -10,6 +10,7 @@ export function rebuild(events: readonly unknown[]): unknown {
   if (pieces.some(({ contentBlockIndex }) => contentBlockIndex !== undefined)) {
     return converse(pieces)
   }
+  if (pieces.some(({ done }) => typeof done === 'boolean')) return ollama(pieces)
   return pieces.at(-1) ?? {}
 }
 
@@ -140,6 +141,19 @@ function joined(parts: readonly unknown[]): unknown[] {
     } else whole.push(part)
   }
   return whole
+}
+
+/** Ollama's own API: each line adds to the message or the response, the last has the counts. */
+function ollama(lines: readonly Json[]): Json {
+  const last = lines.at(-1) ?? {}
+  const said = lines.flatMap(({ message }): Json[] => {
+    const piece = object(message)
+    return piece ? [piece] : []
+  })
+  if (said.length > 0) return { ...last, message: said.reduce<Mutable>(accumulate, {}) }
+  const joined = (key: string): string => lines.map((line) => text(line[key])).join('')
+  const thinking = joined('thinking')
+  return { ...last, response: joined('response'), ...(thinking && { thinking }) }
 }
 
 /** Bedrock's Converse. Which event it is stands in a header; what is in it tells as much. */

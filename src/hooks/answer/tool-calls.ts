@@ -10,6 +10,7 @@ export function toolCallsOf(answer: unknown): readonly ToolCall[] {
   const body = object(answer) ?? {}
   return [
     ...list(body.choices).flatMap((choice) => fromMessage(object(object(choice)?.message))),
+    ...fromMessage(object(body.message)),
     ...list(body.output).flatMap(fromOutputItem),
     ...list(body.content).flatMap(fromBlock),
     ...list(body.candidates).flatMap(fromCandidate),

@@ -86,8 +86,15 @@ class Walk {
     for (const { name, value } of members) {
       if (FREE.has(name) || (name === 'input' && isCall)) this.free(value)
       else if (BYTES.has(name) && type !== 'text' && this.#isFile(value)) continue
+      else if (name === 'images') this.#pictures(value)
       else if (!STRUCTURAL.has(name) && !isReference(name)) this.structured(value)
     }
+  }
+
+  /** As Ollama takes them: base64 without the head of a data URL. */
+  #pictures(node: JsonNode): void {
+    if (node.kind !== 'array') this.structured(node)
+    for (const item of node.items) if (!this.#isFile(item)) this.structured(item)
   }
 
   /** Of the last one, as parsers have it: a second `type` must hide nothing, so both must say the same. */

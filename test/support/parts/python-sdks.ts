@@ -6,10 +6,10 @@ import { must } from './run.ts'
 const environment = (): Environment => ({
   folder: join(partsFolder(), 'python-sdks'),
   python: '>=3.9',
-  requirements: ['openai==2.54.0', 'anthropic==0.125.0'],
+  requirements: ['openai==2.54.0', 'anthropic==0.125.0', 'google-genai==3.6.1', 'ollama==0.6.3'],
 })
 
-/** Python with the official OpenAI and Anthropic packages. */
+/** Python with the official packages of OpenAI, Anthropic, Google and Ollama. */
 export const pythonSdks: Part = {
   name: 'python-sdks',
   version: environment().requirements.join(' '),
