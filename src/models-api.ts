@@ -18,6 +18,9 @@ import { reverseProxy } from './proxy/reverse-proxy.ts'
 import { readTarget } from './proxy/target.ts'
 import { enforceQuotas, settling } from './quota/enforce.ts'
 import { shownToHooks } from './quota/show.ts'
+import { heedKept } from './responses/heed-kept.ts'
+import { keepAnswers } from './responses/keep-answers.ts'
+import { keptCalls, readKeptCall } from './responses/kept-calls.ts'
 import type { State } from './state.ts'
 import { createCredential } from './upstream/credential/credential.ts'
 import { createTokens } from './upstream/credential/tokens.ts'
@@ -49,8 +52,8 @@ const noConnectors =
 
 export const createModelsApi = (config: Config, platform: Platform, state: State): ModelsApi => {
   const { limits } = config
-  const { clock, log, send } = platform
-  const { registry, open, admit, tried, quotas, metrics } = state
+  const { clock, log, send, waitUntil } = platform
+  const { registry, open, admit, tried, quotas, metrics, kept } = state
   const credential = createCredential(createTokens(platform))
   const budgets = enforceQuotas({ ...config, ledger: quotas, platform })
   const shown = shownToHooks(quotas, config.quotas)
@@ -59,6 +62,20 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
 
   const dropped = logDropped(config.log.level, log)
 
+  const heeds = /^responses(?:\/|$)/
+  const keeps = /^responses$/
+  const proxy = reverseProxy({
+    send,
+    clock,
+    log,
+    limits,
+    open,
+    join: joinBase,
+    credential,
+    admit,
+    tried,
+  })
+
   const serve = (operation: Operation): readonly Stage[] => [
     readTarget({ operation, limits, memory: state.bodies, ...platform }),
     requireSpoken(registry, operation.named !== undefined),
@@ -66,11 +83,13 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
       find: findRoute(registry, operation.named !== undefined),
       findUnnamed: (...known) => unnamed(registry.providers(), ...known),
     }),
+    ...(heeds.test(operation.operation) ? [heedKept(kept)] : []),
     budgets,
     hooks,
     captures,
+    ...(keeps.test(operation.operation) ? [keepAnswers({ kept, clock, waitUntil })] : []),
     dropped,
-    reverseProxy({ send, clock, log, limits, open, join: joinBase, credential, admit, tried }),
+    proxy,
   ]
 
   return {
@@ -85,6 +104,19 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
           app.on('POST', [path], ...guards, ...serve(operation))
           app.on('ALL', [path], ...guards, () => fail(methodNotAllowed(['POST'])))
         }
+      }
+      for (const call of keptCalls) {
+        const path = `/v1/responses/:id${call.suffix}`
+        const read = readKeptCall({ call, kept, registry, limits, waitUntil })
+        app.on(call.method, [path], ...guards, read, budgets, captures, dropped, proxy)
+      }
+      for (const suffix of ['', '/cancel', '/input_items']) {
+        const methods = keptCalls
+          .filter((call) => call.suffix === suffix)
+          .map((call) => call.method)
+        app.on('ALL', [`/v1/responses/:id${suffix}`], ...guards, () =>
+          fail(methodNotAllowed(methods)),
+        )
       }
       for (const path of ['/v1/models', '/models'] as const) {
         app.on('GET', [path], ...guards, listModels(registry, platform))

@@ -14,6 +14,7 @@ import { QuotaLedger } from './quota/ledger.ts'
 import { type Bans, createBans } from './ratelimit/bans.ts'
 import { createFailures, type Failures } from './ratelimit/failures.ts'
 import { createLimiter, type Limiter } from './ratelimit/limits.ts'
+import { createKeptResponses, type KeptResponses } from './responses/kept-responses.ts'
 import { createDirectory, type Directory } from './tailscale/directory.ts'
 import { type Admission, createAdmission } from './upstream/admit.ts'
 import { keyHeader } from './upstream/credential/credential.ts'
@@ -51,6 +52,8 @@ export interface State {
   readonly metrics: Metrics
   /** News of the ledger. */
   readonly live: Live
+  /** Whose the responses are that providers keep. */
+  readonly kept: KeptResponses
   /** Answers under way. */
   readonly open: Set<Stoppable>
   /** The host is shutting down: no new work. */
@@ -90,6 +93,7 @@ export const createState = (
     metrics,
     quotas: new QuotaLedger(platform),
     live: createLive(),
+    kept: createKeptResponses(platform),
     open: new Set(),
     draining: false,
   }

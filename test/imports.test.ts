@@ -16,6 +16,7 @@ const values = new Set([
   'identity/api-key.ts', // what the store keeps and authentication looks up
   'identity/failure.ts', // why there is no caller, counted by the limiter
   'upstream/upstream.ts', // what the proxy sends and the registry knows
+  'responses/kept-response.ts', // whose a response is that a provider keeps, and the store knows
   'usage/figures.ts', // what is asked of the ledger, and what it answers
   'usage/row.ts', // what the meter writes and the store keeps
   'export/state.ts', // how far an exporter is, and what the store keeps of it
@@ -41,6 +42,7 @@ const ranks: Readonly<Record<string, number>> = {
   usage: 2, // stage 13
   quota: 2, // stage 10
   hooks: 2, // between stages 10 and 11, and after the answer
+  responses: 2, // between stages 9 and 11: what providers keep, and whose it is
   export: 2, // copies the ledger elsewhere
   admin: 2, // JSON API over the stores
   metrics: 2, // counts beside stages 2, 12 and 13

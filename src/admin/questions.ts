@@ -3,6 +3,7 @@ import type { ExportRow, ExportRowsAsked, ExportState } from '../export/state.ts
 import type { KeyLimits } from '../identity/caller.ts'
 import type { KeptQuotas } from '../quota/balance.ts'
 import type { Ban } from '../ratelimit/ban.ts'
+import type { KeptResponse } from '../responses/kept-response.ts'
 import type {
   Dimension,
   PeoplePoint,
@@ -119,6 +120,11 @@ export interface Questions {
   }
   /** In force, and lately lapsed. */
   readonly bans: { readonly asks: { readonly now: number }; readonly answers: readonly Ban[] }
+  /** That a provider keeps under this id. Null: it is not known. */
+  readonly response: {
+    readonly asks: { readonly id: string }
+    readonly answers: KeptResponse | null
+  }
   readonly usageTotals: { readonly asks: UsageScope; readonly answers: UsageSums }
   /** The values of a dimension with the most requests first. */
   readonly usageGroups: {

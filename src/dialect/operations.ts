@@ -93,6 +93,8 @@ export const operations: readonly Operation[] = [
     paths: ['/v1/responses', '/responses'],
     dialect: 'openai_responses',
   }),
+  openai('responses/input_tokens', { dialect: 'openai_responses' }),
+  openai('responses/compact', { dialect: 'openai_responses' }),
   // Codex with a ChatGPT subscription: `https://chatgpt.com/backend-api` has no versions.
   openai('codex/responses', {
     paths: ['/codex/responses'],

@@ -124,6 +124,10 @@ export const DEFAULT_MODEL = '(default)'
 
 /** What a request is for, and what is to be sent for it. */
 export interface Target {
+  /** Nobody is charged for it, so it needs no budget. */
+  readonly free?: boolean
+  /** Default: POST. */
+  readonly method?: string
   readonly operation: Operation
   /** As the client wrote it, `provider/` prefix included; undefined: the request names none. */
   readonly model: string | undefined
@@ -146,7 +150,7 @@ export interface Target {
   /** Fields by which a request chooses another price: `service_tier`, `speed`, `inference_geo`. */
   readonly pricingHints: Readonly<Record<string, string>>
   /** The body to send to a provider that knows the model by this name. */
-  forward(upstreamModel: string): Uint8Array | SentBody
+  forward(upstreamModel: string): Uint8Array | SentBody | null
   /** For who looks into it; absent for a form. */
   readonly body?: TargetBody
   /** Where to send it there, and the query to send along, with its `?`. */
@@ -184,6 +188,11 @@ export interface Meter {
   /** Its line in the ledger, once it is over. */
   readonly line: Promise<UsageRow>
   asked(target: Target): void
+  /**
+   * What the answer does not tell is not estimated: the request fetches, or only begins, what another one pays for.
+   * @param heeded what it does tell is charged
+   */
+  chargeWhatIsTold(heeded: boolean): void
   /** The request goes out to this upstream now. */
   sending(candidate: Candidate): void
   /** An answer begins: whoever passes the body on tells us of each piece. */

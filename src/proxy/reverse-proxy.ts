@@ -187,7 +187,7 @@ const upstreamRequest = (
   return {
     origin,
     path: path + search,
-    method: 'POST',
+    method: target.method ?? 'POST',
     headers: toProvider(c.req.raw.headers, {
       dialect,
       clientsOwn,

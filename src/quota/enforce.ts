@@ -45,6 +45,7 @@ export const enforceQuotas = (options: EnforceOptions): MiddlewareHandler<Env> =
     }
   }
   return check(function enforceQuotas(c) {
+    if (c.get('target').free) return
     const charged = c.get('candidates').map((candidate) => chainsFor(c, candidate, quotas))
     return charged.every((chains) => chains.length === 0) ? undefined : reserve(c, charged)
   })

@@ -25,6 +25,7 @@ const bytesPerAudioMs = 2
 
 /** What a request may cost, before it is sent. Without a price it holds no dollars, as it will be charged none. */
 export function estimate(target: Target, candidate: Candidate, price: Price | undefined): Amounts {
+  if (holdsNothing.has(target.operation.operation)) return onlyOne
   const details = candidate.provider.details.get(candidate.model)
   const longest = details?.contextLength ?? longestPrompt
   const input = target.body ? Math.min(Math.ceil(target.size / bytesPerToken), longest) : 0
@@ -39,6 +40,10 @@ export function estimate(target: Target, candidate: Candidate, price: Price | un
     concurrent: 1,
   }
 }
+
+/** Counting is free, and what is fetched was held for when it was asked for. */
+const holdsNothing = new Set(['responses/input_tokens', 'responses/kept'])
+const onlyOne: Amounts = { dollars: 0, tokens: 0, requests: 1, compute: 0, concurrent: 1 }
 
 const answersNothing = new Set([
   'embeddings',

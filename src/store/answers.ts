@@ -9,6 +9,7 @@ import { selectExport, selectExportRows } from './exports.ts'
 import { type KeyRow, limitsOf, listKeys } from './keys.ts'
 import { selectQuotas } from './quotas.ts'
 import { selectRequest, selectRequests } from './requests.ts'
+import { selectResponse } from './responses.ts'
 import { selectGroups, selectPeople, selectSeries, selectTotals } from './rollup.ts'
 import type { Database } from './schema.ts'
 import { selectSessions } from './sessions.ts'
@@ -42,6 +43,7 @@ const answers: Answers = {
   requests: selectRequests,
   request: selectRequest,
   sessions: selectSessions,
+  response: selectResponse,
   exportState: selectExport,
   exportRows: selectExportRows,
 }

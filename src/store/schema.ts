@@ -198,6 +198,16 @@ export const captures = sqliteTable('captures', {
   tools: text('tools'),
 })
 
+/** Responses that providers keep, and whose they are; `at` is wall-clock ms since the epoch. */
+export const responses = sqliteTable('responses', {
+  id: text('id').notNull().primaryKey(),
+  provider: text('provider').notNull(),
+  model: text('model').notNull(),
+  login: text('login').notNull(),
+  at: integer('at').notNull(),
+  settled: integer('settled', { mode: 'boolean' }).notNull(),
+})
+
 /** One act on the gateway; the id is a UUIDv7, so its order is that of time. */
 export const audit = sqliteTable('audit', {
   id: text('id').notNull().primaryKey(),

@@ -69,6 +69,8 @@ class RequestMeter implements Meter {
   /** What the answer's head told. */
   #counted: TokenCounts | undefined
   #told: HeaderList = []
+  /** Nothing is estimated, and what is told counts or does not. */
+  #onlyTold: 'heeded' | 'ignored' | undefined
   #bytesOut = 0
   #written = false
 
@@ -97,6 +99,10 @@ class RequestMeter implements Meter {
     })
     // What belongs to no conversation is one of its own.
     this.sessionId = told ?? this.#options.newId()
+  }
+
+  chargeWhatIsTold(heeded: boolean): void {
+    this.#onlyTold = heeded ? 'heeded' : 'ignored'
   }
 
   get line(): Promise<UsageRow> {
@@ -162,12 +168,12 @@ class RequestMeter implements Meter {
     const answer = this.#reader?.tally
     const used = usedBy({
       operation: this.#target?.operation.operation,
-      counts: answer?.counts ?? this.#counted,
+      counts: this.#onlyTold === 'ignored' ? undefined : (answer?.counts ?? this.#counted),
       spoken: answer?.spoken ?? 0,
       bytesIn: this.#target?.size ?? 0,
       bytesOut: this.#bytesOut,
       outcome,
-      sent: this.#sentAt !== null,
+      sent: this.#sentAt !== null && this.#onlyTold === undefined,
       answered: this.#reader !== undefined,
       status: this.#status,
     })

@@ -45,6 +45,7 @@ const generatesText = new Set([
   'chat/completions',
   'completions',
   'responses',
+  'responses/compact',
   'codex/responses',
   'messages',
   'generateContent',
@@ -60,7 +61,12 @@ const generatesText = new Set([
 ])
 
 /** What nobody pays tokens for, and tells none of. */
-const asksForNoTokens = new Set(['messages/count_tokens', 'countTokens', 'moderations'])
+const asksForNoTokens = new Set([
+  'messages/count_tokens',
+  'countTokens',
+  'responses/input_tokens',
+  'moderations',
+])
 const noTokens: TokenCounts = { input: 0, output: 0, cached: 0, reasoning: 0 }
 
 /** What the upstream counted; else, when it worked for the client, an estimate marked as one; else nothing. */

@@ -4,6 +4,7 @@ import type { KeyRing, KeyUse } from '../../src/identity/api-key.ts'
 import type { QuotaListener, Store } from '../../src/platform.ts'
 import type { Charge, QuotaChange } from '../../src/quota/balance.ts'
 import type { Ban } from '../../src/ratelimit/ban.ts'
+import type { KeptResponse } from '../../src/responses/kept-response.ts'
 import type { AuthFailureRow, UsageRow } from '../../src/usage/row.ts'
 
 export interface MemoryStore extends Store {
@@ -19,6 +20,8 @@ export interface MemoryStore extends Store {
   /** What the gateway sees when the CLI changed the bans of a running one. */
   changeBans(bans: readonly Ban[]): void
   readonly captures: Capture[]
+  /** That providers keep, by id. */
+  readonly responses: Map<string, KeptResponse>
   readonly keyUses: KeyUse[]
   /** What the gateway sees when the CLI made or revoked a key; undefined: the database does not tell. */
   changeKeys(ring: KeyRing | undefined): void
@@ -39,6 +42,7 @@ export const memoryStore = (): MemoryStore => {
   const keyUses: KeyUse[] = []
   const keyListeners: ((ring: KeyRing) => void)[] = []
   let keys: KeyRing | undefined = { keys: [], signers: [] }
+  const responses = new Map<string, KeptResponse>()
   let answering = true
   return {
     usage,
@@ -83,9 +87,15 @@ export const memoryStore = (): MemoryStore => {
     recordKeyUse: async (use) => void keyUses.push(use),
     saveCapture: async (capture) => void captures.push(capture),
     keepCaptures: () => {},
+    saveResponse: async (response) => {
+      const known = responses.get(response.id)
+      if (!known || known.login === response.login) responses.set(response.id, response)
+    },
+    responses,
     saveExport: async () => {},
     record: async (act) => void acts.push(act),
     ask: async (name, asks) => {
+      if (name === 'response') return (responses.get((asks as { id: string }).id) ?? null) as never
       if (name === 'quotas') return { balances: [], refills: [] } as never
       if (name === 'audit') return acts.map(({ audit }) => audit).reverse() as never
       if (name === 'browsers') return browsersIn(acts, asks as { login?: string }) as never

@@ -160,6 +160,8 @@ class WorkerStore implements NodeStore {
     this.#post({ kind: 'keep', retention })
   }
 
+  saveResponse: Store['saveResponse'] = (response) => this.#write({ response }, 1)
+
   saveExport: Store['saveExport'] = (change) => {
     const saved = this.#write({ exported: change }, 1)
     this.#sendGathered()

@@ -27,7 +27,9 @@ import captures from '../../store/migrations/0012-captures.sql'
 import rollupsByBatch from '../../store/migrations/0013-rollups-by-batch.sql'
 import headers from '../../store/migrations/0014-headers.sql'
 import rollupsByMinute from '../../store/migrations/0015-rollups-by-minute.sql'
+import responses from '../../store/migrations/0018-responses.sql'
 import { changeStatements, chargeStatements } from '../../store/quotas.ts'
+import { saveResponseStatements } from '../../store/responses.ts'
 import type { Database } from '../../store/schema.ts'
 import { usageStatements } from '../../store/usage.ts'
 
@@ -47,6 +49,7 @@ const migrations: readonly Migration[] = [
   { name: '0013-rollups-by-batch.sql', sql: rollupsByBatch },
   { name: '0014-headers.sql', sql: headers },
   { name: '0015-rollups-by-minute.sql', sql: rollupsByMinute },
+  { name: '0018-responses.sql', sql: responses },
 ]
 
 /** Captures that are emptied with each that is written. */
@@ -117,6 +120,9 @@ export const createStore = (config: DatabaseConfig, options: StoreOptions): Work
     },
     keepCaptures: (kept) => {
       retention = kept
+    },
+    saveResponse: async (response) => {
+      await attempt((db) => inOne(db, saveResponseStatements(db, response)))
     },
     // No exporter runs here: an isolate has no time of its own.
     saveExport: async (change) => void (await attempt((db) => saveExport(db, change))),

@@ -7,6 +7,7 @@ import { actStatements } from '../../../store/changes.ts'
 import { saveExport } from '../../../store/exports.ts'
 import { touchKey } from '../../../store/keys.ts'
 import { type Charged, changeStatements, chargeStatements } from '../../../store/quotas.ts'
+import { saveResponseStatements } from '../../../store/responses.ts'
 import type { Database } from '../../../store/schema.ts'
 import { usageStatements } from '../../../store/usage.ts'
 import { errorCode, unwrapped } from './errors.ts'
@@ -31,6 +32,9 @@ const apply = async (db: Database, lines: readonly string[]): Promise<void> => {
     ...used.map((use) => touchKey(db, use)),
     ...entries.flatMap((entry) => ('act' in entry ? actStatements(db, entry.act) : [])),
     ...entries.flatMap((entry) => ('capture' in entry ? [insertCapture(db, entry.capture)] : [])),
+    ...entries.flatMap((entry) =>
+      'response' in entry ? saveResponseStatements(db, entry.response) : [],
+    ),
     ...entries.flatMap((entry) => ('exported' in entry ? [saveExport(db, entry.exported)] : [])),
   ]
   if (first !== undefined) await db.batch([first, ...rest])
