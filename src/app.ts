@@ -148,7 +148,9 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   for (const name of managing) {
     const paths = [`/api/${name}`, ...(webui ? [] : [`/ollama/api/${name}`])]
     app.on('ALL', paths, () =>
-      fail(new Failure('not_found', 'Models are managed at their server.')),
+      fail(
+        new Failure('not_found', 'Models are managed on their server, not through the gateway.'),
+      ),
     )
   }
 
@@ -181,5 +183,5 @@ const webuiStages = (
 }
 
 const ours = ['/postern/*', '/aperture/*', '/metrics', '/ui', '/ui/*']
-/** Model servers let anybody pull, build and delete models by these paths of `/api`; no door of ours leads there. */
+/** Paths below `/api` by which a model server lets every client pull, build and delete models. They lead nowhere here. */
 const managing = ['pull', 'push', 'create', 'copy', 'delete', 'blobs/*']

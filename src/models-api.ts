@@ -18,9 +18,9 @@ import { reverseProxy } from './proxy/reverse-proxy.ts'
 import { readTarget } from './proxy/target.ts'
 import { enforceQuotas, settling } from './quota/enforce.ts'
 import { shownToHooks } from './quota/show.ts'
-import { heedKept } from './responses/heed-kept.ts'
-import { keepAnswers } from './responses/keep-answers.ts'
-import { keptCalls, readKeptCall } from './responses/kept-calls.ts'
+import { rememberIds } from './responses/remember-ids.ts'
+import { routeStored } from './responses/route-stored.ts'
+import { readStoredCall, storedCalls } from './responses/stored-calls.ts'
 import type { State } from './state.ts'
 import { createCredential } from './upstream/credential/credential.ts'
 import { createTokens } from './upstream/credential/tokens.ts'
@@ -53,7 +53,7 @@ const noConnectors =
 export const createModelsApi = (config: Config, platform: Platform, state: State): ModelsApi => {
   const { limits } = config
   const { clock, log, send, waitUntil } = platform
-  const { registry, open, admit, tried, quotas, metrics, kept } = state
+  const { registry, open, admit, tried, quotas, metrics, responses } = state
   const credential = createCredential(createTokens(platform))
   const budgets = enforceQuotas({ ...config, ledger: quotas, platform })
   const shown = shownToHooks(quotas, config.quotas)
@@ -62,8 +62,7 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
 
   const dropped = logDropped(config.log.level, log)
 
-  const heeds = /^responses(?:\/|$)/
-  const keeps = /^responses$/
+  const isResponses = (operation: string) => operation.split('/')[0] === 'responses'
   const proxy = reverseProxy({
     send,
     clock,
@@ -83,11 +82,13 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
       find: findRoute(registry, operation.named !== undefined),
       findUnnamed: (...known) => unnamed(registry.providers(), ...known),
     }),
-    ...(heeds.test(operation.operation) ? [heedKept(kept)] : []),
+    ...(isResponses(operation.operation) ? [routeStored(responses)] : []),
     budgets,
     hooks,
     captures,
-    ...(keeps.test(operation.operation) ? [keepAnswers({ kept, clock, waitUntil })] : []),
+    ...(operation.operation === 'responses'
+      ? [rememberIds({ stored: responses, clock, waitUntil })]
+      : []),
     dropped,
     proxy,
   ]
@@ -105,13 +106,13 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
           app.on('ALL', [path], ...guards, () => fail(methodNotAllowed(['POST'])))
         }
       }
-      for (const call of keptCalls) {
+      for (const call of storedCalls) {
         const path = `/v1/responses/:id${call.suffix}`
-        const read = readKeptCall({ call, kept, registry, limits, waitUntil })
+        const read = readStoredCall({ call, stored: responses, registry, limits, waitUntil })
         app.on(call.method, [path], ...guards, read, budgets, captures, dropped, proxy)
       }
       for (const suffix of ['', '/cancel', '/input_items']) {
-        const methods = keptCalls
+        const methods = storedCalls
           .filter((call) => call.suffix === suffix)
           .map((call) => call.method)
         app.on('ALL', [`/v1/responses/:id${suffix}`], ...guards, () =>

@@ -7,7 +7,7 @@ import type { KeyRing, KeyUse } from './identity/api-key.ts'
 import type { Family } from './metrics/family.ts'
 import type { Charge, KeptQuotas, QuotaChange, Refill } from './quota/balance.ts'
 import type { Ban } from './ratelimit/ban.ts'
-import type { KeptResponse } from './responses/kept-response.ts'
+import type { StoredResponse } from './responses/stored-response.ts'
 import type { Send } from './upstream/upstream.ts'
 import type { AuthFailureRow, UsageRow } from './usage/row.ts'
 
@@ -146,7 +146,7 @@ export interface Store {
   /** From now on captures are kept so long; the store removes older ones by itself. */
   keepCaptures(retention: Retention): void
   /** Whose a response is that a provider keeps. */
-  saveResponse(response: KeptResponse): Promise<void>
+  saveResponse(response: StoredResponse): Promise<void>
   /** Notes how far an exporter is. */
   saveExport(change: ExportChange): Promise<void>
   /** Writes an act and what it changes, in one transaction. */

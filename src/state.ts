@@ -14,7 +14,7 @@ import { QuotaLedger } from './quota/ledger.ts'
 import { type Bans, createBans } from './ratelimit/bans.ts'
 import { createFailures, type Failures } from './ratelimit/failures.ts'
 import { createLimiter, type Limiter } from './ratelimit/limits.ts'
-import { createKeptResponses, type KeptResponses } from './responses/kept-responses.ts'
+import { createStoredResponses, type StoredResponses } from './responses/stored-responses.ts'
 import { createDirectory, type Directory } from './tailscale/directory.ts'
 import { type Admission, createAdmission } from './upstream/admit.ts'
 import { keyHeader } from './upstream/credential/credential.ts'
@@ -53,7 +53,7 @@ export interface State {
   /** News of the ledger. */
   readonly live: Live
   /** Whose the responses are that providers keep. */
-  readonly kept: KeptResponses
+  readonly responses: StoredResponses
   /** Answers under way. */
   readonly open: Set<Stoppable>
   /** The host is shutting down: no new work. */
@@ -93,7 +93,7 @@ export const createState = (
     metrics,
     quotas: new QuotaLedger(platform),
     live: createLive(),
-    kept: createKeptResponses(platform),
+    responses: createStoredResponses(platform),
     open: new Set(),
     draining: false,
   }

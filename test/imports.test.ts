@@ -16,7 +16,7 @@ const values = new Set([
   'identity/api-key.ts', // what the store keeps and authentication looks up
   'identity/failure.ts', // why there is no caller, counted by the limiter
   'upstream/upstream.ts', // what the proxy sends and the registry knows
-  'responses/kept-response.ts', // whose a response is that a provider keeps, and the store knows
+  'responses/stored-response.ts', // whose a response is that a provider keeps, and the store knows
   'usage/figures.ts', // what is asked of the ledger, and what it answers
   'usage/row.ts', // what the meter writes and the store keeps
   'export/state.ts', // how far an exporter is, and what the store keeps of it

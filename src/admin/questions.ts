@@ -3,7 +3,7 @@ import type { ExportRow, ExportRowsAsked, ExportState } from '../export/state.ts
 import type { KeyLimits } from '../identity/caller.ts'
 import type { KeptQuotas } from '../quota/balance.ts'
 import type { Ban } from '../ratelimit/ban.ts'
-import type { KeptResponse } from '../responses/kept-response.ts'
+import type { StoredResponse } from '../responses/stored-response.ts'
 import type {
   Dimension,
   PeoplePoint,
@@ -123,7 +123,7 @@ export interface Questions {
   /** That a provider keeps under this id. Null: it is not known. */
   readonly response: {
     readonly asks: { readonly id: string }
-    readonly answers: KeptResponse | null
+    readonly answers: StoredResponse | null
   }
   readonly usageTotals: { readonly asks: UsageScope; readonly answers: UsageSums }
   /** The values of a dimension with the most requests first. */

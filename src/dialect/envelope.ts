@@ -176,14 +176,14 @@ export const envelopeOf = (path: string): Envelope => {
 
 type Header = (name: string) => string | undefined
 
-/** Whose SDK asks, on the paths that several vendors have: Anthropic's and Google's say it in headers of their own. */
+/** The vendor of the client's SDK, for paths that several vendors have: Anthropic's and Google's send headers of their own. */
 export const clientOf = (header: Header): 'openai' | 'anthropic' | 'gemini' => {
   if (header('anthropic-version') !== undefined) return 'anthropic'
   const isGoogle = header('x-goog-api-client') ?? header('x-goog-api-key')
   return isGoogle === undefined ? 'openai' : 'gemini'
 }
 
-/** What only OpenAI's clients ask for. */
+/** Paths of OpenAI's API alone. */
 const openai =
   /^\/v1\/(?:chat|completions|embeddings|responses|rerank|moderations|audio|images)(?:\/|$)/
 const shared = /^\/(?:v1|models)(?:\/|$)/

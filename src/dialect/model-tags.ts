@@ -11,5 +11,5 @@ export const spellingsOf = (model: string): readonly [string, ...string[]] => {
   return model.includes(':', model.lastIndexOf('/') + 1) ? [model] : [model, model + latest]
 }
 
-/** Does this provider take a name without a tag for its `:latest`? */
+/** Does this provider read a name without a tag as `:latest`? */
 export const hasTags = ({ server }: Pick<Provider, 'server'>): boolean => server === 'ollama'

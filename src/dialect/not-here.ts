@@ -1,12 +1,12 @@
 const version = /^\/(v1(?:alpha|beta1?)?)(\/.*)$/
-/** Paths of ours that have no version before them. */
+/** Our paths that take no version in front. */
 const unversioned =
   /^\/(?:bedrock|ollama|codex|aperture|postern|ui|api\/(?:tags|show|version|ps|chat|generate|embed|embeddings))(?:\/|$)/
 const operation = '(?:chat/completions|completions|responses|messages|embeddings|models)'
 /** A base URL that ends in an operation, and a client that adds one. */
 const twice = new RegExp(`^(?:/v1)?(/${operation})/(?:v1/)?${operation}(?:/|$)`)
 
-/** Says that a path below the API leads nowhere, and what to change where a wrong base URL is to blame. */
+/** The message for a path below the API that does not exist, with a remedy where the base URL is wrong. */
 export const notHere = (path: string): string => {
   const [, named, rest = ''] = version.exec(path) ?? []
   const extra =

@@ -1,16 +1,16 @@
 import type { HeaderList } from '../http/headers.ts'
 import type { Dialect } from '../upstream/upstream.ts'
 
-/** Which of a client's headers mean something to a provider of one dialect. Every other stays here. */
+/** The client headers that mean something to a provider of one dialect. All others are dropped. */
 export interface RequestHeaders {
   readonly names: readonly string[]
   /** Families whose members are not all known yet. */
   readonly prefixes: readonly string[]
-  /** Which account pays: heeded with a credential of the client's own only. */
+  /** They choose the account that pays: passed on only with a credential of the client's own. */
   readonly own: readonly string[]
 }
 
-/** Of every dialect. A client's session keeps its prompt cache on one machine behind a load balancer. */
+/** Of every dialect. The session ids let a load balancer find the machine that has the prompt cache. */
 const common = [
   'accept',
   'content-type',
@@ -36,7 +36,7 @@ const openai: RequestHeaders = {
 
 const responses: RequestHeaders = {
   ...openai,
-  // Codex: its conversation, and what its server told it to say again.
+  // Codex: its conversation, and the state that its server wants returned.
   names: [
     ...openai.names,
     'session_id',
@@ -98,13 +98,13 @@ export interface SentTo {
   /** The credential is the client's own. */
   readonly clientsOwn: boolean
   readonly traceContext: boolean
-  /** What we add: a header of ours takes the place of the client's. */
+  /** Headers that we add; each replaces the client's of the same name. */
   readonly added: HeaderList
   /** Of the body, where it is not the client's own. */
   readonly contentType?: string | undefined
 }
 
-/** What of the client's headers goes to a model server, and then ours. */
+/** The client's headers that go to a model server, followed by ours. */
 export const toProvider = (
   headers: Headers,
   { dialect, clientsOwn, traceContext, added, contentType }: SentTo,

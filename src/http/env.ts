@@ -124,7 +124,7 @@ export const DEFAULT_MODEL = '(default)'
 
 /** What a request is for, and what is to be sent for it. */
 export interface Target {
-  /** Nobody is charged for it, so it needs no budget. */
+  /** It costs nothing, so it needs no budget. */
   readonly free?: boolean
   /** Default: POST. */
   readonly method?: string
@@ -189,10 +189,10 @@ export interface Meter {
   readonly line: Promise<UsageRow>
   asked(target: Target): void
   /**
-   * What the answer does not tell is not estimated: the request fetches, or only begins, what another one pays for.
-   * @param heeded what it does tell is charged
+   * No usage is estimated for this request: it begins or fetches work that another answer reports.
+   * @param counts the usage that its answer reports is charged
    */
-  chargeWhatIsTold(heeded: boolean): void
+  chargeReportedOnly(counts: boolean): void
   /** The request goes out to this upstream now. */
   sending(candidate: Candidate): void
   /** An answer begins: whoever passes the body on tells us of each piece. */

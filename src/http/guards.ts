@@ -14,8 +14,8 @@ export const requireSoundRequest = (): MiddlewareHandler<Env> =>
   })
 
 /**
- * For paths that speak plain HTTP only. Clients that try WebSocket first, Codex among them, go on over HTTP when they
- * get this status, which has to name what is spoken instead (RFC 9110 §15.5.22).
+ * For paths that have plain HTTP only. Clients that try WebSocket first, Codex among them, fall back to HTTP when they
+ * get this status, which has to name the protocol (RFC 9110 §15.5.22).
  */
 export const refuseUpgrade = (): MiddlewareHandler<Env> =>
   check(function refuseUpgrade(c) {

@@ -15,7 +15,7 @@ export type TargetVerdict =
   | { readonly target: CanonicalTarget; readonly failure?: undefined }
   | { readonly target?: undefined; readonly failure: Failure }
 
-/** What nearly every request sends: nothing in it has a second reading. */
+/** The path of nearly every request: it has one reading only. */
 const plain = /^(?:\/[\w.~!$&'()*+,=:@-]+)+$/
 const dotSegment = /(?:^|\/)\.{1,2}(?:\/|$)/
 /** A base URL that ends in a version, and a client that adds its own. */
@@ -56,7 +56,7 @@ const judge = (path: string, search: string): TargetVerdict => {
 
 const emptySegments = 'Empty path segments ("//") are not accepted.'
 
-/** What no path may hold, whoever it is for. Browsers leave `[`, `]` and `|` as they are. */
+/** Characters that no path may contain. Browsers leave `[`, `]` and `|` as they are. */
 const spellingProblem = (path: string): string | undefined => {
   if (path[0] !== '/') return 'The request target must be a path that begins with "/".'
   if (/%(?![0-9a-f]{2})/i.test(path)) return 'The path holds a broken percent escape.'
@@ -70,13 +70,13 @@ const spellingProblem = (path: string): string | undefined => {
 const api =
   /^\/(?:v1(?:alpha|beta1?)?|bedrock|models|embeddings|responses|codex|chat\/completions|ollama\/api)(?:\/|$)/
 
-/** Everything else that is never Open WebUI's, or not everywhere. */
+/** All other paths that the gateway answers itself, in every configuration or in some. */
 const ours =
   /^\/(?:ui|postern|aperture|metrics|healthz|readyz|api\/(?:pull|push|create|copy|delete|blobs|providers|quotas|connectors))(?:[/:]|$)|^\/api\/(?:tags|show|version|ps|chat|generate|embed|embeddings)\/?$/
 
 /**
  * What the path is to the reader that undoes the most: decodes as often as there is something to decode, takes `;` for
- * the start of parameters, and has no letter case. Undefined where one of them would go up, or see a control.
+ * the start of parameters, and has no letter case. Undefined where one of them would go up, or find a control character.
  */
 const deepestReading = (path: string): string | undefined => {
   let text = path
@@ -93,7 +93,7 @@ const deepestReading = (path: string): string | undefined => {
   return text.toLowerCase()
 }
 
-/** Nothing genuine is encoded more often. */
+/** No genuine client encodes more often. */
 const maxRounds = 3
 
 const withoutEmptySegments = (path: string): string =>
@@ -114,7 +114,7 @@ const strictly = (path: string, search: string): TargetVerdict => {
   // RFC 3986 §6.2.2.1: an escape has one spelling.
   const canonical = decoded.replaceAll(/%[0-9a-f]{2}/gi, (it) => it.toUpperCase())
   const hiding = beforeModel.test(canonical) ? canonical.replaceAll('%2F', '') : canonical
-  // A slash, or a second round of encoding.
+  // An encoded slash, or a second round of encoding.
   if (/%2[5F]/.test(hiding)) {
     return refuse('Encoded slashes are accepted in the name of a model only, "%25" nowhere.')
   }

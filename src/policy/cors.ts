@@ -24,14 +24,14 @@ export const cors = (policy: Policy): MiddlewareHandler<Env> => {
     c.header('vary', 'origin', { append: true })
     if (!rule) return
     c.header('access-control-allow-origin', named(rule, origin))
-    c.header('access-control-expose-headers', readable)
+    c.header('access-control-expose-headers', EXPOSED_HEADERS)
   }
 }
 
 const doors = ['public', 'tailnet', 'local'] as const
 
-/** What SDKs and pages read of an answer beside its body; browsers hide every header that is not named here. */
-const readable = [
+/** Headers that SDKs on pages read; browsers hide every header that is not named here. */
+const EXPOSED_HEADERS = [
   ...['x-request-id', 'request-id', 'x-amzn-requestid', 'x-amzn-errortype'],
   ...['retry-after', 'retry-after-ms', 'x-should-retry', 'www-authenticate'],
   ...['server-timing', 'openai-processing-ms', 'openai-version', 'openai-model'],

@@ -5,7 +5,7 @@ import type { Permissions } from '../http/env.ts'
 
 type Granted = Pick<GrantConfig, 'entries' | 'capabilities'>
 
-/** Does this provider take a model's name without a tag for its `:latest`, as Ollama does? */
+/** Does this provider read a name without a tag as `:latest`, as Ollama does? */
 export type HasTags = (provider: string) => boolean
 
 const never: HasTags = () => false

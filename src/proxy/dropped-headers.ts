@@ -4,15 +4,15 @@ import { check, pass } from '../http/check.ts'
 import type { Env } from '../http/env.ts'
 import type { Log, LogLevel } from '../platform.ts'
 
-/** Read by us, or about this hop alone: no provider was meant. */
+/** Read by the gateway, or about this hop only. */
 const forUs =
   /^(?:host|connection|content-length|transfer-encoding|accept-encoding|expect|te|upgrade|keep-alive|origin|referer|cookie|authorization|x-api-key|api-key|x-goog-api-key|traceparent|tracestate|sec-.*|x-forwarded-.*|x-real-ip|forwarded|tailscale-.*|x-webauth-.*|x-postern-.*)$/
 
-const most = 32
+const MOST_NAMES = 32
 
 /**
- * Tells in the log which of a client's headers no provider of the dialect is sent, by name: a feature that is asked for
- * in a header, and silently is not there, is hard to find. At level `debug` only.
+ * Logs the names of the client's headers that no provider of the dialect gets: a feature that was requested in a header
+ * and is silently missing is hard to find. At level `debug` only.
  */
 export const logDropped = (level: LogLevel, log: Log): MiddlewareHandler<Env> => {
   if (level !== 'debug') return pass
@@ -27,6 +27,10 @@ export const logDropped = (level: LogLevel, log: Log): MiddlewareHandler<Env> =>
     )
     if (dropped.length === 0) return
     const rid = c.get('requestId')
-    log('debug', 'headers.dropped', { rid, dialect, names: dropped.slice(0, most).join(', ') })
+    log('debug', 'headers.dropped', {
+      rid,
+      dialect,
+      names: dropped.slice(0, MOST_NAMES).join(', '),
+    })
   })
 }

@@ -35,7 +35,7 @@ export const requireShown = ({ public: shown }: WebuiConfig): MiddlewareHandler<
     }
   })
 
-/** On paths that Open WebUI has as well: requests with a token of its own are its own (its pages send one with each). */
+/** For paths that Open WebUI has as well: requests with a token of its own go there. Its pages send one with each request. */
 export const besideWebui = (toWebui: MiddlewareHandler): MiddlewareHandler<Env> =>
   function besideWebui(c, next) {
     return isWebuiToken(c.req.header('authorization') ?? '') ? toWebui(c, next) : next()

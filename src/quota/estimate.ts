@@ -41,8 +41,8 @@ export function estimate(target: Target, candidate: Candidate, price: Price | un
   }
 }
 
-/** Counting is free, and what is fetched was held for when it was asked for. */
-const holdsNothing = new Set(['responses/input_tokens', 'responses/kept'])
+/** Counting is free, and a stored response was held for when it was requested. */
+const holdsNothing = new Set(['responses/input_tokens', 'responses/stored'])
 const onlyOne: Amounts = { dollars: 0, tokens: 0, requests: 1, compute: 0, concurrent: 1 }
 
 const answersNothing = new Set([

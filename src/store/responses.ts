@@ -1,17 +1,17 @@
 import { sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
-import type { KeptResponse } from '../responses/kept-response.ts'
+import type { StoredResponse } from '../responses/stored-response.ts'
 import { type Database, responses } from './schema.ts'
 
-/** Providers keep them for 30 days. */
+/** Providers store them for 30 days. */
 const KEPT_MS = 35 * 86_400_000
 /** Removed with each that is written, so that the table stays small and no write waits long. */
 const AT_ONCE = 4
 
-/** The first to name an id has it; afterwards only `settled` changes. */
+/** An id stays with its first login and provider; afterwards only `settled` changes. */
 export const saveResponseStatements = (
   db: Database,
-  response: KeptResponse,
+  response: StoredResponse,
 ): readonly BatchItem<'sqlite'>[] => [
   db
     .insert(responses)
@@ -28,7 +28,7 @@ export const saveResponseStatements = (
 export const selectResponse = async (
   db: Database,
   { id }: { readonly id: string },
-): Promise<KeptResponse | null> => {
+): Promise<StoredResponse | null> => {
   const [row] = await db.select().from(responses).where(sql`id = ${id}`)
   return row ?? null
 }

@@ -43,7 +43,7 @@ export async function discoverServers(options: DiscoverOptions): Promise<FoundSe
   return found.filter((server) => server !== undefined)
 }
 
-/** Some listen on one of the two only (Ollama with OLLAMA_HOST=[::1]); what listens on both is one server. */
+/** Some servers listen on one of the two only (Ollama with OLLAMA_HOST=[::1]); one that listens on both counts once. */
 async function look(port: number, options: DiscoverOptions): Promise<FoundServer | undefined> {
   const [first, second] = await Promise.all(
     ['127.0.0.1', '[::1]'].map((host) => lookAt(`http://${host}:${port}`, port, options)),

@@ -21,7 +21,7 @@ export const findRoute = (
   }
 }
 
-/** Would another look be worth it? */
+/** Could another look at the providers change this? */
 export const mayBeNew = ({ none }: RouteResult): boolean =>
   none?.cause === 'not_listed' ||
   (none?.cause === 'dialect_not_spoken' && none.inTheWay.some(({ provider }) => provider.undecided))

@@ -20,14 +20,14 @@ export interface OllamaOptions {
   readonly limits: BodyLimits
 }
 
-/** A handler of Ollama's own API that asks no model, and its name below `/api`. */
+/** A route of Ollama's own API that needs no inference. */
 export interface OllamaRoute {
   readonly method: 'GET' | 'POST'
   readonly name: string
   readonly handle: Handler<Env>
 }
 
-/** What of Ollama's API lists and describes models: made of what this gateway knows, for this caller. */
+/** The routes of Ollama's API that list and describe models, made from the registry for this caller. */
 export const ollamaRoutes = (options: OllamaOptions): readonly OllamaRoute[] => {
   const { registry } = options
   const list =
@@ -46,12 +46,12 @@ export const ollamaRoutes = (options: OllamaOptions): readonly OllamaRoute[] => 
   ]
 }
 
-const patience = { timeoutMs: 5_000, maxBytes: 4_000_000 }
+const SHOW_LIMITS = { timeoutMs: 5_000, maxBytes: 4_000_000 }
 
-/** The server is asked once for each state of a model: it says what a model can do, which no list does. */
+/** The server is asked once per digest of a model: only its own `show` says what the model can do. */
 const showModel = ({ registry, send, limits }: OllamaOptions): Handler<Env> => {
   const known = new LRUCache<string, Row>({ max: 200 })
-  const told = async ({ provider, model }: Candidate): Promise<Row | undefined> => {
+  const describe = async ({ provider, model }: Candidate): Promise<Row | undefined> => {
     const digest = provider.details.get(model)?.listed?.digest
     const key = `${provider.id} ${provider.baseurl} ${model} ${digest}`
     const before = known.get(key)
@@ -67,7 +67,7 @@ const showModel = ({ registry, send, limits }: OllamaOptions): Handler<Env> => {
         headers: [...headers, ...keyHeader(provider)],
         body: new TextEncoder().encode(JSON.stringify({ model })),
       },
-      patience,
+      SHOW_LIMITS,
     )
     if (!isObject(answer)) return undefined
     if (typeof digest === 'string') known.set(key, answer)
@@ -84,7 +84,7 @@ const showModel = ({ registry, send, limits }: OllamaOptions): Handler<Env> => {
       throw new Failure('model_not_found', `no route found for model "${name}" for user "${login}"`)
     }
     const details = found.provider.details.get(found.model) ?? {}
-    return c.json(ollamaShow({ ...found, details }, await told(found)))
+    return c.json(ollamaShow({ ...found, details }, await describe(found)))
   }
 }
 
@@ -94,7 +94,7 @@ const nameIn = async (c: Context<Env>, limits: BodyLimits): Promise<string> => {
     throw new Failure('unsupported_media_type', 'Send the body as application/json.')
   }
   const bytes = await readBody(c.req.raw, {
-    limits: { ...limits, body: Math.min(limits.body, largest) },
+    limits: { ...limits, body: Math.min(limits.body, LARGEST_NAME_BODY) },
   })
   try {
     const body: unknown = JSON.parse(new TextDecoder().decode(bytes))
@@ -106,5 +106,5 @@ const nameIn = async (c: Context<Env>, limits: BodyLimits): Promise<string> => {
   throw new Failure('invalid_request', 'Send a JSON object with the name of a "model".')
 }
 
-/** Of a question that holds a name. */
-const largest = 65_536
+/** Bytes of a body that contains a name. */
+const LARGEST_NAME_BODY = 65_536

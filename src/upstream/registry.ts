@@ -194,12 +194,12 @@ class ModelRegistry implements Registry {
   }
 }
 
-/** `GET http://h/v1/models: 404; GET http://h/models: 200 and no list of models`, for the log. */
+/** For the log: `GET http://h/v1/models: 404; GET http://h/models: 200 and no list of models`. */
 const reasonOf = (tried: readonly ListAnswer[]): string =>
   tried
     .map(({ request: { origin, path }, answer, error }) => {
-      const said = answer?.status === 200 ? '200 and no list of models' : answer?.status
-      return `GET ${origin}${path}: ${said ?? String(error)}`
+      const outcome = answer?.status === 200 ? '200 and no list of models' : answer?.status
+      return `GET ${origin}${path}: ${outcome ?? String(error)}`
     })
     .join('; ')
 
@@ -246,13 +246,13 @@ function configured(id: string, config: ProviderConfig, asked: AskedModels | und
   }
 }
 
-/** The server's own where the owner says nothing. */
+/** Those of the recognised server where the configuration gives none. */
 const dialectsOf = (
   { dialectsGiven, dialects }: ProviderConfig,
   asked: AskedModels | undefined,
 ): ReadonlySet<Dialect> => (dialectsGiven || !asked?.dialects ? dialects : new Set(asked.dialects))
 
-/** What the dialects' usual versions are called at this base; undefined: just so. */
+/** What replaces the dialects' usual versions at this base; undefined: nothing. */
 const versionsOf = (
   { version, baseurl }: ProviderConfig,
   asked: AskedModels | undefined,

@@ -1,7 +1,7 @@
 import { hasTags } from '../dialect/model-tags.ts'
 import type { Provider } from './upstream.ts'
 
-/** Which providers take a name without a tag for its `:latest`; one look for each list of providers. */
+/** Does the provider of this id read a name without a tag as `:latest`? Computed once per list of providers. */
 export const tagged = (registry: {
   providers(): readonly Provider[]
 }): ((provider: string) => boolean) => {

@@ -69,8 +69,8 @@ class RequestMeter implements Meter {
   /** What the answer's head told. */
   #counted: TokenCounts | undefined
   #told: HeaderList = []
-  /** Nothing is estimated, and what is told counts or does not. */
-  #onlyTold: 'heeded' | 'ignored' | undefined
+  /** Usage is not estimated, and what the answer reports counts or does not. */
+  #reportedOnly: 'counts' | 'ignored' | undefined
   #bytesOut = 0
   #written = false
 
@@ -101,8 +101,8 @@ class RequestMeter implements Meter {
     this.sessionId = told ?? this.#options.newId()
   }
 
-  chargeWhatIsTold(heeded: boolean): void {
-    this.#onlyTold = heeded ? 'heeded' : 'ignored'
+  chargeReportedOnly(counts: boolean): void {
+    this.#reportedOnly = counts ? 'counts' : 'ignored'
   }
 
   get line(): Promise<UsageRow> {
@@ -168,12 +168,12 @@ class RequestMeter implements Meter {
     const answer = this.#reader?.tally
     const used = usedBy({
       operation: this.#target?.operation.operation,
-      counts: this.#onlyTold === 'ignored' ? undefined : (answer?.counts ?? this.#counted),
+      counts: this.#reportedOnly === 'ignored' ? undefined : (answer?.counts ?? this.#counted),
       spoken: answer?.spoken ?? 0,
       bytesIn: this.#target?.size ?? 0,
       bytesOut: this.#bytesOut,
       outcome,
-      sent: this.#sentAt !== null && this.#onlyTold === undefined,
+      sent: this.#sentAt !== null && this.#reportedOnly === undefined,
       answered: this.#reader !== undefined,
       status: this.#status,
     })

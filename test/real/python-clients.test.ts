@@ -79,7 +79,7 @@ asyncio.run(main())`)
       chat: 'The sky.',
       text: 'The sky.',
       calls: 1,
-      refused: [404, 'Models are managed at their server.'],
+      refused: [404, 'Models are managed on their server, not through the gateway.'],
       generate: 'The sky.',
       embed: [0.1, 0.2],
     })

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type NodeStore, openStore } from '../../src/adapter/node/store.ts'
-import type { KeptResponse } from '../../src/responses/kept-response.ts'
+import type { StoredResponse } from '../../src/responses/stored-response.ts'
 
-const response = (more: Partial<KeptResponse> = {}): KeptResponse => ({
+const response = (more: Partial<StoredResponse> = {}): StoredResponse => ({
   id: 'resp_1',
   provider: 'openai',
   model: 'gpt',

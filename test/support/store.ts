@@ -4,7 +4,7 @@ import type { KeyRing, KeyUse } from '../../src/identity/api-key.ts'
 import type { QuotaListener, Store } from '../../src/platform.ts'
 import type { Charge, QuotaChange } from '../../src/quota/balance.ts'
 import type { Ban } from '../../src/ratelimit/ban.ts'
-import type { KeptResponse } from '../../src/responses/kept-response.ts'
+import type { StoredResponse } from '../../src/responses/stored-response.ts'
 import type { AuthFailureRow, UsageRow } from '../../src/usage/row.ts'
 
 export interface MemoryStore extends Store {
@@ -21,7 +21,7 @@ export interface MemoryStore extends Store {
   changeBans(bans: readonly Ban[]): void
   readonly captures: Capture[]
   /** That providers keep, by id. */
-  readonly responses: Map<string, KeptResponse>
+  readonly responses: Map<string, StoredResponse>
   readonly keyUses: KeyUse[]
   /** What the gateway sees when the CLI made or revoked a key; undefined: the database does not tell. */
   changeKeys(ring: KeyRing | undefined): void
@@ -42,7 +42,7 @@ export const memoryStore = (): MemoryStore => {
   const keyUses: KeyUse[] = []
   const keyListeners: ((ring: KeyRing) => void)[] = []
   let keys: KeyRing | undefined = { keys: [], signers: [] }
-  const responses = new Map<string, KeptResponse>()
+  const responses = new Map<string, StoredResponse>()
   let answering = true
   return {
     usage,

@@ -165,7 +165,7 @@ const answerOnSocket = async (socket: Socket, response: Response): Promise<void>
     if (!/^(?:connection|content-length|transfer-encoding)$/.test(name))
       lines.push(`${name}: ${value}`)
   }
-  // RFC 9110 §7.8: whoever sends Upgrade names it in Connection.
+  // RFC 9110 §7.8: an Upgrade field has to be named in Connection.
   const connection = response.headers.has('upgrade') ? 'close, Upgrade' : 'close'
   lines.push(`connection: ${connection}`, `content-length: ${body.byteLength}`)
   socket.end(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), body]))

@@ -1,4 +1,4 @@
--- Responses that providers keep under ids of their own, and whose they are. Removed some time after the provider forgot.
+-- Responses that providers store under ids of their own, with their callers. Removed after the provider removed them.
 CREATE TABLE responses (
   id TEXT NOT NULL PRIMARY KEY,
   provider TEXT NOT NULL,

@@ -1,21 +1,21 @@
 import type { Provider } from '../upstream.ts'
 import { type Allows, type Offer, visibleIn } from './visible.ts'
 
-/** What Ollama's clients are told where no server told a version: the API as it is served here. */
-const spoken = '0.13.3'
+/** The version of the API that is served here, for clients where no server reported its own. */
+const API_VERSION = '0.13.3'
 
-/** Of the server that is asked first, as clients hold it against what they need. */
+/** Of the provider that is tried first: clients check it against the version that they need. */
 export const ollamaVersion = (providers: readonly Provider[], allows: Allows): string =>
   visibleIn('ollama', providers, allows)
     .map(({ provider }) => provider.serverVersion)
-    .find((version) => version !== undefined) ?? spoken
+    .find((version) => version !== undefined) ?? API_VERSION
 
-/** `GET /api/tags`: what this caller may use of servers that speak this API; ids that several of them have appear once. */
+/** `GET /api/tags`: the models that this caller may use on servers that speak this API, each id once. */
 export const ollamaTags = (providers: readonly Provider[], allows: Allows) => ({
   models: visibleIn('ollama', providers, allows).map(tag),
 })
 
-/** `GET /api/ps`: those of them that are in memory. */
+/** `GET /api/ps`: those of them that are loaded. */
 export const ollamaRunning = (providers: readonly Provider[], allows: Allows) => ({
   models: visibleIn('ollama', providers, allows)
     .filter(({ details }) => details.loaded)
@@ -25,7 +25,7 @@ export const ollamaRunning = (providers: readonly Provider[], allows: Allows) =>
     })),
 })
 
-/** Never `remote_host` and the like: where a model comes from is its owner's business. */
+/** Without `remote_host` and the like: clients get no upstream address. */
 const tag = ({ model, details }: Offer) => ({
   name: model,
   model,
@@ -36,8 +36,8 @@ const tag = ({ model, details }: Offer) => ({
   ...picked(details.listed, ['modified_at', 'size', 'digest', 'details']),
 })
 
-/** `POST /api/show`, of what the server itself says. Left out: its file with paths, its licence, its weights. */
-export const ollamaShow = ({ details, model }: Offer, told: Offer['details']['listed']) => ({
+/** `POST /api/show`, from the server's own answer without the model file (it has paths), the licence and the tensors. */
+export const ollamaShow = ({ details, model }: Offer, shown: Offer['details']['listed']) => ({
   modified_at: tag({ model, details } as Offer).modified_at,
   details: details.listed?.details ?? {},
   model_info: {
@@ -47,7 +47,7 @@ export const ollamaShow = ({ details, model }: Offer, told: Offer['details']['li
     }),
   },
   capabilities: /embed/i.test(model) ? ['embedding'] : ['completion'],
-  ...picked(told, [
+  ...picked(shown, [
     'parameters',
     'template',
     'system',

@@ -20,7 +20,7 @@ export interface ModelRow {
   readonly pricing?: Readonly<Record<string, string>>
 }
 
-/** Who serves a model, as Aperture tells it. */
+/** A provider of a model, in Aperture's fields. */
 interface ProviderFields {
   readonly id: string
   readonly name: string
@@ -37,7 +37,7 @@ export const modelRows = (
   priceOf: PriceOf = ownPrice,
 ): readonly ModelRow[] => visible(providers, allows).map((offer) => row(offer, priceOf(offer)))
 
-/** A row for a model, whoever serves it: what it says of one provider is said of the one that is asked first. */
+/** One row for a model of several providers. What it says of one provider holds for the first that is tried. */
 export interface SharedModelRow extends ModelRow {
   readonly metadata: ModelRow['metadata'] & { readonly providers: readonly ProviderFields[] }
 }

@@ -20,13 +20,13 @@ export interface AskedModels extends ModelList {
 
 const limits = { timeoutMs: 5_000, maxBytes: 8_000_000 }
 
-/** Servers whose rows may carry no mark: asked only where a server of one's own is likely. */
-const unmarked: readonly ServerKind[] = ['llamacpp', 'lmstudio', 'ollama']
+/** Servers whose rows may carry no mark: probed only where a local server is likely. */
+const UNMARKED: readonly ServerKind[] = ['llamacpp', 'lmstudio', 'ollama']
 
-/** Nobody sells models without TLS. */
-const mayBeOwn = ({ baseurl }: Provider): boolean => baseurl.startsWith('http:')
+/** Commercial providers use TLS. */
+const mayBeLocal = ({ baseurl }: Provider): boolean => baseurl.startsWith('http:')
 
-/** What asking came to: `asked` undefined: it told nothing, and `tried` says why. */
+/** Outcome of asking; `asked` undefined: no list was found, and `tried` says why. */
 export interface Asking {
   readonly asked: AskedModels | undefined
   readonly tried: Listed['tried']
@@ -35,7 +35,7 @@ export interface Asking {
 /**
  * Asks a provider for its models, with its credential, and which server it is. Never rejects.
  * @param now ms since the epoch
- * @param known what it told last
+ * @param known the last good answer
  */
 export async function askModels(
   send: Send,
@@ -68,9 +68,9 @@ const understood = async (
 ): Promise<AskedModels> => {
   const { models, details } = describeRows(rows, now)
   const get = getBelowRoot(send, provider, limits.timeoutMs)
-  // Who was no server of one's own is not asked again until the list is another.
-  const stranger = known && !known.server && known.models.join() === models.join()
-  const identity = await identify(rows, get, mayBeOwn(provider) && !stranger ? unmarked : [])
+  // A server that was not recognised is not probed again until its list changes.
+  const unrecognised = known && !known.server && known.models.join() === models.join()
+  const identity = await identify(rows, get, mayBeLocal(provider) && !unrecognised ? UNMARKED : [])
   if (!identity) return { models, details, version, usual }
   const { server, more, version: serverVersion } = identity
   return {

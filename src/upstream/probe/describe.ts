@@ -25,21 +25,21 @@ export function listRows(answer: unknown): readonly Row[] | undefined {
   return rows.length > 0 || data.length === 0 ? rows : undefined
 }
 
-/** What can be asked of Gemini's models here. */
-const methodsServed: readonly unknown[] = [
+/** Methods of Gemini's models that are served here. */
+const SERVED_METHODS: readonly unknown[] = [
   'generateContent',
   'countTokens',
   'embedContent',
   'batchEmbedContents',
 ]
 
-/** Rows of Gemini's `GET …/models` in the same terms: only models that write or embed. Undefined when it is no such list. */
+/** Rows of Gemini's `GET …/models` in the same terms: only models that generate or embed. Undefined for anything else. */
 export function geminiRows(answer: unknown): readonly Row[] | undefined {
   if (!isObject(answer) || !Array.isArray(answer.models)) return undefined
   return answer.models.filter(isObject).flatMap((row) => {
-    const { name, supportedGenerationMethods: told } = row
-    const methods = Array.isArray(told)
-      ? told.filter((it) => methodsServed.includes(it))
+    const { name, supportedGenerationMethods: listed } = row
+    const methods = Array.isArray(listed)
+      ? listed.filter((it) => SERVED_METHODS.includes(it))
       : undefined
     const served = methods?.some((method) => method !== 'countTokens') ?? true
     if (typeof name !== 'string' || !served) return []
@@ -54,7 +54,7 @@ export function geminiRows(answer: unknown): readonly Row[] | undefined {
 }
 
 /**
- * What the rows say, whoever the server is: each names the same things differently.
+ * The facts in the rows, which each server names differently.
  * @param now ms since the epoch
  */
 export function describeRows(rows: readonly Row[], now = Number.POSITIVE_INFINITY): ModelList {
@@ -100,13 +100,13 @@ function describeRow(row: Row, now: number): ModelDetails {
   })
 }
 
-/** llama.cpp, vLLM and SGLang tell the time of the question. Clocks of two machines may be that far apart, s. */
-const asked = 120
+/** llama.cpp, vLLM and SGLang report the time of the request. Clocks of two machines may differ by this, s. */
+const CLOCK_SKEW_S = 120
 
 const createdOf = ({ created, created_at: at }: Row, now: number): number | undefined => {
-  const told = typeof at === 'string' ? Date.parse(at) / 1000 : created
-  const seconds = firstNumber(Math.trunc(Number(told)))
-  return seconds !== undefined && seconds < now / 1000 - asked ? seconds : undefined
+  const reported = typeof at === 'string' ? Date.parse(at) / 1000 : created
+  const seconds = firstNumber(Math.trunc(Number(reported)))
+  return seconds !== undefined && seconds < now / 1000 - CLOCK_SKEW_S ? seconds : undefined
 }
 
 function modalitiesOf({ architecture, capabilities }: Json): Modalities | undefined {

@@ -4,7 +4,7 @@ import type { Provider, Send, UpstreamRequest } from '../upstream.ts'
 import { type Answer, type AskLimits, ask } from './ask.ts'
 import { geminiRows, listRows, type Row } from './describe.ts'
 
-/** Where the providers of a dialect tell their models, and what they want to hear. */
+/** Where providers of a dialect list their models, and the headers that they expect. */
 interface List {
   /** What a base without a version usually gets. */
   readonly usual: string
@@ -31,7 +31,7 @@ const listOf = ({ dialects, geminiByVertex }: Pick<Provider, 'dialects' | 'gemin
 export const canBeAsked = (provider: Parameters<typeof listOf>[0]): boolean =>
   listOf(provider) !== undefined
 
-/** One way to ask for the list. */
+/** A request for the list at one place. */
 export interface ListRequest extends UpstreamRequest {
   /** What stands between the base and `models`. */
   readonly version: string
@@ -40,8 +40,8 @@ export interface ListRequest extends UpstreamRequest {
 }
 
 /**
- * What asks a provider for its models, with its credential: one request, or where its base names no version, one for
- * each place where the list may be, the likelier first. Empty: it is not to be asked.
+ * Requests that ask a provider for its models, with its credential: one, or where its base has no version, one for each
+ * place where the list may be, the likelier first. Empty: the provider has no list here.
  * @param known the version under which the list was found last
  */
 export const modelsRequests = (provider: Provider, known?: string): readonly ListRequest[] => {
@@ -67,7 +67,7 @@ const versionsToTry = (
   return known === undefined ? likely : [...new Set([known, ...likely])]
 }
 
-/** What became of one request. */
+/** Outcome of one request. */
 export type ListAnswer =
   | { readonly request: ListRequest; readonly answer: Answer; readonly error?: undefined }
   | { readonly request: ListRequest; readonly answer?: undefined; readonly error: unknown }
@@ -80,11 +80,11 @@ export interface FoundList {
 
 export interface Listed {
   readonly found: FoundList | undefined
-  /** What was asked in vain. */
+  /** Requests that found no list. */
   readonly tried: readonly ListAnswer[]
 }
 
-/** Asks for the list where it may be, one place after the other; a server that does not answer is asked once. Never rejects. */
+/** Tries one place after the other, and stops at the first server that does not answer at all. Never rejects. */
 export async function listModels(
   send: Send,
   requests: readonly ListRequest[],

@@ -105,8 +105,8 @@ const instancesOf = ({ loaded_instances: loaded }: Readonly<Record<string, unkno
   Array.isArray(loaded) ? loaded.filter(isObject) : []
 
 async function confirmOllama(get: Get): ReturnType<Server['confirm']> {
-  const told = await get('/api/version')
-  if (!isObject(told) || typeof told.version !== 'string') return undefined
+  const about = await get('/api/version')
+  if (!isObject(about) || typeof about.version !== 'string') return undefined
   const [listed, running] = await Promise.all([get('/api/tags'), get('/api/ps')])
   const more = new Map<string, ModelDetails>()
   for (const row of rowsIn(listed) ?? []) more.set(String(row.name), { listed: row })
@@ -117,7 +117,7 @@ async function confirmOllama(get: Get): ReturnType<Server['confirm']> {
   }
   const asleep = loaded ? { loaded: false } : {}
   return {
-    version: told.version,
+    version: about.version,
     more: new Map([
       ['*', asleep],
       ...[...more].map(([id, it]) => [id, { ...asleep, ...it }] as const),

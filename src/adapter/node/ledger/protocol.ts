@@ -6,7 +6,7 @@ import type { KeyRing, KeyUse } from '../../../identity/api-key.ts'
 import type { LogFields, LogLevel } from '../../../platform.ts'
 import type { Charge, KeptQuotas, QuotaChange, Refill } from '../../../quota/balance.ts'
 import type { Ban } from '../../../ratelimit/ban.ts'
-import type { KeptResponse } from '../../../responses/kept-response.ts'
+import type { StoredResponse } from '../../../responses/stored-response.ts'
 import type { AuthFailureRow, UsageRow } from '../../../usage/row.ts'
 
 /** One line of the journal, and of a message to the worker: JSON, so that both count its bytes and neither re-encodes. */
@@ -19,7 +19,7 @@ export type Entry =
   | { readonly act: Act }
   | { readonly exported: ExportChange }
   | { readonly capture: Capture }
-  | { readonly response: KeptResponse }
+  | { readonly response: StoredResponse }
 
 /** What the worker is started with. */
 export interface WorkerOptions {

@@ -10,12 +10,12 @@ import type { Given } from '../../given.ts'
 
 type Rows = Parameters<typeof describeRows>[0]
 
-/** ms for each of the few questions that tell which server it is. */
-const patience = 1000
+/** For each of the few requests that identify the server. */
+const PROBE_TIMEOUT_MS = 1000
 
 /** GET below the root of the provider's server, with its credential. */
 export const getFrom = (provider: Provider, { send }: Pick<Given, 'send'>) =>
-  getBelowRoot(send, provider, patience)
+  getBelowRoot(send, provider, PROBE_TIMEOUT_MS)
 
 /** Holds what is configured against the server's list. */
 export const examineAnswer = async (

@@ -4,22 +4,22 @@ import type { BodyWatch, Env, Tap } from '../http/env.ts'
 import type { Clock, Platform } from '../platform.ts'
 import type { Candidate } from '../upstream/upstream.ts'
 import { findId } from './find-id.ts'
-import { isOn } from './heed-kept.ts'
-import type { KeptResponses } from './kept-responses.ts'
+import { isOn } from './route-stored.ts'
+import type { StoredResponses } from './stored-responses.ts'
 
-export interface KeepOptions {
-  readonly kept: KeptResponses
+export interface RememberOptions {
+  readonly stored: StoredResponses
   readonly clock: Pick<Clock, 'now'>
   readonly waitUntil: Platform['waitUntil']
 }
 
-/** Remembers whose the responses are that pass, by the ids that providers give them. */
-export const keepAnswers = (options: KeepOptions): MiddlewareHandler<Env> =>
-  check(function keepAnswers(c) {
+/** Remembers the caller of each response by the id that the provider gives it. */
+export const rememberIds = (options: RememberOptions): MiddlewareHandler<Env> =>
+  check(function rememberIds(c) {
     const body = c.get('target').body?.read
     if (!body || (body.member('store') && !isOn(body, 'store'))) return
     const background = isOn(body, 'background')
-    if (background) c.get('meter').chargeWhatIsTold(true)
+    if (background) c.get('meter').chargeReportedOnly(true)
     const before = c.get('tap')
     const tap: Tap = (candidate, head, watch) => {
       const others = before?.(candidate, head, watch) ?? watch
@@ -50,10 +50,16 @@ const watching = (watch: BodyWatch, streamed: boolean, found: (id: string) => vo
 const remember = (
   c: Context<Env>,
   { provider, model }: Candidate,
-  { kept, clock, waitUntil, id, background }: KeepOptions & { id: string; background: boolean },
+  {
+    stored,
+    clock,
+    waitUntil,
+    id,
+    background,
+  }: RememberOptions & { id: string; background: boolean },
 ): void => {
   const login = c.get('auth').caller?.login ?? ''
-  kept.remember({
+  stored.remember({
     id,
     provider: provider.id,
     model,
@@ -61,12 +67,16 @@ const remember = (
     at: clock.now(),
     settled: !background,
   })
-  // Streamed, it tells its use at once.
-  if (background && kept.claim(id)) waitUntil(settled(c, kept, id))
+  // Its stream reports the usage at once.
+  if (background && stored.claim(id)) waitUntil(settled(c, stored, id))
 }
 
-/** Once the answer is over, the ledger has what the response used, or it is still to be told. */
-export const settled = async (c: Context<Env>, kept: KeptResponses, id: string): Promise<void> => {
+/** Once the answer has ended, the ledger has the usage of the response, or it is still to come. */
+export const settled = async (
+  c: Context<Env>,
+  stored: StoredResponses,
+  id: string,
+): Promise<void> => {
   const { tokensSource } = await c.get('meter').line
-  kept.settle(id, tokensSource === 'reported')
+  stored.settle(id, tokensSource === 'reported')
 }

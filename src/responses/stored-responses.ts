@@ -1,41 +1,41 @@
 import { LRUCache } from 'lru-cache'
 import { Failure } from '../http/errors.ts'
 import type { Platform } from '../platform.ts'
-import type { KeptResponse } from './kept-response.ts'
+import type { StoredResponse } from './stored-response.ts'
 
-/** Which responses belong to whom, across configurations and restarts. */
-export interface KeptResponses {
-  /** From now on only this caller may ask for it. The first to name an id has it. */
-  remember(response: KeptResponse): void
+/** The owners of stored responses, across configurations and restarts. */
+export interface StoredResponses {
+  /** From now on only this login may fetch it. An id stays with the login that it was first seen for. */
+  remember(response: StoredResponse): void
   /**
-   * Undefined: not this caller's, or not known.
+   * Undefined: unknown, or of another login.
    * @throws Failure `not_ready` where the database cannot tell
    */
-  find(id: string, login: string): Promise<KeptResponse | undefined>
-  /** The next answer that tells what a response used is the one to be charged. False: it was charged, or is about to be. */
+  find(id: string, login: string): Promise<StoredResponse | undefined>
+  /** Reserves the charge for one request that may report the usage. False: it is charged, or reserved, already. */
   claim(id: string): boolean
-  /** What became of a claim. */
+  /** Ends a claim. */
   settle(id: string, charged: boolean): void
-  /** Background responses of this caller whose use is not on the ledger yet, as far as this process knows. */
+  /** Background responses of this login whose usage is not on the ledger yet, as far as this process knows. */
   unsettled(login: string): number
 }
 
-/** Looked up in the database beyond that. */
+/** Older ones are looked up in the database. */
 const REMEMBERED = 10_000
-/** OpenAI keeps a response for 30 days; a background response that was not fetched in a day is not waited for. */
+/** A background response that was not fetched within a day no longer counts against its caller. */
 const DAY = 86_400_000
 
-export const createKeptResponses = ({
+export const createStoredResponses = ({
   store,
   clock,
   waitUntil,
   log,
-}: Pick<Platform, 'store' | 'clock' | 'waitUntil' | 'log'>): KeptResponses => {
-  const known = new LRUCache<string, KeptResponse>({ max: REMEMBERED })
-  const open = new Map<string, KeptResponse>()
+}: Pick<Platform, 'store' | 'clock' | 'waitUntil' | 'log'>): StoredResponses => {
+  const known = new LRUCache<string, StoredResponse>({ max: REMEMBERED })
+  const open = new Map<string, StoredResponse>()
   const claimed = new Set<string>()
 
-  const save = (response: KeptResponse): void => {
+  const save = (response: StoredResponse): void => {
     known.set(response.id, response)
     const lost = (error: unknown) =>
       log('error', 'responses.not_saved', {
@@ -51,7 +51,7 @@ export const createKeptResponses = ({
       save(response)
     },
     find: async (id, login) => {
-      const found = known.get(id) ?? (await asked(id))
+      const found = known.get(id) ?? (await lookUp(id))
       if (!found) return undefined
       known.set(id, found)
       return found.login === login ? found : undefined
@@ -79,14 +79,18 @@ export const createKeptResponses = ({
     },
   }
 
-  async function asked(id: string): Promise<KeptResponse | null> {
+  async function lookUp(id: string): Promise<StoredResponse | null> {
     try {
       return await store.ask('response', { id })
     } catch {
-      throw new Failure('not_ready', 'The ledger does not say whose response that is. Try again.', {
-        headers: { 'retry-after': '5' },
-        reason: 'responses_unread',
-      })
+      throw new Failure(
+        'not_ready',
+        'The owner of that response cannot be looked up right now. Try again.',
+        {
+          headers: { 'retry-after': '5' },
+          reason: 'responses_unread',
+        },
+      )
     }
   }
 }

@@ -6,22 +6,22 @@ import { check } from '../http/check.ts'
 import type { Env, Target } from '../http/env.ts'
 import type { Platform } from '../platform.ts'
 import type { Provider } from '../upstream/upstream.ts'
-import { noResponse } from './heed-kept.ts'
-import { settled } from './keep-answers.ts'
-import { keepsResponses } from './keeps.ts'
-import type { KeptResponse } from './kept-response.ts'
-import type { KeptResponses } from './kept-responses.ts'
+import { settled } from './remember-ids.ts'
+import { noResponse } from './route-stored.ts'
+import type { StoredResponse } from './stored-response.ts'
+import type { StoredResponses } from './stored-responses.ts'
+import { storesResponses } from './stores-responses.ts'
 
-/** What may be done with a response that a provider keeps. */
-export interface KeptCall {
+/** One call on a stored response. */
+export interface StoredCall {
   readonly method: 'GET' | 'POST' | 'DELETE'
   /** After the id. */
   readonly suffix: '' | '/cancel' | '/input_items'
-  /** Members of the query that the provider is sent. */
+  /** Query parameters that go to the provider. */
   readonly query: readonly string[]
 }
 
-export const keptCalls: readonly KeptCall[] = [
+export const storedCalls: readonly StoredCall[] = [
   {
     method: 'GET',
     suffix: '',
@@ -36,28 +36,28 @@ export const keptCalls: readonly KeptCall[] = [
   },
 ]
 
-export interface KeptCallOptions extends Pick<Platform, 'waitUntil'> {
-  readonly call: KeptCall
-  readonly kept: KeptResponses
+export interface StoredCallOptions extends Pick<Platform, 'waitUntil'> {
+  readonly call: StoredCall
+  readonly stored: StoredResponses
   readonly registry: { providers(): readonly Provider[] }
   readonly limits: BodyLimits
 }
 
 /**
- * Finds the response that the path names, for the caller whom it belongs to and who may still use its model, and leads
- * the request to its provider.
+ * Finds the response that the path names, if it is the caller's own and its model is still granted, and routes the
+ * request to its provider.
  * @throws Failure `not_found`
  */
-export const readKeptCall = (options: KeptCallOptions): MiddlewareHandler<Env> => {
-  const { call, kept, registry, limits } = options
-  return check(async function readKeptCall(c) {
+export const readStoredCall = (options: StoredCallOptions): MiddlewareHandler<Env> => {
+  const { call, stored, registry, limits } = options
+  return check(async function readStoredCall(c) {
     const { pathname, searchParams } = new URL(c.req.url)
     const id = pathname.split('/')[3] ?? ''
-    // Nothing of it is for the provider, and nothing may be left on the connection.
+    // The provider does not need it, and no byte of it may stay on the connection.
     if (call.method === 'POST') await readBody(c.req.raw, { limits: { ...limits, body: LARGEST } })
-    const response = await kept.find(id, c.get('auth').caller?.login ?? '')
+    const response = await stored.find(id, c.get('auth').caller?.login ?? '')
     const provider = response && registry.providers().find((it) => it.id === response.provider)
-    const usable = provider && !provider.disabled && keepsResponses(provider)
+    const usable = provider && !provider.disabled && storesResponses(provider)
     if (!response || !usable || !c.get('permissions').allows(provider.id, response.model)) {
       throw noResponse(id)
     }
@@ -71,21 +71,21 @@ export const readKeptCall = (options: KeptCallOptions): MiddlewareHandler<Env> =
 
 const LARGEST = 65_536
 
-/** What a response used is charged once: to the first answer that tells it. May this be the one? */
+/** Usage is charged once, to the first answer that reports it. May this be the one? */
 const charge = (
   c: Context<Env>,
-  { id }: KeptResponse,
-  { call, kept, waitUntil }: KeptCallOptions,
+  { id }: StoredResponse,
+  { call, stored, waitUntil }: StoredCallOptions,
 ): boolean => {
-  const first = call.suffix !== '/input_items' && call.method !== 'DELETE' && kept.claim(id)
-  c.get('meter').chargeWhatIsTold(first)
-  if (first) waitUntil(settled(c, kept, id))
+  const first = call.suffix !== '/input_items' && call.method !== 'DELETE' && stored.claim(id)
+  c.get('meter').chargeReportedOnly(first)
+  if (first) waitUntil(settled(c, stored, id))
   return first
 }
 
 const operation: Operation = {
   paths: [],
-  operation: 'responses/kept',
+  operation: 'responses/stored',
   dialect: 'openai_responses',
   body: 'json',
   version: 'v1',
@@ -94,8 +94,8 @@ const operation: Operation = {
 const nothing = () => {}
 
 const targetOf = (
-  { method, suffix, query }: KeptCall,
-  { id, model }: KeptResponse,
+  { method, suffix, query }: StoredCall,
+  { id, model }: StoredResponse,
   asked: URLSearchParams,
 ): Target => {
   const sent = new URLSearchParams([...asked].filter(([name]) => query.includes(name))).toString()

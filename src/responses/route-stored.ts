@@ -5,33 +5,33 @@ import { check } from '../http/check.ts'
 import type { Env } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
 import type { Candidate } from '../upstream/upstream.ts'
-import { keepsResponses } from './keeps.ts'
-import type { KeptResponses } from './kept-responses.ts'
+import type { StoredResponses } from './stored-responses.ts'
+import { storesResponses } from './stores-responses.ts'
 
-/** Background responses of one caller whose use was not told yet: they cost nothing on the ledger until somebody looks. */
+/** Background responses of one caller whose usage is not known yet: they cost nothing until the caller fetches them. */
 const MOST_UNSETTLED = 32
 
 /**
- * Leads a request that needs a provider's memory to one that has it: what is to run in the background, and what goes on
- * from an earlier response, which must be the caller's own. For whoever lets a provider forget, nothing changes.
+ * Routes a request that relies on stored responses to a provider that has them: one that runs in the background, and one
+ * that continues an earlier response, which must be the caller's own. All other requests pass unchanged.
  * @throws Failure `invalid_request`, `not_found`, `rate_limited`
  */
-export const heedKept = (kept: KeptResponses): MiddlewareHandler<Env> =>
-  check(function heedKept(c) {
+export const routeStored = (stored: StoredResponses): MiddlewareHandler<Env> =>
+  check(function routeStored(c) {
     const { operation, body: target } = c.get('target')
     const body = target?.read
     if (!body) return
     // Counting and compacting are of the API that keeps: others would not know them.
     if (operation.operation !== 'responses') preferKeeping(c)
-    if (isOn(body, 'background')) heedBackground(c, kept)
+    if (isOn(body, 'background')) routeBackground(c, stored)
     const previous = body.member('previous_response_id')
     if (!previous) return
     const id = valueAt(body.bytes, previous.start, previous.end)
-    return id === null ? undefined : goOnFrom(c, id, kept)
+    return id === null ? undefined : routeToEarlier(c, id, stored)
   })
 
 const preferKeeping = (c: Context<Env>): void => {
-  const keeping = c.get('candidates').filter(({ provider }) => keepsResponses(provider))
+  const keeping = c.get('candidates').filter(({ provider }) => storesResponses(provider))
   if (keeping.length > 0) c.set('candidates', keeping)
 }
 
@@ -43,18 +43,18 @@ export const isOn = (body: JsonBody, name: string): boolean => {
   return value !== false && value !== null
 }
 
-const heedBackground = (c: Context<Env>, kept: KeptResponses): void => {
+const routeBackground = (c: Context<Env>, stored: StoredResponses): void => {
   const candidates = c.get('candidates')
-  const keeping = candidates.filter(({ provider }) => keepsResponses(provider))
+  const keeping = candidates.filter(({ provider }) => storesResponses(provider))
   if (keeping.length === 0) {
     const names = candidates.map(({ provider }) => `"${provider.id}"`).join(', ')
     throw new Failure(
       'invalid_request',
-      `"background": true needs a provider that keeps responses, and ${names} does not: its answer could never be fetched. Leave "background" out.`,
+      `"background": true needs a provider that keeps responses, and ${names} does not: the answer could never be fetched. Leave "background" out.`,
       { reason: 'background' },
     )
   }
-  if (kept.unsettled(c.get('auth').caller?.login ?? '') >= MOST_UNSETTLED) {
+  if (stored.unsettled(c.get('auth').caller?.login ?? '') >= MOST_UNSETTLED) {
     throw new Failure(
       'rate_limited',
       `${MOST_UNSETTLED} background responses of yours were not fetched to their end. Fetch them first.`,
@@ -64,18 +64,22 @@ const heedBackground = (c: Context<Env>, kept: KeptResponses): void => {
   c.set('candidates', keeping)
 }
 
-const goOnFrom = async (c: Context<Env>, id: unknown, kept: KeptResponses): Promise<void> => {
+const routeToEarlier = async (
+  c: Context<Env>,
+  id: unknown,
+  stored: StoredResponses,
+): Promise<void> => {
   if (typeof id !== 'string') {
     throw new Failure('invalid_request', 'The field "previous_response_id" must be a string.')
   }
-  const response = await kept.find(id, c.get('auth').caller?.login ?? '')
+  const response = await stored.find(id, c.get('auth').caller?.login ?? '')
   const there = (candidate: Candidate): boolean => candidate.provider.id === response?.provider
   const candidates = c.get('candidates').filter(there)
   if (candidates.length === 0) throw noResponse(id)
   c.set('candidates', candidates)
 }
 
-/** The same for one that is not there, one of somebody else's, and one whose model is not granted any more. */
+/** The same for an unknown id, one of another caller, and one whose model is not granted any more. */
 export const noResponse = (id: string): Failure =>
   new Failure('not_found', `There is no response "${id.slice(0, 256)}" here.`, {
     reason: 'response_unknown',

@@ -1,5 +1,5 @@
-/** A response that a provider keeps, or may keep, under an id of its own: who it belongs to here. */
-export interface KeptResponse {
+/** A response that a provider stores, or may store, under an id of its own, and the caller that it belongs to. */
+export interface StoredResponse {
   /** As the provider named it: `resp_…`. */
   readonly id: string
   readonly provider: string
@@ -9,6 +9,6 @@ export interface KeptResponse {
   readonly login: string
   /** ms since the epoch. */
   readonly at: number
-  /** What it used is on the ledger: nothing that fetches it is charged. False for one that runs in the background. */
+  /** Its usage is on the ledger, so fetching it is free. False while it runs in the background. */
   readonly settled: boolean
 }
