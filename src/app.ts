@@ -2,6 +2,7 @@ import { Hono, type MiddlewareHandler } from 'hono'
 import { every } from 'hono/combine'
 import type { Config } from './config/config.ts'
 import { createDashboard } from './dashboard.ts'
+import { nothingHere } from './dialect/not-here.ts'
 import { isClientLeft } from './hooks/run-hooks.ts'
 import { accessLog } from './http/access-log.ts'
 import { findClient } from './http/client-address.ts'
@@ -103,7 +104,11 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
     '/ollama/api',
     toWebui ? [besideWebui(every(...toWebui)), ...callers] : callers,
   )
-  if (!webui) models.ollama(app, '/api', callers)
+  if (!webui) {
+    models.ollama(app, '/api', callers)
+    // Clients look whether a server is there before they ask it for anything.
+    app.on('GET', ['/ollama', '/ollama/'], ...callers, (c) => c.text('Ollama is running'))
+  }
 
   // Our own API, which is also what our pages ask.
   people.routes(app)
@@ -159,7 +164,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
     app.on('ALL', ['*'], ...toWebui)
   } else {
     app.get('/', hostCheck(allowedHosts), (c) => c.redirect('/ui', 303))
-    app.all('*', () => fail(new Failure('not_found', 'There is nothing here.')))
+    app.all('*', (c) => fail(new Failure('not_found', nothingHere(c.req.path))))
   }
   return app
 }

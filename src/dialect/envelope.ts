@@ -160,7 +160,7 @@ export const errorEvent = (envelope: Envelope, failure: Told, requestId: string)
 
 /** Google answers for Claude as well, and names methods after a colon. */
 const google =
-  /^\/v1(?:alpha|beta1?)(?:\/|$)|^\/v1\/(?:projects|publishers)\/|^\/v1\/models\/.+:\w*(?:Content|Contents|Tokens)$/
+  /^\/v1(?:alpha|beta1?)(?:\/|$)|^\/v1\/(?:projects|publishers)\/|^(?:\/v1)?\/models\/.+:\w*(?:Content|Contents|Tokens)$/
 const ollama =
   /^\/ollama\/api(?:\/|$)|^\/api\/(?:tags|show|version|ps|chat|generate|embed|embeddings|pull|push|create|copy|delete|blobs\/.*)$/
 

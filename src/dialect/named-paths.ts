@@ -44,8 +44,9 @@ const call = (model: string, method: string): string => `${encodeURIComponent(mo
  * wrote. Paths of a Vertex express key (`publishers/google`) have versions of their own.
  */
 export const gemini = (method: string): NamedPath => {
-  const pattern = /^\/(?<version>\w+)\/(?<publisher>publishers\/google\/)?models\/(?<model>.+):\w+$/
-  return named(pattern, method, ({ version = '', publisher }, provider, model) =>
+  const pattern =
+    /^(?:\/(?<version>v1\w*))?\/(?<publisher>publishers\/google\/)?models\/(?<model>.+):\w+$/
+  return named(pattern, method, ({ version = 'v1beta', publisher }, provider, model) =>
     provider.geminiByVertex
       ? atVertex({ version, project: AUTO_PROJECT, region: AUTO_REGION }, provider, {
           publisher: 'google',

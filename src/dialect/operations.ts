@@ -51,12 +51,12 @@ const inPath = (dialect: Dialect, named: NamedPath, paths: readonly string[]): O
 })
 
 /**
- * Gemini's clients write the model's name short, in one of three versions; Google's for Vertex with its publisher (an
- * express key has no project).
+ * Gemini's clients write the model's name short, in one of three versions or without one; Google's for Vertex with its
+ * publisher (an express key has no project).
  */
 const geminiCalls = (method: string): Operation =>
   inPath('gemini_generate_content', gemini(method), [
-    ...['v1beta', 'v1', 'v1alpha'].map((version) => `/${version}/models/:call{.+:${method}}`),
+    ...['/v1beta', '/v1', '/v1alpha', ''].map((version) => `${version}/models/:call{.+:${method}}`),
     `/v1beta1/publishers/google/models/:call{.+:${method}}`,
     `/v1/publishers/google/models/:call{.+:${method}}`,
   ])

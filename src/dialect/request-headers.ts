@@ -42,11 +42,13 @@ const responses: RequestHeaders = {
     'session_id',
     'session-id',
     'conversation_id',
+    'thread-id',
     'originator',
     'version',
     'x-codex-turn-state',
     'x-codex-turn-metadata',
     'x-codex-beta-features',
+    'x-codex-window-id',
     'x-openai-subagent',
   ],
 }

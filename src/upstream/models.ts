@@ -65,6 +65,8 @@ const rowNamed = (
   const { data } = modelList(rows)
   return (
     data.find(({ id }) => id === name) ??
+    // mistral.rs names a model by its file; `//` of its id became one slash in the path.
+    data.find(({ id }) => id === `/${name}`) ??
     data.find((row) => isNamed(name, row)) ??
     rows.find((row) => {
       const prefix = `${row.metadata.provider.id}/`

@@ -20,6 +20,7 @@ describe('an error', () => {
     ['/v1alpha/models', 'gemini'],
     ['/v1/models/x:generateContent', 'gemini'],
     ['/v1/models/a%2Fb:batchEmbedContents', 'gemini'],
+    ['/models/x:generateContent', 'gemini'],
     ['/v1/models/llama3:8b', 'openai'],
     ['/ollama/api/chat', 'ollama'],
     ['/api/tags', 'ollama'],

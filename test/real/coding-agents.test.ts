@@ -38,16 +38,27 @@ describeWith([codingAgents], 'coding agents that `postern run` starts', () => {
     await rm(home, { recursive: true, force: true })
   })
 
-  const start = (agent: keyof typeof asked) => {
+  const start = (agent: keyof typeof asked, more: readonly string[] = []) => {
     const where = ['--config', postern.configFile, '--data', postern.dataDir]
     // Its own home, so that nothing of whoever runs the tests is read or written; and this very runtime for all of them.
     const path = [pathOf(codingAgents), dirname(process.execPath), process.env.PATH].join(delimiter)
-    return run(command, ['run', ...where, '--model', 'postern/demo', agent, ...asked[agent]], {
-      cwd: home,
-      env: { HOME: home, XDG_CONFIG_HOME: join(home, '.config'), PATH: path, NO_COLOR: '1' },
-      within: 120_000,
-    })
+    return run(
+      command,
+      ['run', ...where, '--model', 'postern/demo', agent, ...asked[agent], ...more],
+      {
+        cwd: home,
+        env: { HOME: home, XDG_CONFIG_HOME: join(home, '.config'), PATH: path, NO_COLOR: '1' },
+        within: 120_000,
+      },
+    )
   }
+  test('codex that tries a WebSocket first falls back to HTTP', async () => {
+    const flag = 'model_providers.postern.supports_websockets=true'
+    const { stdout, stderr, code } = await start('codex', ['-c', flag])
+    expect(stderr).toMatch(/websocket/i)
+    expect([code, stdout]).toEqual([0, expect.stringContaining('demo model')])
+  })
+
   const rows = async () => JSON.parse((await postern.run('usage', '--rows', '--json')).stdout)
 
   test.each([

@@ -17,6 +17,7 @@ const row = (name: string) => ({
   size: 2_019_393_189,
   digest: `a80c4f17acd5${name.length}`,
   details,
+  capabilities: ['completion', 'tools'],
   remote_host: 'https://secret.example:443',
 })
 

@@ -64,7 +64,7 @@ const named = [
     'embedContent',
     'batchEmbedContents',
   ].flatMap((method) => [
-    ...['v1', 'v1alpha', 'v1beta'].map((version) => `/${version}/models/:call{.+:${method}}`),
+    ...['/v1', '/v1alpha', '/v1beta', ''].map((version) => `${version}/models/:call{.+:${method}}`),
     ...['v1', 'v1beta1'].map(
       (version) => `/${version}/publishers/google/models/:call{.+:${method}}`,
     ),
@@ -223,6 +223,8 @@ export const routes: Readonly<Record<string, Answers>> = {
 /** What is otherwise when there is no Open WebUI. */
 export const rootRoutes: Readonly<Record<string, Answers>> = {
   ...ollamaAt('/api'),
+  'GET /ollama': guarded(200),
+  'GET /ollama/': guarded(200),
   ...Object.fromEntries(
     ['pull', 'push', 'create', 'copy', 'delete', 'blobs/*'].map((name) => [
       `ALL /ollama/api/${name}`,

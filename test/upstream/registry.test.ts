@@ -466,8 +466,13 @@ test('a version that the configuration gives is the only one that is asked', asy
   expect(registry.providers()[0]?.versions).toMatchObject({ v1: '', v1beta: '' })
 })
 
-test('a list without an envelope is a list', async () => {
-  const { url } = await server({ '/v1/models': [{ id: 'm' }, { id: 'n' }] })
+test.each([
+  ['rows alone', [{ id: 'm' }, { id: 'n' }]],
+  ['names alone', ['m', 'n']],
+  ['names', { object: 'list', data: ['m', 'n'] }],
+  ['a catalogue', { models: [{ slug: 'm' }, { slug: 'n', context_window: 1000 }] }],
+])('a list in the shape of %s is a list', async (_shape, answer) => {
+  const { url } = await server({ '/v1/models': answer })
   const registry = registryFor(withProviders({ a: { baseurl: url } }))
   await registry.refresh()
   expect(models(registry)).toEqual([['a', 'm', 'n']])

@@ -136,6 +136,14 @@ describe('each dialect whose path names the model', () => {
       row: { provider: 'gemini' },
       tokens: { inputTokens: 11, outputTokens: 6 },
     },
+    {
+      // A client whose base URL has no version.
+      path: '/models/gemini-3-pro:generateContent',
+      sent: '/v1beta/models/gemini-3-pro:generateContent',
+      header: ['x-goog-api-key', 'AIza-canary'],
+      row: { provider: 'gemini', dialect: 'gemini_generate_content' },
+      tokens: { inputTokens: 11, outputTokens: 6 },
+    },
     ...['v1', 'v1alpha'].map((version) => ({
       path: `/${version}/models/gemini-3-pro:streamGenerateContent?alt=sse`,
       sent: `/${version}/models/gemini-3-pro:streamGenerateContent?alt=sse`,

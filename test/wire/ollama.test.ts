@@ -97,6 +97,31 @@ describe('Ollama’s own API lists', () => {
     expect(await (await ask(`${below}/version`)).json()).toEqual({ version: '0.20.1' })
   })
 
+  it('and says that it is there', async () => {
+    for (const path of ['/ollama', '/ollama/']) {
+      const response = await ask(path, undefined, { method: 'HEAD' })
+      expect(response.status).toBe(200)
+    }
+    expect(await (await ask('/ollama')).text()).toBe('Ollama is running')
+  })
+
+  it('by the tagged name, although the configuration leaves the tag out', async () => {
+    const plain = await startTestGateway({
+      providers: { gpu: { baseurl: upstream.url, models: ['llama3.2'] } },
+      grants: [
+        {
+          src: ['alice@example.com'],
+          app: { 'tailscale.com/cap/aperture': [{ role: 'user', models: '**' }] },
+        },
+      ],
+    })
+    const response = await fetch(`${plain.url}/api/tags`, { headers: aliceHeaders })
+    expect((await response.json()).models).toMatchObject([
+      { name: 'llama3.2:latest', size: 2_019_393_189, capabilities: ['completion', 'tools'] },
+    ])
+    await plain.stop()
+  })
+
   it('and shows a model by either name, without what is its server’s own', async () => {
     for (const body of [{ model: 'llama3.2' }, { name: 'llama3.2:latest' }]) {
       const shown = await (await ask('/ollama/api/show', body)).json()

@@ -24,7 +24,7 @@ beforeAll(async () => {
   gateway = await startTestGateway({
     webui: { url: webui.url },
     providers: {
-      local: { baseurl, models: [model, 'm'] },
+      local: { baseurl, models: [model, 'm', '/my/llms/Qwen3', 'aaa/llava:13b'] },
       gemini: {
         baseurl,
         models: ['tuned/mine'],
@@ -79,6 +79,10 @@ describe('an encoded slash in the name of a model', () => {
     })
     expect((await client.models.retrieve(model)).id).toBe(model)
     expect(JSON.parse((await ask('/models/meta-llama%2fLlama-3.3-70B')).body).id).toBe(model)
+    for (const path of ['%2Fmy%2Fllms%2FQwen3', '/my/llms/Qwen3']) {
+      expect(JSON.parse((await ask(`/v1/models/${path}`)).body).id).toBe('/my/llms/Qwen3')
+    }
+    expect((await ask('/v1/models/aaa%2Fllava%3A13b')).status).toBe(200)
   })
 
   it('stays one segment at a provider whose paths name the model', async () => {
@@ -150,6 +154,19 @@ describe('a base URL with too much in it', () => {
     expect(body).toContain('There is no /v1/files here.')
     expect(body).not.toContain('base URL')
   })
+})
+
+describe('a base URL without /v1', () => {
+  it.each(['/completions', '/messages', '/audio/speech', '/images/edits'])(
+    'is named where %s needs it',
+    async (path) => {
+      const alone = await startTestGateway()
+      const response = await fetch(alone.url + path, { method: 'POST', headers: aliceHeaders })
+      expect(response.status).toBe(404)
+      expect(await response.text()).toContain('Add /v1 to the base URL.')
+      await alone.stop()
+    },
+  )
 })
 
 describe('a WebSocket on a path that has HTTP only', () => {

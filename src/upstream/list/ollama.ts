@@ -1,3 +1,4 @@
+import { spellingsOf } from '../../dialect/model-tags.ts'
 import type { Provider } from '../upstream.ts'
 import { type Allows, type Offer, visibleIn } from './visible.ts'
 
@@ -25,15 +26,19 @@ export const ollamaRunning = (providers: readonly Provider[], allows: Allows) =>
     })),
 })
 
+/** Clients compare names with the tag that Ollama always shows. */
+const tagged = (model: string): string =>
+  spellingsOf(model).find((name) => name.endsWith(':latest')) ?? model
+
 /** Without `remote_host` and the like: clients get no upstream address. */
 const tag = ({ model, details }: Offer) => ({
-  name: model,
-  model,
+  name: tagged(model),
+  model: tagged(model),
   modified_at: new Date((details.created ?? 0) * 1000).toISOString(),
   size: 0,
   digest: '',
   details: {},
-  ...picked(details.listed, ['modified_at', 'size', 'digest', 'details']),
+  ...picked(details.listed, ['modified_at', 'size', 'digest', 'details', 'capabilities']),
 })
 
 /** `POST /api/show`, from the server's own answer without the model file (it has paths), the licence and the tensors. */

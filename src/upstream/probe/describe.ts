@@ -15,14 +15,27 @@ export const isObject = (value: unknown): value is Row =>
 
 /**
  * Rows of a `GET …/models` answer in OpenAI's or Anthropic's shape; undefined when it is something else.
- * Ollama says `"data": null` when it has no model, Together answers the rows alone.
+ * Ollama says `"data": null` when it has no model, Together answers the rows alone, some list names only, and the catalogue
+ * that Codex reads has `models` with a `slug` each.
  */
 export function listRows(answer: unknown): readonly Row[] | undefined {
   if (isObject(answer) && answer.data === null && answer.object === 'list') return []
-  const data = isObject(answer) ? answer.data : answer
+  const data = isObject(answer) ? (answer.data ?? catalogue(answer.models)) : answer
   if (!Array.isArray(data)) return undefined
-  const rows = data.filter(isObject).filter((row) => typeof row.id === 'string' && row.id !== '')
+  const rows = data
+    .map((row) => (typeof row === 'string' ? { id: row } : row))
+    .filter(isObject)
+    .filter((row) => typeof row.id === 'string' && row.id !== '')
   return rows.length > 0 || data.length === 0 ? rows : undefined
+}
+
+const catalogue = (models: unknown): readonly Row[] | undefined => {
+  const rows = Array.isArray(models) ? models.filter(isObject) : []
+  const named = rows.flatMap(({ id, slug, ...row }) => {
+    const name = id ?? slug
+    return typeof name === 'string' ? [{ ...row, id: name }] : []
+  })
+  return named.length > 0 ? named : undefined
 }
 
 /** Methods of Gemini's models that are served here. */
