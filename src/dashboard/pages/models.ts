@@ -131,6 +131,7 @@ const spoken: Readonly<Record<string, string>> = {
   '/v1/responses': 'Responses',
   '/v1/messages': 'Messages',
   '/v1beta/models/{model}:generateContent': 'Gemini',
+  '/ollama/api/chat': 'Ollama',
   '/bedrock/model/{model}/invoke': 'Bedrock invoke',
   '/bedrock/model/{model}/converse': 'Bedrock converse',
 }
