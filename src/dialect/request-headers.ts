@@ -3,11 +3,11 @@ import type { Dialect } from '../upstream/upstream.ts'
 
 /** The client headers that mean something to a provider of one dialect. All others are dropped. */
 export interface RequestHeaders {
-  readonly names: readonly string[]
+  readonly names: ReadonlySet<string>
   /** Families whose members are not all known yet. */
   readonly prefixes: readonly string[]
   /** They choose the account that pays: passed on only with a credential of the client's own. */
-  readonly own: readonly string[]
+  readonly own: ReadonlySet<string>
 }
 
 /** Of every dialect. The session ids let a load balancer find the machine that has the prompt cache. */
@@ -22,22 +22,22 @@ const common = [
 ]
 
 const openai: RequestHeaders = {
-  names: [
+  names: new Set([
     ...common,
     'openai-beta',
     'x-grok-conv-id', // xAI's cache
     'x-multi-turn-session-id', // Fireworks
     'http-referer', // which app asks, at OpenRouter
     'x-title', // its name
-  ],
+  ]),
   prefixes: [],
-  own: ['openai-organization', 'openai-project', 'chatgpt-account-id'],
+  own: new Set<string>(['openai-organization', 'openai-project', 'chatgpt-account-id']),
 }
 
 const responses: RequestHeaders = {
   ...openai,
   // Codex: its conversation, and the state that its server wants returned.
-  names: [
+  names: new Set([
     ...openai.names,
     'session_id',
     'session-id',
@@ -50,32 +50,36 @@ const responses: RequestHeaders = {
     'x-codex-beta-features',
     'x-codex-window-id',
     'x-openai-subagent',
-  ],
+  ]),
 }
 
 const anthropic: RequestHeaders = {
-  names: [...common, 'x-app', 'x-claude-code-session-id'],
+  names: new Set([...common, 'x-app', 'x-claude-code-session-id']),
   prefixes: ['anthropic-'],
-  own: [],
+  own: new Set<string>([]),
 }
 
 const google: RequestHeaders = {
-  names: [
+  names: new Set([
     ...common,
     'x-goog-api-client',
     'x-goog-request-params',
     'x-server-timeout',
     'x-vertex-ai-llm-request-type', // bought throughput, or none
     'x-vertex-ai-llm-shared-request-type',
-  ],
+  ]),
   prefixes: [],
-  own: ['x-goog-user-project'],
+  own: new Set<string>(['x-goog-user-project']),
 }
 
 /** Guardrail, tier, performance, trace: a call without them is another one, so new members of the family pass as well. */
-const bedrock: RequestHeaders = { names: common, prefixes: ['x-amzn-bedrock-'], own: [] }
+const bedrock: RequestHeaders = {
+  names: new Set(common),
+  prefixes: ['x-amzn-bedrock-'],
+  own: new Set<string>([]),
+}
 
-const ollama: RequestHeaders = { names: common, prefixes: [], own: [] }
+const ollama: RequestHeaders = { names: new Set(common), prefixes: [], own: new Set<string>([]) }
 
 export const requestHeaders: Readonly<Record<Dialect, RequestHeaders>> = {
   openai_chat: openai,
@@ -90,7 +94,7 @@ export const requestHeaders: Readonly<Record<Dialect, RequestHeaders>> = {
 }
 
 /** Passed on where the provider's configuration says so: they join our caller's trace to the provider's. */
-export const traceHeaders = ['traceparent', 'tracestate'] as const
+export const traceHeaders: ReadonlySet<string> = new Set(['traceparent', 'tracestate'])
 
 /** Several lines of these are one list, so the client's stands beside ours. */
 const lists = new Set(['anthropic-beta', 'openai-beta'])
@@ -112,25 +116,20 @@ export const toProvider = (
   { dialect, clientsOwn, traceContext, added, contentType }: SentTo,
 ): [string, string][] => {
   const { names, prefixes, own } = requestHeaders[dialect]
-  const kept: [string, string][] = []
-  const keep = (name: string, value: string): void => {
-    if (lists.has(name) || added.every(([ours]) => ours !== name)) kept.push([name, value])
+  const meansSomething = (name: string): boolean =>
+    names.has(name) ||
+    (clientsOwn && own.has(name)) ||
+    (traceContext && traceHeaders.has(name)) ||
+    prefixes.some((prefix) => name.startsWith(prefix))
+  const sent: [string, string][] = []
+  // One pass: looking up each of two dozen names would cost several times as much.
+  for (const [name, value] of headers) {
+    if (!meansSomething(name) || (name === 'content-type' && contentType !== undefined)) continue
+    if (lists.has(name) || added.every(([ours]) => ours !== name)) sent.push([name, value])
   }
-  const keepNamed = (name: string): void => {
-    const ours = name === 'content-type' ? contentType : undefined
-    const value = ours ?? headers.get(name)
-    if (value !== null) keep(name, value)
-  }
-  for (const name of names) keepNamed(name)
-  if (clientsOwn) for (const name of own) keepNamed(name)
-  if (traceContext) for (const name of traceHeaders) keepNamed(name)
-  if (prefixes.length > 0) {
-    for (const [name, value] of headers) {
-      if (prefixes.some((prefix) => name.startsWith(prefix))) keep(name, value)
-    }
-  }
+  if (contentType !== undefined) sent.push(['content-type', contentType])
   // Compressed answers could be neither metered nor scrubbed, and would have to be inflated for some clients.
-  kept.push(['accept-encoding', 'identity'])
-  for (const [name, value] of added) kept.push([name, value])
-  return kept
+  sent.push(['accept-encoding', 'identity'])
+  for (const [name, value] of added) sent.push([name, value])
+  return sent
 }

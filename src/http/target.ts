@@ -16,7 +16,7 @@ export type TargetVerdict =
   | { readonly target?: undefined; readonly failure: Failure }
 
 /** The path of nearly every request: it has one reading only. */
-const plain = /^(?:\/[\w.~!$&'()*+,=:@-]+)+$/
+const plain = /^(?:\/[\w.~!$&'()*+,=:@-]+)+\/?$/
 const dotSegment = /(?:^|\/)\.{1,2}(?:\/|$)/
 /** A base URL that ends in a version, and a client that adds its own. */
 const versions = /^(?:\/v1(?:alpha|beta1?)?)+(?=\/v1(?:alpha|beta1?)?(?:\/|$))/
@@ -33,8 +33,10 @@ export const canonicalTarget = (target: string): TargetVerdict => {
   const search = query < 0 ? '' : target.slice(query)
   const problem = searchProblem(search)
   if (problem) return refuse(problem)
-  if (path === '/' || (plain.test(path) && !dotSegment.test(path))) {
-    return { target: { path: path.replace(versions, ''), search } }
+  if (path === '/') return { target: { path, search } }
+  if (plain.test(path) && !dotSegment.test(path)) {
+    const whole = path.endsWith('/') && api.test(path) ? path.slice(0, -1) : path
+    return { target: { path: whole.replace(versions, ''), search } }
   }
   return judge(path, search)
 }

@@ -22,7 +22,8 @@ export const logDropped = (level: LogLevel, log: Log): MiddlewareHandler<Env> =>
     const dropped = [...c.req.raw.headers.keys()].filter(
       (name) =>
         !forUs.test(name) &&
-        ![...names, ...own].includes(name) &&
+        !names.has(name) &&
+        !own.has(name) &&
         !prefixes.some((prefix) => name.startsWith(prefix)),
     )
     if (dropped.length === 0) return

@@ -68,8 +68,8 @@ describe('what a model server sees', () => {
       },
     )
     expect(sent).toEqual([
-      ['user-agent', 'x'],
       ['anthropic-beta', 'a'],
+      ['user-agent', 'x'],
       ['accept-encoding', 'identity'],
       ['anthropic-version', 'new'],
       ['anthropic-beta', 'b'],
