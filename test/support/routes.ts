@@ -223,6 +223,8 @@ export const routes: Readonly<Record<string, Answers>> = {
 /** What is otherwise when there is no Open WebUI. */
 export const rootRoutes: Readonly<Record<string, Answers>> = {
   ...ollamaAt('/api'),
+  'GET /api/config': managed(403),
+  'PUT /api/config': managed(403),
   'GET /ollama': guarded(200),
   'GET /ollama/': guarded(200),
   ...Object.fromEntries(
