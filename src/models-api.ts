@@ -52,8 +52,8 @@ const noConnectors =
 
 export const createModelsApi = (config: Config, platform: Platform, state: State): ModelsApi => {
   const { limits } = config
-  const { clock, log, send, waitUntil } = platform
-  const { registry, open, admit, tried, quotas, metrics, responses } = state
+  const { clock, log, send, inflate, waitUntil } = platform
+  const { registry, open, admit, tried, quotas, metrics, responses, quirks } = state
   const credential = createCredential(createTokens(platform))
   const budgets = enforceQuotas({ ...config, ledger: quotas, platform })
   const shown = shownToHooks(quotas, config.quotas)
@@ -67,10 +67,12 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
     send,
     clock,
     log,
+    inflate,
     limits,
     open,
     join: joinBase,
     credential,
+    quirks,
     admit,
     tried,
   })

@@ -20,6 +20,7 @@ import { type Admission, createAdmission } from './upstream/admit.ts'
 import { keyHeader } from './upstream/credential/credential.ts'
 import { createHealth, type HealthRecord } from './upstream/health.ts'
 import { fetchJson } from './upstream/probe/fetch-json.ts'
+import { createQuirks, type Quirks } from './upstream/quirks.ts'
 import type { Registry } from './upstream/registry.ts'
 
 /** What outlives a configuration: who is shut out, what was counted, what is known of providers. */
@@ -43,6 +44,8 @@ export interface State {
   readonly load: Admission['load']
   /** How providers did. */
   readonly health: HealthRecord
+  /** What was found out about them by asking. */
+  readonly quirks: Quirks
   /** Told what became of asking a provider. */
   readonly tried: HealthRecord['note']
   /** What hooks are still to be told. */
@@ -85,6 +88,7 @@ export const createState = (
     bodies: createBodyMemory(),
     ...createAdmission(),
     health,
+    quirks: createQuirks(),
     tried: (provider, result, reason) => {
       metrics.attempt(provider, result)
       health.note(provider, result, reason)

@@ -8,6 +8,7 @@ const src = join(root, 'src')
 /** Value files of rank 0: shapes that every stage may name, wherever they live. */
 const values = new Set([
   'platform.ts', // the port itself
+  'answer/answer.ts', // how an answer is read, and what is known of it while it passes
   'admin/act.ts', // what an admin did, and what the store keeps of it
   'admin/questions.ts', // what pages and the API ask the store
   'capture/captured.ts', // what is kept of bodies, and for how long
@@ -32,6 +33,7 @@ const ranks: Readonly<Record<string, number>> = {
   store: 1, // queries: take the database, know no request
   config: 1, // the file: knows no stage
   tailscale: 1, // shapes of the LocalAPI
+  answer: 1.2, // the one reading of an answer: pure functions over bytes, for all that see one pass
   prices: 1.5, // what models cost: asked by the ledger, quotas, hooks and the API
   capture: 1.5, // keeps bodies where a grant says so: told how to read and to redact them
   identity: 2, // stage 5

@@ -28,7 +28,7 @@ const row = z.object({
   failure: z
     .object({ at: z.iso.datetime(), kind: z.string(), reason: z.string() })
     .nullable()
-    .describe('The last request that was not answered.'),
+    .describe('The last request that was not answered, or with an error.'),
   open: z.int().describe('Requests under way.'),
   waiting: z.int().describe('Requests in its queue.'),
   concurrency: z.int().nullable(),

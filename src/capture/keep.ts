@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
+import type { AnswerKind } from '../answer/answer.ts'
 import type { CaptureConfig, Config } from '../config/config.ts'
 import { concat } from '../http/body.ts'
 import { pass } from '../http/check.ts'
@@ -10,11 +11,7 @@ import { pack } from './pack.ts'
 
 /** An answer as it came, and the same understood. */
 type ReadAnswer = (
-  answer: {
-    readonly contentType: string
-    readonly contentEncoding: string
-    readonly bytes: Uint8Array<ArrayBuffer>
-  },
+  answer: Omit<Answer, 'whole'>,
   max: number,
 ) => Promise<{ readonly body: unknown; readonly toolCalls: readonly unknown[] }>
 
@@ -75,6 +72,7 @@ interface Memory {
 }
 
 interface Answer {
+  readonly kind: AnswerKind | undefined
   readonly contentType: string
   readonly contentEncoding: string
   readonly bytes: Uint8Array<ArrayBuffer>
@@ -94,12 +92,9 @@ const both = (a: CaptureConfig, b: CaptureConfig): CaptureConfig => ({
   redact: a.redact || b.redact,
 })
 
-const understood =
-  /^(?:application\/(?:(?:[\w.+-]+\+)?json|x-ndjson)|text\/event-stream|application\/vnd\.amazon\.eventstream)/i
-
 /** Keeps what passes, within bounds, and changes nothing of it. */
 const watched = (
-  { headers }: Parameters<Tap>[1],
+  { headers, reading }: Parameters<Tap>[1],
   watch: BodyWatch,
   { bodies }: CaptureConfig,
   memory: Memory,
@@ -107,38 +102,75 @@ const watched = (
 ): BodyWatch => {
   const header = (wanted: string): string =>
     headers.find(([name]) => name === wanted)?.[1]?.toLowerCase() ?? ''
-  const contentType = header('content-type')
-  if (!bodies.some((kind) => kind !== 'request') || !understood.test(contentType)) {
+  if (!bodies.some((kind) => kind !== 'request')) {
     return {
       ...watch,
-      done: (outcome) => {
-        watch.done(outcome)
+      done: (outcome, errorCode) => {
+        watch.done(outcome, errorCode)
         finish()
       },
     }
   }
-  const chunks: Uint8Array[] = []
-  let size = 0
-  let whole = true
+  const kept = new KeptBytes(memory)
   return {
     ...watch,
     push: (chunk) => {
-      whole &&= size + chunk.length <= longest && chunk.length <= memory.left
-      if (whole) {
-        // A copy: a view would keep the transport's whole buffer.
-        chunks.push(chunk.slice())
-        size += chunk.length
-        memory.left -= chunk.length
-      }
+      // Of sound and pictures nothing could be shown.
+      if (reading?.kind === 'opaque') kept.giveUp()
+      else kept.push(chunk)
       return watch.push(chunk)
     },
-    done: (outcome) => {
-      watch.done(outcome)
-      memory.left += size
-      const bytes = new Uint8Array(concat(chunks, size))
-      const complete = whole && outcome === 'ok'
-      finish({ contentType, contentEncoding: header('content-encoding'), bytes, whole: complete })
+    done: (outcome, errorCode) => {
+      watch.done(outcome, errorCode)
+      const bytes = kept.take()
+      if (reading?.kind === 'opaque') {
+        finish()
+        return
+      }
+      // What ends in an error that the provider reported is all there.
+      const whole = kept.whole && (outcome === 'ok' || reading?.errorCode !== undefined)
+      finish({
+        kind: reading?.kind,
+        contentType: header('content-type'),
+        contentEncoding: header('content-encoding'),
+        bytes,
+        whole,
+      })
     },
+  }
+}
+
+/** Bytes of one answer, within the bounds of one and of all. */
+class KeptBytes {
+  readonly #memory: Memory
+  #chunks: Uint8Array[] = []
+  #size = 0
+  whole = true
+
+  constructor(memory: Memory) {
+    this.#memory = memory
+  }
+
+  push(chunk: Uint8Array): void {
+    this.whole &&= this.#size + chunk.length <= longest && chunk.length <= this.#memory.left
+    if (!this.whole) return
+    // A copy: a view would keep the transport's whole buffer.
+    this.#chunks.push(chunk.slice())
+    this.#size += chunk.length
+    this.#memory.left -= chunk.length
+  }
+
+  giveUp(): void {
+    this.whole = false
+    this.take()
+  }
+
+  take(): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(concat(this.#chunks, this.#size))
+    this.#memory.left += this.#size
+    this.#chunks = []
+    this.#size = 0
+    return bytes
   }
 }
 

@@ -56,6 +56,7 @@ function toProvider(id: string, file: ProviderFile, autoCostBasis: boolean): Pro
     maxOutputTokens: file.max_output_tokens,
     limits: toProviderLimits(file.limits),
     otherModels: file.other_models,
+    streamOptions: file.stream_options,
     upstream: file.upstream,
   }
 }

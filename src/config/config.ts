@@ -132,6 +132,8 @@ export interface ProviderConfig {
   readonly limits: ProviderLimits
   /** Models that a body names beside `model`: only granted ones, or any. */
   readonly otherModels: 'granted' | 'any'
+  /** May it be sent `stream_options` that the client did not send? */
+  readonly streamOptions: boolean
   readonly upstream: string
 }
 

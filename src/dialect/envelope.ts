@@ -21,6 +21,7 @@ const anthropicTypes: Readonly<Record<number, string>> = {
   502: 'api_error',
   503: 'overloaded_error',
   504: 'timeout_error',
+  529: 'overloaded_error',
 }
 
 /** Google's canonical status names. */
@@ -150,12 +151,36 @@ export const errorHeaders = (
       ? { 'content-type': 'application/problem+json' }
       : {}
 
-/** The same as the last event of a stream that failed after it had begun. */
-export const errorEvent = (envelope: Envelope, failure: Told, requestId: string): string => {
-  const data = JSON.stringify(errorBody(envelope, failure, requestId))
+/** Anthropic has a status of its own for having too much to do, which its SDK and Claude Code wait for. */
+export const statusFor = (
+  envelope: Envelope,
+  { status, code }: Pick<Failure, 'status' | 'code'>,
+): Failure['status'] =>
+  envelope === 'anthropic' && status === 503 && code !== 'guardrail_blocked'
+    ? (529 as Failure['status'])
+    : status
+
+/**
+ * The same as a last event of a stream that failed after it had begun.
+ * @param sequence the number of that event, in the responses API
+ */
+export const errorEvent = (
+  envelope: Envelope,
+  failure: Told,
+  requestId: string,
+  sequence?: number,
+): string => {
+  const body = errorBody(envelope, failure, requestId)
+  if (envelope === 'ollama') return `\n${JSON.stringify(body)}\n`
+  const { code, message } = failure
+  // Its clients tell events by `type`; OpenAI's SDK looks for `error` in each of them first.
+  const event =
+    sequence === undefined
+      ? body
+      : { type: 'error', code, message, param: null, sequence_number: sequence, ...body }
+  const isNamed = envelope === 'anthropic' || sequence !== undefined
   // The blank line first: the upstream may have died in the middle of an event.
-  if (envelope === 'anthropic') return `\n\nevent: error\ndata: ${data}\n\n`
-  return envelope === 'ollama' ? `\n${data}\n` : `\n\ndata: ${data}\n\n`
+  return `\n\n${isNamed ? 'event: error\n' : ''}data: ${JSON.stringify(event)}\n\n`
 }
 
 /** Google answers for Claude as well, and names methods after a colon. */

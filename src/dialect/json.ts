@@ -13,3 +13,12 @@ export const whole = (value: unknown): number | undefined =>
 /** A quantity that somebody told, with fractions. */
 export const number = (value: unknown): number | undefined =>
   typeof value === 'number' && value >= 0 && value <= most ? value : undefined
+
+/** Undefined for what is not JSON. */
+export const parse = (json: string): unknown => {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return undefined
+  }
+}

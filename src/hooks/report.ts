@@ -40,7 +40,7 @@ export class Report {
   }
 
   /** Keeps what passes, if anybody asks for it, and changes nothing of it. */
-  readonly tap: Tap = (candidate, { status, headers }, watch) => {
+  readonly tap: Tap = (candidate, { status, headers, reading }, watch) => {
     const uses = this.#options.usesFor(candidate).filter(isTold)
     if (uses.length === 0) return watch
     const header = (wanted: string): string =>
@@ -52,9 +52,10 @@ export class Report {
         kept?.push(chunk)
         return watch.push(chunk)
       },
-      done: (outcome) => {
-        watch.done(outcome)
+      done: (outcome, errorCode) => {
+        watch.done(outcome, errorCode)
         this.#tell(candidate, outcome, status, () => ({
+          kind: reading?.kind,
           contentType: header('content-type'),
           contentEncoding: header('content-encoding'),
           bytes: kept?.take() ?? new Uint8Array(),

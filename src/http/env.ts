@@ -1,3 +1,4 @@
+import type { Reading } from '../answer/answer.ts'
 import type { GrantEntry, ListenerConfig } from '../config/config.ts'
 import type { Bounds } from '../dialect/body/bounds.ts'
 import type { InlineFile } from '../dialect/body/files.ts'
@@ -149,8 +150,11 @@ export interface Target {
   readonly bounds: Bounds
   /** Fields by which a request chooses another price: `service_tier`, `speed`, `inference_geo`. */
   readonly pricingHints: Readonly<Record<string, string>>
-  /** The body to send to a provider that knows the model by this name. */
-  forward(upstreamModel: string): Uint8Array | SentBody | null
+  /**
+   * The body to send to a provider that knows the model by this name.
+   * @param asksUsage a chat that streams asks for its usage, whether its client did or not; default true
+   */
+  forward(upstreamModel: string, asksUsage?: boolean): Uint8Array | SentBody | null
   /** For who looks into it; absent for a form. */
   readonly body?: TargetBody
   /** Where to send it there, and the query to send along, with its `?`. */
@@ -174,12 +178,15 @@ export interface TargetBody {
   replace(changed: Uint8Array): Target
 }
 
-/** Lets somebody else watch an answer that is already watched. */
-export type Tap = (
-  candidate: Candidate,
-  head: { readonly status: number; readonly headers: readonly (readonly [string, string])[] },
-  watch: BodyWatch,
-) => BodyWatch
+/** Adds another watcher to an answer that is watched already. */
+export type Tap = (candidate: Candidate, head: AnswerHead, watch: BodyWatch) => BodyWatch
+
+export interface AnswerHead {
+  readonly status: number
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  /** How the body is read, once its first bytes have passed. */
+  readonly reading?: Reading | undefined
+}
 
 /** Collects what the ledger row will need; each stage tells what it alone knows. */
 export interface Meter {
@@ -195,21 +202,22 @@ export interface Meter {
   chargeReportedOnly(counts: boolean): void
   /** The request goes out to this upstream now. */
   sending(candidate: Candidate): void
-  /** An answer begins: whoever passes the body on tells us of each piece. */
-  answered(
-    candidate: Candidate,
-    status: number,
-    headers: readonly (readonly [name: string, value: string])[],
-  ): BodyWatch
+  /** An answer begins: what passes its body on reports each piece. */
+  answered(candidate: Candidate, head: AnswerHead): BodyWatch
 }
 
 /** Sees an answer's body pass. `push` and `flush` return what goes on to the client, usually the very same bytes. */
 export interface BodyWatch {
   /** An answer without a single byte is a failure: its head waits for its first byte. */
   readonly required?: boolean
+  /** What is known of the answer. Its head waits until its first bytes have decided how it is read, unless `agreed`. */
+  readonly reading?: Reading
   push(chunk: Uint8Array): Uint8Array | null
   /** Called once, when the answer is complete. */
   flush(): Uint8Array | null
-  /** Called once, at the end of whatever kind. */
-  done(outcome: 'ok' | 'client_gone' | 'upstream_error'): void
+  /**
+   * Called once, at the end of whatever kind.
+   * @param errorCode the provider's, of at most 64 characters, or ours; absent where all was well
+   */
+  done(outcome: 'ok' | 'client_gone' | 'upstream_error', errorCode?: string): void
 }

@@ -1,3 +1,4 @@
+import type { Envelope } from '../dialect/envelope.ts'
 import { folded, isIdentityHeader } from './identity-headers.ts'
 import { withoutSession } from './session-cookie.ts'
 
@@ -17,30 +18,78 @@ const hopByHop = new Set([
   'http2-settings', // h2c upgrade, never forwarded
 ])
 
-/** Response headers of a model server that a client may see (identity.md 1.5). */
+/** Response headers of a model server that a client may see, whatever the dialect. */
 const upstreamResponse = new Set([
   'cache-control',
   'content-disposition',
   'content-encoding',
   'content-language',
   'content-type',
-  'openai-processing-ms',
-  'openai-version',
   'retry-after',
-  'x-amzn-errortype', // which exception: Amazon's SDKs look nowhere else
+  'retry-after-ms', // OpenAI's; its SDKs prefer it to the one in seconds
+  'x-should-retry', // OpenAI's and Anthropic's: their SDKs do as it says
 ])
-const upstreamResponsePrefixes = ['x-ratelimit-', 'anthropic-ratelimit-']
+const rateLimits = ['x-ratelimit-', 'anthropic-ratelimit-']
 
-/** What of a model server's headers goes to the client. */
-export const fromUpstream = (headers: HeaderList): Record<string, string> => {
+/** What the SDKs of a dialect read besides. Whose account it was (`openai-organization`) is the gateway's own affair. */
+const ofDialect: Readonly<Partial<Record<Envelope, readonly string[]>>> = {
+  openai: [
+    'openai-processing-ms',
+    'openai-version',
+    'openai-model',
+    'openai-poll-after-ms',
+    'x-codex-', // the state that Codex returns with its next request, and the limits of a subscription
+  ],
+  bedrock: ['x-amzn-'], // which exception, which request, tokens counted: Amazon's SDKs look nowhere else
+  gemini: ['x-gemini-', 'x-vertex-ai-'],
+}
+
+/** Ids by which a provider finds a request again. Ours goes by their names, so that it can be asked for here. */
+const upstreamIds = new Set(['x-request-id', 'request-id'])
+
+/** Nothing is worth waiting for longer than a day, s. */
+const longestWait = 86_400
+
+/**
+ * What of a model server's headers goes to the client.
+ * @param now wall clock, ms since the epoch; absent: dates are passed on unread
+ */
+export const fromUpstream = (
+  headers: HeaderList,
+  envelope: Envelope = 'openai',
+  now?: number,
+): Record<string, string> => {
   const kept: Record<string, string> = {}
+  const more = ofDialect[envelope] ?? []
   for (const [name, value] of headers) {
-    if (upstreamResponse.has(name) || upstreamResponsePrefixes.some((p) => name.startsWith(p))) {
+    if (upstreamIds.has(name)) kept['x-upstream-request-id'] = value
+    else if (name === 'retry-after') keep(kept, name, waitOf(value, now))
+    else if (name === 'retry-after-ms') keep(kept, name, bounded(value, longestWait * 1000))
+    else if (upstreamResponse.has(name) || startsAs(name, rateLimits) || startsAs(name, more)) {
       kept[name] = value
     }
   }
   return kept
 }
+
+const startsAs = (name: string, prefixes: readonly string[]): boolean =>
+  prefixes.some((prefix) => name.startsWith(prefix))
+
+const keep = (kept: Record<string, string>, name: string, value: string | undefined): void => {
+  if (value !== undefined) kept[name] = value
+}
+
+/** Seconds or a date (RFC 9110 §10.2.3), at most a day ahead; undefined for what is neither. */
+const waitOf = (value: string, now: number | undefined): string | undefined => {
+  const seconds = bounded(value, longestWait)
+  if (seconds !== undefined) return seconds
+  const date = Date.parse(value)
+  if (Number.isNaN(date) || !/[a-z]/i.test(value)) return undefined
+  return now !== undefined && date - now > longestWait * 1000 ? String(longestWait) : value
+}
+
+const bounded = (value: string, most: number): string | undefined =>
+  /^\s*\d+(?:\.\d+)?\s*$/.test(value) ? String(Math.min(Math.ceil(Number(value)), most)) : undefined
 
 /** Carriers of gateway credentials that Open WebUI has no use for. */
 const gatewayOnly = new Set(['x-api-key', 'api-key', 'x-goog-api-key'])

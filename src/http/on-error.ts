@@ -1,5 +1,5 @@
 import type { Context, ErrorHandler } from 'hono'
-import { envelopeFor, errorBody, errorHeaders } from '../dialect/envelope.ts'
+import { envelopeFor, errorBody, errorHeaders, statusFor } from '../dialect/envelope.ts'
 import type { Clock, Log, LogLevel } from '../platform.ts'
 import type { Env } from './env.ts'
 import { Failure } from './errors.ts'
@@ -45,17 +45,21 @@ const eventOf = ({ code, status }: Failure): readonly [LogLevel, string] => {
 }
 
 const answer = (c: Context<Env>, failure: Failure, clock: Clock): Response => {
-  const envelope = envelopeFor(c.req.path, (name) => c.req.header(name))
+  const { path } = c.req
+  const id = c.get('requestId') ?? ''
+  const envelope = envelopeFor(path, (name) => c.req.header(name))
+  const status = statusFor(envelope, failure)
   const headers: Record<string, string> = {
     'content-type': 'application/json; charset=utf-8',
     'cache-control': 'no-store',
-    ...errorHeaders(envelope, failure),
+    ...errorHeaders(envelope, { status, code: failure.code }),
     ...failure.headers,
-    ...idAndTime(c.get('requestId'), clock.elapsed() - c.get('startedAt')),
+    ...idAndTime({ id, envelope }, clock.elapsed() - c.get('startedAt')),
   }
   if (failure.close) headers.connection = 'close'
-  const body = errorBody(envelope, failure, c.get('requestId') ?? '')
-  const response = new Response(JSON.stringify(body), { status: failure.status, headers })
+  const { code, message, details } = failure
+  const body = errorBody(envelope, { status, code, message, details }, id)
+  const response = new Response(JSON.stringify(body), { status, headers })
   c.set('told', response)
   return response
 }

@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from 'hono'
+import { type Envelope, envelopeFor } from '../dialect/envelope.ts'
 import type { Clock } from '../platform.ts'
 import type { Env } from './env.ts'
 
@@ -19,19 +20,25 @@ export const requestId = ({ clock, newId }: RequestIdOptions): MiddlewareHandler
     c.set('startedAt', started)
     await next()
     if (c.get('told') === c.res) return
-    for (const [name, value] of Object.entries(idAndTime(id, clock.elapsed() - started))) {
+    const envelope = envelopeFor(c.req.path, (name) => c.req.header(name))
+    const written = idAndTime({ id, envelope }, clock.elapsed() - started)
+    for (const [name, value] of Object.entries(written)) {
       c.res.headers.set(name, value)
     }
   }
 
-/** The id, and `Server-Timing` (W3C): ms spent in the gateway, and to the upstream's first byte where there was one. */
+/**
+ * The id, where Anthropic's SDKs look for it as well on their paths, and `Server-Timing` (W3C): ms spent in the gateway,
+ * and to the upstream's first byte where there was one.
+ */
 export const idAndTime = (
-  id: string,
+  { id, envelope }: { readonly id: string; readonly envelope: Envelope },
   gatewayMs: number,
   upstreamMs?: number,
 ): Readonly<Record<string, string>> => {
   const gateway = `gateway;dur=${gatewayMs.toFixed(2)}`
   const timing =
     upstreamMs === undefined ? gateway : `${gateway}, upstream;dur=${upstreamMs.toFixed(2)}`
-  return { 'x-request-id': id, 'server-timing': timing }
+  const headers = { 'x-request-id': id, 'server-timing': timing }
+  return envelope === 'anthropic' ? { ...headers, 'request-id': id } : headers
 }

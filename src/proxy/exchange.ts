@@ -27,8 +27,11 @@ export interface ExchangeOptions {
   readonly request: UpstreamRequest
   readonly limits: ExchangeLimits
   readonly leaving: Leaving
-  /** Judges the head: who watches the body, or a `Failure` to answer instead of it. */
-  accept(status: number, headers: HeaderList): BodyWatch
+  /**
+   * Judges the head: the watch for the body, or null to have all of it before anything is answered, as errors are.
+   * Throws a `Failure` to answer instead.
+   */
+  accept(status: number, headers: HeaderList): BodyWatch | null
   /** Bytes that tell the client of a failure in the middle of the body, or null when nothing can. */
   lastWords(failure: Failure): Uint8Array | null
   /** See `Bindings.truncate`. */
@@ -46,7 +49,14 @@ export interface Answer {
   readonly headers: HeaderList
   /** In one piece where all of it came at once. */
   readonly body: ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer>
+  /** There was more of it. */
+  readonly isCut?: boolean
 }
+
+/** Longer than an error; Pydantic's repeat the request that they are about. */
+const MAX_ERROR = 1024 * 1024
+/** ms of silence in the body of an error. */
+const ERROR_IDLE = 10_000
 
 /** The client left before there was an answer. Nobody will read one; the log calls it 499. */
 export class ClientGone extends Error {
@@ -68,6 +78,8 @@ const highWater = 16 * 1024
 export const exchange = (options: ExchangeOptions): Promise<Answer> =>
   new Promise((resolve, reject) => new Exchange(options, resolve, reject).start())
 
+type Head = Pick<Answer, 'status' | 'headers'>
+
 class Exchange implements UpstreamSink, Stoppable {
   readonly #options: ExchangeOptions
   readonly #resolve: (answer: Answer) => void
@@ -77,10 +89,15 @@ class Exchange implements UpstreamSink, Stoppable {
   #unwatch: (() => void) | undefined
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined
   #watch: BodyWatch | undefined
-  /** The head of an answer that must have a body, until the body begins. */
-  #held: Pick<Answer, 'status' | 'headers'> | undefined
+  /** The head of an answer that must have a body, or whose first bytes decide what it is, until the body begins. */
+  #held: Head | undefined
   /** Its first bytes, until it is known whether there are more. */
   #first: Uint8Array | undefined
+  #isBeginning = false
+  /** The head of an error, and what came of its body. */
+  #error: Head | undefined
+  readonly #errorBody: Uint8Array[] = []
+  #errorSize = 0
   #answered = false
   #timer: ReturnType<typeof setTimeout> | undefined
   /** `clock.elapsed()` of the last sign of life: the start, the head, a chunk, a read by the client. */
@@ -118,17 +135,29 @@ class Exchange implements UpstreamSink, Stoppable {
 
   head(status: number, headers: HeaderList): void {
     if (this.#over) return
+    let watch: BodyWatch | null
     try {
-      this.#watch = this.#options.accept(status, headers)
+      watch = this.#options.accept(status, headers)
     } catch (error) {
-      this.#finish()
-      this.#call?.abort()
-      this.#reject(error as Error)
+      this.#refuse(error as Error)
       return
     }
     this.#touch()
-    if (this.#watch.required) this.#held = { status, headers }
+    if (watch === null) {
+      this.#error = { status, headers }
+      clearTimeout(this.#timer)
+      this.#arm(this.#limit())
+      return
+    }
+    this.#watch = watch
+    if (watch.required || watch.reading?.agreed === false) this.#held = { status, headers }
     else this.#answer({ status, headers, body: this.#body() })
+  }
+
+  #refuse(error: Error): void {
+    this.#finish()
+    this.#call?.abort()
+    this.#reject(error)
   }
 
   #answer(answer: Answer): void {
@@ -141,14 +170,44 @@ class Exchange implements UpstreamSink, Stoppable {
   data(chunk: Uint8Array): void {
     if (this.#over) return
     this.#touch()
-    if (this.#held && this.#first === undefined) {
-      this.#first = this.#watch?.push(chunk) ?? empty
-      queueMicrotask(this.#begin)
+    if (this.#error) this.#collect(chunk)
+    else if (this.#held && !this.#isBeginning) this.#decide(chunk)
+    else {
+      this.#begin()
+      this.#enqueue(this.#watch?.push(chunk))
+      this.#pauseIfFull()
+    }
+  }
+
+  #collect(chunk: Uint8Array): void {
+    this.#errorBody.push(chunk)
+    this.#errorSize += chunk.byteLength
+    if (this.#errorSize > MAX_ERROR) this.#answerError(true)
+  }
+
+  #answerError(isCut: boolean): void {
+    const head = this.#error
+    if (!head) return
+    this.#finish()
+    if (isCut) this.#call?.abort()
+    const body = concat(this.#errorBody, this.#errorSize) as Uint8Array<ArrayBuffer>
+    this.#answer({ ...head, body, isCut })
+  }
+
+  /** The first bytes of an answer whose head waits for them. */
+  #decide(chunk: Uint8Array): void {
+    let bytes: Uint8Array | null
+    try {
+      bytes = this.#watch?.push(chunk) ?? null
+    } catch (error) {
+      this.#refuse(error as Error)
       return
     }
-    this.#begin()
-    this.#enqueue(this.#watch?.push(chunk))
-    this.#pauseIfFull()
+    this.#first = joined(this.#first ?? empty, bytes ?? empty)
+    const reading = this.#watch?.reading
+    if (reading && !reading.agreed && reading.kind === undefined) return
+    this.#isBeginning = true
+    queueMicrotask(this.#begin)
   }
 
   /**
@@ -173,6 +232,10 @@ class Exchange implements UpstreamSink, Stoppable {
 
   end(): void {
     if (this.#over) return
+    if (this.#error) {
+      this.#answerError(false)
+      return
+    }
     const held = this.#held
     if (held && this.#first === undefined) {
       this.#fail(new Failure('upstream_error', 'The model server answered with nothing.'))
@@ -190,12 +253,11 @@ class Exchange implements UpstreamSink, Stoppable {
 
   error(error: UpstreamError): void {
     if (this.#over) return
-    if (!this.#answered) {
+    if (this.#error) this.#answerError(true)
+    else if (!this.#answered) {
       this.#finish()
       this.#reject(error)
-      return
-    }
-    this.#break(new Failure('upstream_error', 'The model server broke off its answer.'))
+    } else this.#fail(new Failure('upstream_error', 'The model server broke off its answer.'))
   }
 
   stop(): void {
@@ -230,16 +292,19 @@ class Exchange implements UpstreamSink, Stoppable {
       clearTimeout(this.#timer)
       return
     }
-    this.#finish('client_gone')
+    // Many clients hang up after the last event instead of waiting for the end of the body.
+    const isServed = this.#watch?.reading?.complete === true && !this.#paused
+    this.#finish(isServed ? 'ok' : 'client_gone')
     this.#call?.abort()
     if (!this.#answered) this.#reject(new ClientGone())
   }
 
   /** Ends a body that has begun, in such a way that nobody takes it for complete. */
   #break(failure: Failure): void {
-    this.#enqueue(this.#watch?.flush())
-    this.#enqueue(this.#options.lastWords(failure))
-    this.#finish('upstream_error')
+    const rest = this.#watch?.flush()
+    // Half an event is worth nothing, and would spoil the one that tells of the failure.
+    this.#enqueue(this.#options.lastWords(failure) ?? rest)
+    this.#finish('upstream_error', failure.code)
     this.#call?.abort()
     this.#cut = true
     this.#cutSoon()
@@ -266,12 +331,15 @@ class Exchange implements UpstreamSink, Stoppable {
     if (bytes && bytes.byteLength > 0) this.#controller?.enqueue(bytes)
   }
 
-  #finish(outcome?: 'ok' | 'client_gone' | 'upstream_error'): void {
+  /** An answer that reports an error is one, whatever its status and however it ends. */
+  #finish(outcome?: 'ok' | 'client_gone' | 'upstream_error', code?: string): void {
     this.#over = true
     clearTimeout(this.#timer)
     this.#unwatch?.()
     this.#options.open.delete(this)
-    if (outcome) this.#watch?.done(outcome)
+    const reported = this.#watch?.reading?.errorCode
+    if (outcome && reported !== undefined) this.#watch?.done('upstream_error', reported)
+    else if (outcome) this.#watch?.done(outcome, code)
   }
 
   #touch(): void {
@@ -300,17 +368,18 @@ class Exchange implements UpstreamSink, Stoppable {
 
   #fail(failure: Failure): void {
     if (this.#over) return
-    if (this.#answered) {
-      this.#break(failure)
-      return
-    }
-    this.#finish()
-    this.#call?.abort()
-    this.#reject(failure)
+    if (this.#error) this.#answerError(true)
+    else if (!this.#answered) this.#refuse(failure)
+    else if (this.#watch?.reading?.complete) {
+      // Nothing is missing: the last event has passed, and only the end of the body has not come.
+      this.end()
+      this.#call?.abort()
+    } else this.#break(failure)
   }
 
   #limit(): number {
     const { firstByte, idle, writeStall } = this.#options.limits
+    if (this.#error) return Math.min(idle, ERROR_IDLE)
     if (!this.#answered) return firstByte
     return this.#paused ? writeStall : idle
   }

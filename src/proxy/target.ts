@@ -155,8 +155,10 @@ const inBody = (target: Unrouted, { operation }: Request, held: HeldBody): Targe
     modelOptional: isOptional(operation, body),
     otherModels: body.otherModels,
     stream: body.stream,
-    forward: (model: string) =>
-      toSend(forwarded(held.body, { model: unlessDefault(model), askUsage })),
+    forward: (model: string, asksUsage = true) =>
+      toSend(
+        forwarded(held.body, { model: unlessDefault(model), askUsage: askUsage && asksUsage }),
+      ),
     address: toBase(operation),
   })
 }

@@ -1,9 +1,9 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { check } from '../http/check.ts'
-import type { BodyWatch, Env, Tap } from '../http/env.ts'
+import type { AnswerHead, BodyWatch, Env, Tap } from '../http/env.ts'
 import type { Clock, Platform } from '../platform.ts'
 import type { Candidate } from '../upstream/upstream.ts'
-import { findId } from './find-id.ts'
+import { findId, type IdFinder } from './find-id.ts'
 import { isOn } from './route-stored.ts'
 import type { StoredResponses } from './stored-responses.ts'
 
@@ -24,24 +24,29 @@ export const rememberIds = (options: RememberOptions): MiddlewareHandler<Env> =>
     const tap: Tap = (candidate, head, watch) => {
       const others = before?.(candidate, head, watch) ?? watch
       if (head.status >= 300) return others
-      const type = head.headers.find(([name]) => name === 'content-type')?.[1] ?? ''
-      return watching(others, /^text\/event-stream/i.test(type), (id) =>
+      return watching(others, head.reading, (id) =>
         remember(c, candidate, { ...options, id, background }),
       )
     }
     c.set('tap', tap)
   })
 
-const watching = (watch: BodyWatch, streamed: boolean, found: (id: string) => void): BodyWatch => {
-  const finder = findId(streamed, found)
+const watching = (
+  watch: BodyWatch,
+  reading: AnswerHead['reading'],
+  found: (id: string) => void,
+): BodyWatch => {
+  let finder: IdFinder | undefined
   return {
     ...watch,
     push: (chunk) => {
+      // The first bytes have decided by now what kind of answer it is.
+      finder ??= findId(reading?.kind === 'events', found)
       finder.push(chunk)
       return watch.push(chunk)
     },
     flush: () => {
-      finder.end()
+      finder?.end()
       return watch.flush()
     },
   }

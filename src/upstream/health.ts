@@ -13,10 +13,14 @@ export const createHealth = (now: () => number): HealthRecord => {
     note: (provider, result, reason) => {
       const { answeredAt = null, failure = null } = known.get(provider) ?? {}
       const at = now()
+      const error = { at, kind: result, reason }
       const next =
         result === 'answered'
           ? { up: true, answeredAt: at, failure }
-          : { up: false, answeredAt, failure: { at, kind: result, reason } }
+          : // A provider that answers with an error is there.
+            result === 'error'
+            ? { up: true, answeredAt: at, failure: error }
+            : { up: false, answeredAt, failure: error }
       known.set(provider, next)
     },
     of: (provider) => known.get(provider),

@@ -233,6 +233,7 @@ function configured(id: string, config: ProviderConfig, asked: AskedModels | und
     geminiByVertex: config.geminiByVertex,
     limits: config.limits,
     otherModels: config.otherModels,
+    streamOptions: config.streamOptions,
     prices: config.prices,
     modelCostMap: config.modelCostMap,
     ...(config.costBasis !== undefined && {

@@ -135,6 +135,8 @@ export interface Provider {
   readonly limits?: ProviderLimits
   /** Models that a body names beside `model`: only granted ones (default), or any. */
   readonly otherModels?: 'granted' | 'any'
+  /** May it be sent `stream_options` that the client did not send? Default true. */
+  readonly streamOptions?: boolean
   /** By model; `*` is for every other one. */
   readonly prices?: ReadonlyMap<string, Price>
   /** Whose list prices hold for models without a price of their own. */
@@ -249,16 +251,16 @@ export interface NoRoute {
 }
 
 /**
- * What became of asking one provider: an answer to pass on, no connection, one that broke, none in time, or an answer
- * that no client may see (a refusal of our own credential, a redirect).
+ * What became of asking one provider: an answer to pass on, an error to pass on, no connection, one that broke, none in
+ * time, or an answer that no client may see (a refusal of our own credential, a redirect).
  */
-export type Attempt = 'answered' | 'connect' | 'broken' | 'timeout' | 'refused'
+export type Attempt = 'answered' | 'error' | 'connect' | 'broken' | 'timeout' | 'refused'
 
 /** How a provider did when it was last asked. Times are wall-clock ms since the epoch. */
 export interface Health {
   /** Whether the last request was answered. */
   readonly up: boolean
   readonly answeredAt: number | null
-  /** The last that was not. `reason` is for the provider's owner: it may name addresses. */
+  /** The last that was not, or with an error. `reason` is for the provider's owner: it may name addresses. */
   readonly failure: { readonly at: number; readonly kind: string; readonly reason: string } | null
 }

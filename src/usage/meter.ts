@@ -1,18 +1,21 @@
 import type { Context, MiddlewareHandler } from 'hono'
+import type { Reading } from '../answer/answer.ts'
+import { readingOf } from '../answer/reading.ts'
+import { codingOf, PassingInflater } from '../answer/unpack.ts'
 import { sessionOf } from '../dialect/session.ts'
 import { headerUsage, type TokenCounts } from '../dialect/usage.ts'
-import type { BodyWatch, Env, Meter, Target } from '../http/env.ts'
+import type { AnswerHead, BodyWatch, Env, Meter, Target } from '../http/env.ts'
 import type { HeaderList } from '../http/headers.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Platform } from '../platform.ts'
 import type { Candidate } from '../upstream/upstream.ts'
 import { type Charge, chargeFor, unknownCharge } from './charge.ts'
 import { type FilterableHeader, indexedHeaders } from './indexed-headers.ts'
-import { bodyUsage, eventUsage, frameUsage, lineUsage, type UsageReader } from './reader.ts'
+import { readerFor, type UsageReader } from './reader.ts'
 import type { Outcome, UsageRow } from './row.ts'
 import { usedBy } from './used.ts'
 
-export type MeterOptions = Pick<Platform, 'clock' | 'newId' | 'waitUntil' | 'log'> & {
+export type MeterOptions = Pick<Platform, 'clock' | 'newId' | 'waitUntil' | 'log' | 'inflate'> & {
   readonly store: Pick<Platform['store'], 'recordUsage'>
   /** Whose value labels a request, lower-case. */
   readonly labelHeader: string
@@ -36,16 +39,6 @@ export const meter = (options: MeterOptions): MiddlewareHandler<Env> =>
     record.responded(c.res.status)
   }
 
-const readerFor = (contentType: string, target: Target | undefined): UsageReader => {
-  if (contentType.startsWith('application/vnd.amazon.eventstream')) return frameUsage()
-  if (contentType.startsWith('application/x-ndjson')) return lineUsage()
-  if (!contentType.startsWith('text/event-stream')) {
-    return bodyUsage(target?.operation.operation.startsWith('images/'))
-  }
-  const chat = target?.operation.dialect === 'openai_chat'
-  return eventUsage(chat && target.stream && !target.usageAsked)
-}
-
 const maxLabel = 64
 
 class RequestMeter implements Meter {
@@ -63,6 +56,8 @@ class RequestMeter implements Meter {
   #target: Target | undefined
   #candidate: Candidate | undefined
   #reader: UsageReader | undefined
+  #reading: Reading | undefined
+  #isAnswered = false
   #status = 0
   #sentAt: number | null = null
   #firstByteAt: number | null = null
@@ -116,25 +111,73 @@ class RequestMeter implements Meter {
     this.#sentAt = this.#options.clock.elapsed()
   }
 
-  answered(candidate: Candidate, status: number, headers: HeaderList): BodyWatch {
+  answered(candidate: Candidate, head: AnswerHead): BodyWatch {
+    const { status, headers } = head
     this.#candidate = candidate
     this.#status = status
+    this.#isAnswered = true
     this.#counted = headerUsage(headers)
     this.#told = headers
     this.#firstByteAt = this.#options.clock.elapsed()
-    const contentType = headers.find(([name]) => name === 'content-type')?.[1] ?? ''
-    const reader = readerFor(contentType, this.#target)
-    this.#reader = reader
+    const reading = head.reading ?? readingOf(head, this.#target)
+    this.#reading = reading
+    return this.#packed(reading, headers) ?? this.#plain(reading)
+  }
+
+  #plain(reading: Reading): BodyWatch {
     return {
-      push: (chunk) => this.#passed(reader.push(chunk)),
-      flush: () => this.#passed(reader.flush()),
+      // Before the kind is known nothing but blanks passes.
+      push: (chunk) =>
+        this.#passed(reading.kind === undefined ? chunk : this.#readerOf(reading).push(chunk)),
+      flush: () => this.#passed(this.#reader?.flush() ?? null),
       done: (outcome) => this.#write(outcome),
     }
   }
 
+  /** For a body that came packed unasked: it passes as it is, and is read beside that. */
+  #packed(reading: Reading, headers: HeaderList): BodyWatch | undefined {
+    const { inflate, waitUntil } = this.#options
+    const coding = codingOf(headers)
+    if (coding === '') return undefined
+    if (!inflate.codings.includes(coding)) {
+      return {
+        push: (chunk) => this.#passed(chunk),
+        flush: () => null,
+        done: (it) => this.#write(it),
+      }
+    }
+    const inflater = new PassingInflater(coding, inflate, (chunk) => {
+      const bytes = reading.push(chunk)
+      if (bytes && reading.kind !== undefined) this.#readerOf(reading).push(bytes)
+    })
+    return {
+      push: (chunk) => {
+        inflater.push(chunk)
+        return this.#passed(chunk)
+      },
+      flush: () => null,
+      done: (outcome) => {
+        inflater.end()
+        waitUntil(inflater.done.then(() => this.#write(this.#unpackedOutcome(outcome, reading))))
+      },
+    }
+  }
+
+  /** What was in a packed body is known only when it is over. */
+  #unpackedOutcome(outcome: Outcome, { complete, errorCode }: Reading): Outcome {
+    this.#reader?.flush()
+    if (errorCode !== undefined) return 'upstream_error'
+    return outcome === 'client_gone' && complete ? 'ok' : outcome
+  }
+
+  #readerOf(reading: Reading): UsageReader {
+    this.#reader ??= readerFor(reading, this.#target)
+    return this.#reader
+  }
+
   /** The answer's head is out. Without a body from upstream, or with an error in its place, that was all. */
   responded(status: number): void {
-    if (this.#reader && this.#status === status) return
+    if (this.#isAnswered && this.#status === status) return
     this.#status = status
     this.#write(outcomeOf(status))
   }
@@ -166,15 +209,17 @@ class RequestMeter implements Meter {
     const { clock, newId, log, filterableHeaders } = this.#options
     const now = clock.elapsed()
     const answer = this.#reader?.tally
+    // An answer that turned out to be an error costs what its provider reports, and is not estimated.
+    const isError = this.#reading?.errorCode !== undefined
     const used = usedBy({
-      operation: this.#target?.operation.operation,
+      operation: isError ? undefined : this.#target?.operation.operation,
       counts: this.#reportedOnly === 'ignored' ? undefined : (answer?.counts ?? this.#counted),
-      spoken: answer?.spoken ?? 0,
+      spoken: isError ? 0 : (answer?.spoken ?? 0),
       bytesIn: this.#target?.size ?? 0,
       bytesOut: this.#bytesOut,
       outcome,
-      sent: this.#sentAt !== null && this.#reportedOnly === undefined,
-      answered: this.#reader !== undefined,
+      sent: this.#sentAt !== null && !isError && this.#reportedOnly === undefined,
+      answered: this.#isAnswered,
       status: this.#status,
     })
     const headers = indexedHeaders(filterableHeaders, this.#headers, this.#told)

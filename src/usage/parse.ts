@@ -1,11 +1,6 @@
-/** Undefined for what is no JSON. */
-export const parse = (json: string): unknown => {
-  try {
-    return JSON.parse(json)
-  } catch {
-    return undefined
-  }
-}
+import { parse } from '../dialect/json.ts'
+
+export { parse }
 
 /** An event of the last `"usage": {…}` or `"usageMetadata": {…}` of a text that is no whole JSON document. */
 export const lastUsage = (body: string): unknown => {

@@ -82,6 +82,15 @@ describe('eventUsage', () => {
     )
   })
 
+  it('takes out the usage frame and its line breaks wherever the stream is cut', () => {
+    for (const eol of ['\n', '\r\n', '\r']) {
+      const text = openai(eol)
+      for (let cut = 0; cut < bytes(text).length; cut++) {
+        expect(pass(eventUsage(true), text, [cut])).toBe(withoutUsage(text))
+      }
+    }
+  })
+
   it('hands each chunk on at once, as the same object, when nothing is taken out', () => {
     const reader = eventUsage(false)
     const half = bytes('data: {"choi')

@@ -207,6 +207,13 @@ export const provider = z.strictObject({
       'Models that a request names beside `model` (`models`, `fallbacks`, `draft_model`, the model of an image tool, …): ' +
         'with `granted` the caller needs a grant for each at this provider; `any` lets them pass unchecked.',
     ),
+  stream_options: z
+    .boolean()
+    .prefault(true)
+    .describe(
+      'Asks for the usage of a chat stream (`stream_options`) where its client did not. `false`: never, and what a ' +
+        'stream used is estimated. A provider that refuses the field is asked again without it, and not bothered again.',
+    ),
   upstream: z
     .string()
     .prefault('')
