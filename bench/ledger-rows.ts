@@ -89,6 +89,11 @@ export const someRow = (startedAt: number): UsageRow => {
     firstByteMs: Math.floor(Math.exp(Math.random() * 9)),
     durationMs: Math.floor(Math.exp(Math.random() * 11)),
     overheadUs: 200,
+    errorCode: null,
+    alias: null,
+    attempts: null,
+    translated: null,
+    queuedMs: null,
     sessionId: `session-${who}-now`,
     requestId: id + crypto.randomUUID().slice(15),
   }

@@ -28,6 +28,7 @@ import { findRoute } from './upstream/find.ts'
 import { joinBase } from './upstream/join.ts'
 import { listGeminiModels, listModels, showGeminiModel, showModel } from './upstream/models.ts'
 import { ollamaRoutes } from './upstream/ollama-api.ts'
+import { route } from './upstream/route.ts'
 import { requireSpoken } from './upstream/spoken.ts'
 import { unnamed } from './upstream/unnamed.ts'
 import { meter } from './usage/meter.ts'
@@ -99,6 +100,10 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
     metered: meter({
       ...config,
       ...platform,
+      named: (model, { dialect, named }) => {
+        const found = route(registry.providers(), model, dialect, named !== undefined)
+        return (found.candidates[0] ?? found.none?.inTheWay[0])?.model ?? null
+      },
       store: telling(counting(settling(platform.store, quotas), metrics), state.live),
     }),
     routes: (app, guards) => {

@@ -7,6 +7,7 @@ import type {
   SessionCursor,
   SessionSummary,
 } from '../usage/figures.ts'
+import { OUTCOMES } from '../usage/row.ts'
 import { type AdminRequest, type AdminRoute, route } from './route.ts'
 import { iso, loginOf, moment, refuse, scopeOf, scopeQuery } from './usage-scope.ts'
 
@@ -31,7 +32,7 @@ const request = z.object({
   provider: maybe,
   upstream_model: maybe,
   status: z.int(),
-  outcome: text,
+  outcome: z.enum(OUTCOMES),
   input_tokens: z.int(),
   output_tokens: z.int(),
   cached_tokens: z.int(),
@@ -51,6 +52,11 @@ const request = z.object({
   overhead_us: z.int(),
   session_id: maybe,
   request_id: text,
+  error_code: maybe.describe('Ours or the provider’s; null where all was well.'),
+  alias: maybe,
+  attempts: maybe.describe('Providers that were tried, as JSON; null where it was one.'),
+  translated: maybe.describe('As `chat>messages`; null where nothing was.'),
+  queued_ms: z.int().nullable(),
 })
 type RequestRecord = z.output<typeof request>
 
@@ -246,6 +252,11 @@ export const requestRecord = (row: RequestSummary): RequestRecord => ({
   overhead_us: row.overheadUs,
   session_id: row.sessionId,
   request_id: row.requestId,
+  error_code: row.errorCode,
+  alias: row.alias,
+  attempts: row.attempts,
+  translated: row.translated,
+  queued_ms: row.queuedMs,
 })
 
 const sessionRecord = (row: SessionSummary): z.output<typeof session> => ({

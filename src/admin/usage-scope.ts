@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { Failure } from '../http/errors.ts'
 import type { UsageScope } from '../usage/figures.ts'
+import { OUTCOMES } from '../usage/row.ts'
 import type { AdminRequest } from './route.ts'
 
 const name = z.string().max(512).optional()
@@ -19,12 +20,13 @@ export const scopeQuery = z.object({
     ),
   until: moment.optional().describe('Exclusive, ISO 8601. Default: now.'),
   login: name.describe('Of one person: your own, or for admins anybody’s.'),
-  model: name,
+  model: name.describe('By its provider’s name for it, or as `provider/model`.'),
   provider: name,
   door: z.enum(['local', 'tailnet', 'public']).optional(),
   agent: name.describe('The program that called, as `claude-code`, `codex`, `curl`, `other`.'),
   status: z.coerce.number().int().min(100).max(599).optional(),
-  outcome: z.enum(['ok', 'client_gone', 'upstream_error', 'rejected']).optional(),
+  outcome: z.enum(OUTCOMES).optional(),
+  error_code: name.describe('Ours or the provider’s, of requests that did not end well.'),
 })
 export type ScopeQuery = z.output<typeof scopeQuery>
 
@@ -38,7 +40,8 @@ const week = 7 * 24 * hour
 export const scopeOf = (request: AdminRequest<unknown>, now: number): UsageScope => {
   const { since, until, login, model, provider, door, agent, status, outcome } =
     request.query as ScopeQuery
-  const named = { model, provider, door, agent, status, outcome }
+  const { error_code: errorCode } = request.query as ScopeQuery
+  const named = { model, provider, door, agent, status, outcome, errorCode }
   const given = Object.entries(named).filter(([, value]) => value !== undefined)
   const end = until === undefined ? now : Date.parse(until)
   return {

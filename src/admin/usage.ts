@@ -15,6 +15,8 @@ const latency = z
 const sums = z.object({
   requests: z.int(),
   failed: z.int().describe('Whose outcome is not ok.'),
+  errors: z.int().describe('Of these: failed or refused by a provider, or cut short here.'),
+  refused: z.int().describe('Of these: refused here, by a limit, a budget, a grant or a guard.'),
   input_tokens: z.int(),
   output_tokens: z.int(),
   cached_tokens: z.int(),
@@ -128,7 +130,7 @@ export const usageRoutes = ({ store, clock, compareWith }: UsageRoutesOptions): 
       path: '/postern/api/usage/top',
       id: 'listTopUsage',
       summary:
-        'Sums for each person, model, provider, door, program, status or outcome, the most requests first.',
+        'Sums for each person, model, provider, door, program, status, outcome or error code, the most requests first.',
       needs: 'role',
       query: groupsQuery,
       answers: z.object({
@@ -234,6 +236,8 @@ const seriesOf = ({ query }: AdminRequest<unknown>, scope: UsageScope, now: numb
 export const toRecord = (given: UsageSums): SumsRecord => ({
   requests: given.requests,
   failed: given.failed,
+  errors: given.errors,
+  refused: given.refused,
   input_tokens: given.inputTokens,
   output_tokens: given.outputTokens,
   cached_tokens: given.cachedTokens,

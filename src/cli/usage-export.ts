@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { FORMATS, type Format, pagesOf, textsOf } from '../admin/usage-export.ts'
 import type { UsageScope } from '../usage/figures.ts'
+import { OUTCOMES } from '../usage/row.ts'
 import { type LedgerFlags, ledgerOptions, withLedger } from './ledger.ts'
 import { start } from './since.ts'
 import { print } from './table.ts'
@@ -23,14 +24,8 @@ export const exportCommand = (): Command =>
     .addOption(new Option('--door <door>').choices(['local', 'tailnet', 'public']))
     .option('--agent <agent>', 'the program that called, as claude-code, codex, curl')
     .option('--status <status>', 'of the answer', status)
-    .addOption(
-      new Option('--outcome <outcome>').choices([
-        'ok',
-        'client_gone',
-        'upstream_error',
-        'rejected',
-      ]),
-    )
+    .addOption(new Option('--outcome <outcome>').choices([...OUTCOMES]))
+    .option('--error-code <code>', 'as rate_limited, http_5xx')
     .action(({ config, data, format, ...scope }: ExportFlags) =>
       withLedger({ config, data }, async (db) => {
         const { selectRequests } = await import('../store/requests.ts')

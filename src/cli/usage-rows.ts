@@ -65,17 +65,19 @@ const COLUMNS = [
   ...['time', 'user', 'model', 'provider', 'door'].map((name) => ({ name })),
   { name: 'status', numeric: true },
   { name: 'outcome' },
+  { name: 'error' },
   ...['input', 'output', 'first byte', 'took'].map((name) => ({ name, numeric: true })),
 ]
 
 const cells = (row: UsageRow): string[] => [
   new Date(row.startedAt).toISOString(),
   row.login,
-  row.model ?? '-',
+  row.upstreamModel ?? row.model ?? '-',
   row.provider ?? '-',
   row.door,
   String(row.status),
   row.outcome,
+  row.errorCode ?? '-',
   String(row.inputTokens),
   String(row.outputTokens),
   row.firstByteMs === null ? '-' : `${row.firstByteMs}ms`,

@@ -86,7 +86,7 @@ const asTable = (flags: UsageFlags, groups: UsageSummary[], total: UsageSummary)
 
 const COLUMNS = (by: Group) => [
   { name: by === 'none' ? '' : by },
-  ...['requests', 'failed', 'input', 'output', 'cached', 'cost', 'time'].map((name) => ({
+  ...['requests', 'errors', 'refused', 'input', 'output', 'cached', 'cost', 'time'].map((name) => ({
     name,
     numeric: true,
   })),
@@ -94,9 +94,8 @@ const COLUMNS = (by: Group) => [
 
 const cells = (name: string, sums: UsageSummary): string[] => [
   name,
-  ...[sums.requests, sums.failed, sums.inputTokens, sums.outputTokens, sums.cachedTokens].map(
-    String,
-  ),
+  ...[sums.requests, sums.errors, sums.refused].map(String),
+  ...[sums.inputTokens, sums.outputTokens, sums.cachedTokens].map(String),
   sums.unpriced === sums.requests ? '-' : usd(sums.costNanousd),
   `${(sums.durationMs / 1000).toFixed(1)}s`,
 ]
@@ -141,6 +140,8 @@ const record = (
   bytes_in: sums.bytesIn,
   bytes_out: sums.bytesOut,
   duration_ms: sums.durationMs,
+  errors: sums.errors,
+  refused: sums.refused,
   ...(other && { compared_nanousd: other.cost(sums) }),
 })
 
@@ -148,6 +149,8 @@ const NOTHING: UsageSummary = {
   group: '',
   requests: 0,
   failed: 0,
+  errors: 0,
+  refused: 0,
   inputTokens: 0,
   outputTokens: 0,
   cachedTokens: 0,

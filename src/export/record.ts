@@ -44,6 +44,7 @@ export const exportRecord = (row: ExportRow): object => ({
   provider: row.provider,
   upstream_model: row.upstreamModel,
   outcome: row.outcome,
+  error_code: row.errorCode,
   agent: row.agent,
   label: row.label,
   bytes_in: row.bytesIn,
@@ -51,6 +52,10 @@ export const exportRecord = (row: ExportRow): object => ({
   first_byte_ms: row.firstByteMs,
   overhead_us: row.overheadUs,
   request_id: row.requestId,
+  alias: row.alias,
+  attempts: row.attempts,
+  translated: row.translated,
+  queued_ms: row.queuedMs,
 })
 
 /** One JSON text a line, gzipped; the same rows give the same bytes. */

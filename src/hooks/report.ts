@@ -1,6 +1,6 @@
 import type { HookEvent } from '../config/config.ts'
 import { concat } from '../http/body.ts'
-import type { BodyWatch, Tap } from '../http/env.ts'
+import type { AnswerOutcome, BodyWatch, Tap } from '../http/env.ts'
 import type { Log } from '../platform.ts'
 import type { Candidate } from '../upstream/upstream.ts'
 import type { UsageRow } from '../usage/row.ts'
@@ -11,8 +11,6 @@ import type { HookUse } from './uses.ts'
 
 /** More of an answer is not kept. */
 const maxAnswer = 8 * 1024 * 1024
-
-export type ReportOutcome = 'ok' | 'client_gone' | 'upstream_error'
 
 export interface ReportOptions {
   readonly deliveries: Deliveries
@@ -66,13 +64,13 @@ export class Report {
   }
 
   /** There is no answer to wait for: nobody could be reached, or what came was not let through. */
-  unanswered(candidate: Candidate, outcome: ReportOutcome, status: number): void {
+  unanswered(candidate: Candidate, outcome: AnswerOutcome, status: number): void {
     this.#tell(candidate, outcome, status, () => undefined)
   }
 
   #tell(
     candidate: Candidate,
-    outcome: ReportOutcome,
+    outcome: AnswerOutcome,
     status: number,
     take: () => (Captured & { readonly whole: boolean }) | undefined,
   ): void {
@@ -87,7 +85,7 @@ export class Report {
       const [answer, line] = await Promise.all([this.#read(captured), this.#options.line()])
       const told = { ...answer, cost: costIn(line) }
       const headers = [
-        ['x-postern-outcome', outcome],
+        ['x-postern-outcome', outcome === 'ok' && status >= 400 ? 'upstream_error' : outcome],
         ['x-postern-status', String(status)],
         ...(captured?.whole === false ? [['x-postern-truncated', '1'] as const] : []),
       ] as const

@@ -8,8 +8,8 @@ import type { SentBody } from '../dialect/body/sent-body.ts'
 import type { Address, Operation } from '../dialect/operations.ts'
 import type { Caller, Door } from '../identity/caller.ts'
 import type { IdentityFailure } from '../identity/failure.ts'
-import type { Candidate } from '../upstream/upstream.ts'
-import type { UsageRow } from '../usage/row.ts'
+import type { Attempt, Candidate } from '../upstream/upstream.ts'
+import type { Outcome, UsageRow } from '../usage/row.ts'
 import type { Framing } from './framing.ts'
 import type { Leaving } from './leaving.ts'
 
@@ -200,11 +200,18 @@ export interface Meter {
    * @param counts the usage that its answer reports is charged
    */
   chargeReportedOnly(counts: boolean): void
+  /** It waited so many ms for a place at a provider. */
+  queued(ms: number): void
   /** The request goes out to this upstream now. */
   sending(candidate: Candidate): void
+  /** The upstream that it went to did not answer. */
+  missed(why: Attempt): void
   /** An answer begins: what passes its body on reports each piece. */
   answered(candidate: Candidate, head: AnswerHead): BodyWatch
 }
+
+/** How the passing on of an answer ended. */
+export type AnswerOutcome = Exclude<Outcome, 'rejected'>
 
 /** Sees an answer's body pass. `push` and `flush` return what goes on to the client, usually the very same bytes. */
 export interface BodyWatch {
@@ -216,8 +223,8 @@ export interface BodyWatch {
   /** Called once, when the answer is complete. */
   flush(): Uint8Array | null
   /**
-   * Called once, at the end of whatever kind.
+   * Called once, at the end of whatever kind. `cut`: we stopped it.
    * @param errorCode the provider's, of at most 64 characters, or ours; absent where all was well
    */
-  done(outcome: 'ok' | 'client_gone' | 'upstream_error', errorCode?: string): void
+  done(outcome: AnswerOutcome, errorCode?: string): void
 }

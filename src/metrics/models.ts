@@ -28,7 +28,8 @@ export const createModelLabels = (providers: () => readonly Known[]) => {
   return ({ provider, upstreamModel, model }: UsageRow): ModelLabels => {
     look()
     if (provider === null) {
-      return { provider: none, model: model === null ? none : all.has(model) ? model : rest }
+      const name = upstreamModel ?? model
+      return { provider: none, model: name === null ? none : all.has(name) ? name : rest }
     }
     // A provider taken out of the configuration may still be answering; its name was ours.
     const known = upstreamModel !== null && listed.get(provider)?.has(upstreamModel)

@@ -1,5 +1,5 @@
 import { concat } from '../http/body.ts'
-import type { BodyWatch } from '../http/env.ts'
+import type { AnswerOutcome, BodyWatch } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
 import type { HeaderList } from '../http/headers.ts'
 import type { Leaving } from '../http/leaving.ts'
@@ -304,7 +304,7 @@ class Exchange implements UpstreamSink, Stoppable {
     const rest = this.#watch?.flush()
     // Half an event is worth nothing, and would spoil the one that tells of the failure.
     this.#enqueue(this.#options.lastWords(failure) ?? rest)
-    this.#finish('upstream_error', failure.code)
+    this.#finish(failure.code === 'upstream_error' ? 'upstream_error' : 'cut', failure.code)
     this.#call?.abort()
     this.#cut = true
     this.#cutSoon()
@@ -332,7 +332,7 @@ class Exchange implements UpstreamSink, Stoppable {
   }
 
   /** An answer that reports an error is one, whatever its status and however it ends. */
-  #finish(outcome?: 'ok' | 'client_gone' | 'upstream_error', code?: string): void {
+  #finish(outcome?: AnswerOutcome, code?: string): void {
     this.#over = true
     clearTimeout(this.#timer)
     this.#unwatch?.()
@@ -359,7 +359,8 @@ class Exchange implements UpstreamSink, Stoppable {
       return
     }
     if (this.#paused) {
-      this.#leave()
+      this.#finish('cut', 'write_stall')
+      this.#call?.abort()
       this.#options.truncate?.()
       return
     }

@@ -51,7 +51,7 @@ export const scrubbing = (watch: BodyWatch, secrets: readonly string[]): BodyWat
       )
       return join(watch.push(clean), watch.flush())
     },
-    done: (outcome) => watch.done(outcome),
+    done: (outcome, code) => watch.done(outcome, code),
   }
 }
 

@@ -110,7 +110,10 @@ const attempt = async (
   } catch (error) {
     ready.release()
     const [result, why] = resultOf(error)
-    if (result) options.tried(id, result, why)
+    if (result) {
+      options.tried(id, result, why)
+      c.get('meter').missed(result)
+    }
     return failed(c, candidate.provider, error, options.log)
   }
 }
@@ -119,16 +122,28 @@ const attempt = async (
 const prepare = async (
   c: Context<Env>,
   candidate: Candidate,
-  { credential, admit }: ReverseProxyOptions,
+  options: ReverseProxyOptions,
   finders: Finders,
 ): Promise<Ready> => {
   const { provider } = candidate
   const own = provider.authMode === 'passthrough' ? clientCredential(c) : []
-  const shown = own.length > 0 ? own : await credential(provider)
-  const release = await admit(provider, () => c.req.raw.signal)
+  const shown = own.length > 0 ? own : await options.credential(provider)
+  const release = await place(c, provider, options)
   const added = withGranted(c, candidate, [...shown, ...provider.addHeaders])
   const secret = own.length > 0 ? added.filter((header) => !own.includes(header)) : added
   return { added, clientsOwn: own.length > 0, finder: finders(provider, secret), release }
+}
+
+/** A place at a provider. The ledger keeps how long the request waited for it. */
+const place = (
+  c: Context<Env>,
+  provider: Provider,
+  { admit, clock }: ReverseProxyOptions,
+): (() => void) | Promise<() => void> => {
+  const admitted = admit(provider, () => c.req.raw.signal)
+  if (!(admitted instanceof Promise)) return admitted
+  const from = clock.elapsed()
+  return admitted.finally(() => c.get('meter').queued(clock.elapsed() - from))
 }
 
 /** A client that left says nothing of the provider. */

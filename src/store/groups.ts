@@ -7,6 +7,7 @@ export const GROUPS = [
   'door',
   'day',
   'outcome',
+  'error_code',
   'status',
   'kind',
   'dialect',

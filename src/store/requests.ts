@@ -6,7 +6,7 @@ import type {
   RequestsPage,
 } from '../usage/figures.ts'
 import { daily, hourly } from './cubes.ts'
-import { anybody, inCube, person } from './rollup.ts'
+import { anybody, inCube, isModel, person } from './rollup.ts'
 import { type Database, usage, usageHeaders } from './schema.ts'
 
 const HOUR = 3_600_000
@@ -20,7 +20,7 @@ const READ_FOR_TEXT = 20_000
 /** Rows, newest first. A page is found by its cursor, not by an offset: the millionth costs what the first does. */
 export const selectRequests = (db: Database, asked: RequestsAsked): Promise<RequestsPage> => {
   if (asked.header !== undefined) return selectByHeader(db, asked, asked.header)
-  if (asked.session !== undefined) return selectDirectly(db, asked)
+  if (asked.session !== undefined || asked.errorCode !== undefined) return selectDirectly(db, asked)
   if (asked.text !== undefined) return selectByText(db, asked)
   return isRare(asked) ? selectByHours(db, asked) : selectDirectly(db, asked)
 }
@@ -28,7 +28,8 @@ export const selectRequests = (db: Database, asked: RequestsAsked): Promise<Requ
 /** No index leads to rows of these: without the sums, a few of them among ten million would be searched for one by one. */
 const isRare = ({ provider, door, agent, status, outcome, login, model }: RequestsAsked): boolean =>
   [provider, door, agent, status, outcome].some((value) => value !== undefined) ||
-  (login !== undefined && model !== undefined)
+  (login !== undefined && model !== undefined) ||
+  (model?.includes('/') ?? false)
 
 const selectDirectly = async (db: Database, asked: RequestsAsked): Promise<RequestsPage> => {
   const rows = await select(db, conditions(asked), asked.limit + 1)
@@ -193,12 +194,13 @@ const conditions = (asked: RequestsAsked): SQL | undefined =>
     gte(usage.startedAt, asked.since),
     lt(usage.startedAt, untilOf(asked)),
     asked.login === undefined ? undefined : eq(usage.login, asked.login),
-    asked.model === undefined ? undefined : eq(usage.model, asked.model),
+    asked.model === undefined ? undefined : isModel(sql`counted_model`, asked.model),
     asked.provider === undefined ? undefined : eq(usage.provider, asked.provider),
     asked.door === undefined ? undefined : eq(usage.door, asked.door),
     asked.agent === undefined ? undefined : sql`agent = ${asked.agent}`,
     asked.status === undefined ? undefined : eq(usage.status, asked.status),
     asked.outcome === undefined ? undefined : eq(usage.outcome, asked.outcome),
+    asked.errorCode === undefined ? undefined : eq(usage.errorCode, asked.errorCode),
     asked.session === undefined ? undefined : eq(usage.sessionId, asked.session),
     asked.before && olderThan(asked.before),
   )

@@ -13,25 +13,31 @@ import type { Database } from './schema.ts'
 
 type Measure = Exclude<keyof UsageSums, 'firstByte' | 'duration'>
 
-/** In the order of `UsageSums`. */
-const MEASURES: readonly (readonly [Measure, column: string])[] = [
-  ['requests', 'requests'],
-  ['failed', 'failed'],
-  ['inputTokens', 'input_tokens'],
-  ['outputTokens', 'output_tokens'],
-  ['cachedTokens', 'cached_tokens'],
-  ['reasoningTokens', 'reasoning_tokens'],
-  ['cacheWriteTokens', 'cache_write_tokens'],
-  ['toolCalls', 'tool_calls'],
-  ['webSearches', 'web_searches'],
-  ['images', 'images'],
-  ['audioMs', 'audio_ms'],
-  ['costNanousd', 'cost_nanousd'],
-  ['unpriced', 'unpriced'],
-  ['estimated', 'estimated'],
-  ['bytesIn', 'bytes_in'],
-  ['bytesOut', 'bytes_out'],
-  ['durationMs', 'duration_ms'],
+/** Of a column that counts two things, as migration 0016 has them. */
+const low = (column: string): string => `sum(${column}) & 2147483647`
+const high = (column: string): string => `sum(${column}) >> 31`
+
+/** In the order of `UsageSums`, each with what adds it up. */
+const MEASURES: readonly (readonly [Measure, sum: string])[] = [
+  ['requests', 'sum(requests)'],
+  ['failed', 'sum(failed)'],
+  ['errors', low('ended')],
+  ['refused', high('ended')],
+  ['inputTokens', 'sum(input_tokens)'],
+  ['outputTokens', 'sum(output_tokens)'],
+  ['cachedTokens', 'sum(cached_tokens)'],
+  ['reasoningTokens', 'sum(reasoning_tokens)'],
+  ['cacheWriteTokens', 'sum(cache_write_tokens)'],
+  ['toolCalls', 'sum(tool_calls)'],
+  ['webSearches', 'sum(web_searches)'],
+  ['images', 'sum(images)'],
+  ['audioMs', 'sum(audio_ms)'],
+  ['costNanousd', 'sum(cost_nanousd)'],
+  ['unpriced', 'sum(unpriced)'],
+  ['estimated', 'sum(estimated)'],
+  ['bytesIn', 'sum(bytes_in)'],
+  ['bytesOut', 'sum(bytes_out)'],
+  ['durationMs', 'sum(duration_ms)'],
 ]
 
 export type Asked = UsageScope & {
@@ -150,12 +156,10 @@ const gatherEach = async <const Each extends readonly Asked[]>(
 }
 
 const needsOf = (asked: Asked): Needs => {
-  const { login, model, provider, door, agent, status, outcome, by } = asked
+  const { login, by } = asked
   return {
     person: login !== undefined || by === 'login',
-    cell:
-      [model, provider, door, agent, status, outcome].some((value) => value !== undefined) ||
-      (by !== undefined && by !== 'login'),
+    cell: cellConditions(asked).length > 0 || (by !== undefined && by !== 'login'),
   }
 }
 
@@ -242,8 +246,7 @@ const joined = (by: Dimension | undefined): SQL => {
 
 /** Rows of `usage_rollup` by its key: cube, person, bucket, and then what cell it is. */
 export const inCube = ({ from, to }: Segment, cube: Cube, scope: UsageScope, who: SQL): SQL => {
-  const { login: _, ...cells } = scope
-  const what = matching(cells)
+  const what = together(cellConditions(scope))
   return sql`cube = ${cube.id} AND ${who} AND bucket >= ${from} AND bucket < ${to}
     ${what === NOTHING ? NOTHING : sql`AND cell IN (SELECT id FROM usage_cells WHERE true ${what})`}`
 }
@@ -266,13 +269,39 @@ const whoOf = (asked: Asked): SQL => {
 const NOTHING = sql``
 
 /** Conditions on the dimensions that are named, each with its `AND`. */
-export const matching = (scope: Partial<UsageScope>): SQL => {
-  const { login, model, provider, door, agent, status, outcome } = scope
-  const conditions = Object.entries({ login, model, provider, door, agent, status, outcome })
-    .filter(([, value]) => value !== undefined)
-    .map(([column, value]) => sql` AND ${sql.identifier(column)} = ${value}`)
-  return conditions.length === 0 ? NOTHING : sql.join(conditions)
+const matching = (scope: UsageScope): SQL =>
+  together([
+    ...(scope.login === undefined ? [] : [sql`login = ${scope.login}`]),
+    ...cellConditions(scope),
+  ])
+
+const together = (conditions: readonly SQL[]): SQL =>
+  conditions.length === 0 ? NOTHING : sql.join(conditions.map((each) => sql` AND ${each}`))
+
+/** Of all dimensions but the person. */
+const cellConditions = (scope: UsageScope): SQL[] => {
+  const { model, provider, door, agent, status, outcome, errorCode } = scope
+  return [
+    ...Object.entries({ provider, door, agent, status, outcome })
+      .filter(([, value]) => value !== undefined)
+      .map(([column, value]) => sql`${sql.identifier(column)} = ${value}`),
+    ...(model === undefined ? [] : [isModel(sql`model`, model)]),
+    ...(errorCode === undefined ? [] : [sql`error_code = ${countedCode(errorCode)}`]),
+  ]
 }
+
+/** A model by the name under which it is counted, or by `provider/name`. */
+export const isModel = (counted: SQL, asked: string): SQL => {
+  const slashes = [...asked.matchAll(/\//g)].map(({ index }) => index)
+  const qualified = slashes.map(
+    (at) => sql`(provider = ${asked.slice(0, at)} AND ${counted} = ${asked.slice(at + 1)})`,
+  )
+  return sql`(${sql.join([sql`${counted} = ${asked}`, ...qualified], sql` OR `)})`
+}
+
+/** As migration 0016 counts it. */
+const countedCode = (code: string): SQL =>
+  sql`CASE WHEN ${code} IN (SELECT name FROM usage_codes UNION ALL SELECT '') THEN ${code} ELSE 'other' END`
 
 const among = (by: Dimension, names: readonly string[] | undefined): SQL =>
   names === undefined
@@ -288,10 +317,10 @@ const hasLatency = (asked: Asked): boolean =>
   (asked.by === undefined ||
     (asked.step === undefined && !(asked.by === 'login' && needsOf(asked).cell)))
 
-const SUMS = sql.raw(MEASURES.map(([, column]) => `sum(${column})`).join(', '))
+const SUMS = sql.raw(MEASURES.map(([, sum]) => sum).join(', '))
 
 const LATENCIES = sql.raw(
-  LATENCY_COLUMNS.map((column) => `sum(${column}) & 2147483647, sum(${column}) >> 31`).join(', '),
+  LATENCY_COLUMNS.map((column) => `${low(column)}, ${high(column)}`).join(', '),
 )
 
 const compareNames = (a: string | null, b: string | null): number =>

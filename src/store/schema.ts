@@ -61,13 +61,21 @@ export const usage = sqliteTable(
     images: integer('images').notNull().default(0),
     audioMs: integer('audio_ms').notNull().default(0),
     costBasis: text('cost_basis'),
+    errorCode: text('error_code'),
+    alias: text('alias'),
+    attempts: text('attempts'),
+    translated: text('translated'),
+    queuedMs: integer('queued_ms'),
   },
   (table) => [
     index('usage_started_at').on(table.startedAt),
     index('usage_login_started_at').on(table.login, table.startedAt),
-    index('usage_model_started_at').on(table.model, table.startedAt),
     index('usage_session_id_started_at').on(table.sessionId, table.startedAt),
     index('usage_failed_started_at').on(table.startedAt).where(sql`outcome <> 'ok'`),
+    index('usage_counted_model_started_at').on(sql`counted_model`, table.startedAt),
+    index('usage_error_code_started_at')
+      .on(table.errorCode, table.startedAt)
+      .where(sql`error_code IS NOT NULL`),
   ],
 )
 

@@ -10,6 +10,7 @@ export const DIMENSIONS = [
   'agent',
   'status',
   'outcome',
+  'error_code',
 ] as const
 export type Dimension = (typeof DIMENSIONS)[number]
 
@@ -20,6 +21,7 @@ export interface UsageScope {
   /** Exclusive; absent: to the newest. */
   readonly until?: number
   readonly login?: string
+  /** As a provider calls it, by whichever name it was asked for; or `provider/model`. */
   readonly model?: string
   readonly provider?: string
   readonly door?: Door
@@ -27,6 +29,7 @@ export interface UsageScope {
   readonly agent?: string
   readonly status?: number
   readonly outcome?: Outcome
+  readonly errorCode?: string
 }
 
 /** Sums over requests; tokens as in `UsageRow`. */
@@ -34,6 +37,10 @@ export interface UsageSums {
   readonly requests: number
   /** Whose outcome is not `ok`. */
   readonly failed: number
+  /** Of these: that a provider failed or refused, or that were cut short here. */
+  readonly errors: number
+  /** Of these: that were refused here. */
+  readonly refused: number
   readonly inputTokens: number
   readonly outputTokens: number
   readonly cachedTokens: number

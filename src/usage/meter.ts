@@ -2,17 +2,19 @@ import type { Context, MiddlewareHandler } from 'hono'
 import type { Reading } from '../answer/answer.ts'
 import { readingOf } from '../answer/reading.ts'
 import { codingOf, PassingInflater } from '../answer/unpack.ts'
+import type { Operation } from '../dialect/operations.ts'
 import { sessionOf } from '../dialect/session.ts'
 import { headerUsage, type TokenCounts } from '../dialect/usage.ts'
-import type { AnswerHead, BodyWatch, Env, Meter, Target } from '../http/env.ts'
+import type { AnswerHead, AnswerOutcome, BodyWatch, Env, Meter, Target } from '../http/env.ts'
 import type { HeaderList } from '../http/headers.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Platform } from '../platform.ts'
-import type { Candidate } from '../upstream/upstream.ts'
+import type { Attempt, Candidate } from '../upstream/upstream.ts'
 import { type Charge, chargeFor, unknownCharge } from './charge.ts'
+import { type Ending, endingOfAnswer, endingOfOurs } from './ending.ts'
 import { type FilterableHeader, indexedHeaders } from './indexed-headers.ts'
 import { readerFor, type UsageReader } from './reader.ts'
-import type { Outcome, UsageRow } from './row.ts'
+import type { UsageRow } from './row.ts'
 import { usedBy } from './used.ts'
 
 export type MeterOptions = Pick<Platform, 'clock' | 'newId' | 'waitUntil' | 'log' | 'inflate'> & {
@@ -20,6 +22,8 @@ export type MeterOptions = Pick<Platform, 'clock' | 'newId' | 'waitUntil' | 'log
   /** Whose value labels a request, lower-case. */
   readonly labelHeader: string
   readonly filterableHeaders: readonly FilterableHeader[]
+  /** What a provider calls a model of this name; null: none has it. */
+  readonly named: (model: string, operation: Operation) => string | null
 }
 
 /**
@@ -36,7 +40,7 @@ export const meter = (options: MeterOptions): MiddlewareHandler<Env> =>
     const record = new RequestMeter(c, caller, options)
     c.set('meter', record)
     await next()
-    record.responded(c.res.status)
+    record.responded(c.res.status, c.error)
   }
 
 const maxLabel = 64
@@ -60,6 +64,8 @@ class RequestMeter implements Meter {
   #isAnswered = false
   #status = 0
   #sentAt: number | null = null
+  #queuedMs: number | null = null
+  #attempts: { readonly provider: string; readonly result?: Attempt }[] = []
   #firstByteAt: number | null = null
   /** What the answer's head told. */
   #counted: TokenCounts | undefined
@@ -106,8 +112,21 @@ class RequestMeter implements Meter {
     return this.#awaited.promise
   }
 
+  queued(ms: number): void {
+    this.#queuedMs = (this.#queuedMs ?? 0) + Math.round(ms)
+  }
+
+  missed(why: Attempt): void {
+    const last = this.#attempts.pop()
+    if (last) this.#attempts.push({ ...last, result: why })
+  }
+
   sending(candidate: Candidate): void {
     this.#candidate = candidate
+    const { id: provider } = candidate.provider
+    const last = this.#attempts.at(-1)
+    // The same one may be asked twice, the second time without a field that it refused.
+    if (last?.provider !== provider || last.result) this.#attempts.push({ provider })
     this.#sentAt = this.#options.clock.elapsed()
   }
 
@@ -130,7 +149,7 @@ class RequestMeter implements Meter {
       push: (chunk) =>
         this.#passed(reading.kind === undefined ? chunk : this.#readerOf(reading).push(chunk)),
       flush: () => this.#passed(this.#reader?.flush() ?? null),
-      done: (outcome) => this.#write(outcome),
+      done: (outcome, code) => this.#over(outcome, code ?? reading.errorCode),
     }
   }
 
@@ -143,7 +162,7 @@ class RequestMeter implements Meter {
       return {
         push: (chunk) => this.#passed(chunk),
         flush: () => null,
-        done: (it) => this.#write(it),
+        done: (outcome, code) => this.#over(outcome, code),
       }
     }
     const inflater = new PassingInflater(coding, inflate, (chunk) => {
@@ -156,18 +175,23 @@ class RequestMeter implements Meter {
         return this.#passed(chunk)
       },
       flush: () => null,
-      done: (outcome) => {
+      done: (outcome, code) => {
         inflater.end()
-        waitUntil(inflater.done.then(() => this.#write(this.#unpackedOutcome(outcome, reading))))
+        waitUntil(inflater.done.then(() => this.#unpacked(reading, outcome, code)))
       },
     }
   }
 
   /** What was in a packed body is known only when it is over. */
-  #unpackedOutcome(outcome: Outcome, { complete, errorCode }: Reading): Outcome {
+  #unpacked({ complete, errorCode }: Reading, outcome: AnswerOutcome, code?: string): void {
     this.#reader?.flush()
-    if (errorCode !== undefined) return 'upstream_error'
-    return outcome === 'client_gone' && complete ? 'ok' : outcome
+    const isServed = outcome === 'client_gone' && complete
+    if (errorCode !== undefined) this.#over('upstream_error', errorCode)
+    else this.#over(isServed ? 'ok' : outcome, code)
+  }
+
+  #over(outcome: AnswerOutcome, code: string | undefined): void {
+    this.#write(endingOfAnswer(outcome, this.#status, code))
   }
 
   #readerOf(reading: Reading): UsageReader {
@@ -176,10 +200,10 @@ class RequestMeter implements Meter {
   }
 
   /** The answer's head is out. Without a body from upstream, or with an error in its place, that was all. */
-  responded(status: number): void {
+  responded(status: number, error: Error | undefined): void {
     if (this.#isAnswered && this.#status === status) return
     this.#status = status
-    this.#write(outcomeOf(status))
+    this.#write(endingOfOurs(status, error, this.#sentAt !== null))
   }
 
   #passed(bytes: Uint8Array | null): Uint8Array | null {
@@ -187,14 +211,14 @@ class RequestMeter implements Meter {
     return bytes
   }
 
-  #write(outcome: Outcome): void {
+  #write(ending: Ending): void {
     if (this.#written) return
     this.#written = true
     this.#target?.release()
     const { store, waitUntil, log } = this.#options
     const lost = (error: unknown) =>
       log('error', 'ledger.lost', { rid: this.#base.requestId, reason: String(error) })
-    const row = this.#row(outcome)
+    const row = this.#row(ending)
     this.#line = row
     this.#awaited?.resolve(row)
     waitUntil(
@@ -204,8 +228,14 @@ class RequestMeter implements Meter {
     )
   }
 
+  /** Of a request that no provider was asked for: what the model's provider calls it, so that it counts as one model. */
+  #named(): string | null {
+    const target = this.#target
+    return target?.model === undefined ? null : this.#options.named(target.model, target.operation)
+  }
+
   /** A promise only where a price list has to be read first. */
-  #row(outcome: Outcome): UsageRow | Promise<UsageRow> {
+  #row({ outcome, errorCode }: Ending): UsageRow | Promise<UsageRow> {
     const { clock, newId, log, filterableHeaders } = this.#options
     const now = clock.elapsed()
     const answer = this.#reader?.tally
@@ -233,9 +263,10 @@ class RequestMeter implements Meter {
       dialect: this.#target?.operation.dialect ?? 'none',
       model: this.#target?.model ?? null,
       provider: this.#candidate?.provider.id ?? null,
-      upstreamModel: this.#candidate?.model ?? null,
+      upstreamModel: this.#candidate?.model ?? this.#named(),
       status: this.#status,
       outcome,
+      errorCode,
       ...used.row,
       toolCalls: answer?.toolCalls ?? 0,
       bytesIn: this.#target?.size ?? 0,
@@ -245,6 +276,10 @@ class RequestMeter implements Meter {
       durationMs: Math.round(now - this.#started),
       overheadUs: Math.round(((this.#sentAt ?? now) - this.#started) * 1000),
       sessionId: this.sessionId,
+      alias: null,
+      attempts: this.#attempts.length > 1 ? JSON.stringify(this.#attempts) : null,
+      translated: null,
+      queuedMs: this.#queuedMs,
       ...(headers.length > 0 && { headers }),
     }
     const charged = chargeFor(this.#candidate, used, {
@@ -258,11 +293,4 @@ class RequestMeter implements Meter {
     const withCharge = (charge: Charge): UsageRow => ({ ...row, ...charge })
     return charged instanceof Promise ? charged.catch(unread).then(withCharge) : withCharge(charged)
   }
-}
-
-/** 499: the client left before an answer; 5xx from here on: an upstream's fault, or no room at one. */
-const outcomeOf = (status: number): Outcome => {
-  if (status === 499) return 'client_gone'
-  if (status < 400) return 'ok'
-  return status < 500 ? 'rejected' : 'upstream_error'
 }

@@ -1,6 +1,11 @@
 import type { CallerKind, Door } from '../identity/caller.ts'
 
-export type Outcome = 'ok' | 'client_gone' | 'upstream_error' | 'rejected'
+/**
+ * How a request ended: `upstream_error` whatever a provider refused, failed or broke off, `rejected` what was refused
+ * here, `cut` an answer that was stopped here after it had begun.
+ */
+export const OUTCOMES = ['ok', 'client_gone', 'upstream_error', 'rejected', 'cut'] as const
+export type Outcome = (typeof OUTCOMES)[number]
 export type TokensSource = 'reported' | 'estimated' | 'none'
 
 /** One line of the ledger: a request that passed authentication, whatever became of it. Times in ms unless named. */
@@ -18,12 +23,16 @@ export interface UsageRow {
   readonly label: string | null
   readonly dialect: string
   readonly route: string
+  /** As the client wrote it. */
   readonly model: string | null
   readonly provider: string | null
+  /** What the provider calls the model. Without a provider: what it would have been asked for. */
   readonly upstreamModel: string | null
   /** What the client was answered; 499 when it left before an answer. */
   readonly status: number
   readonly outcome: Outcome
+  /** Ours (an `ErrorCode`) or the provider's; null where all was well. */
+  readonly errorCode: string | null
   readonly inputTokens: number
   readonly outputTokens: number
   readonly cachedTokens: number
@@ -51,6 +60,14 @@ export interface UsageRow {
   readonly overheadUs: number
   readonly sessionId: string | null
   readonly requestId: string
+  /** The name of the configuration's that the client used; null where it was none. */
+  readonly alias: string | null
+  /** Providers that were tried, as JSON; null where it was one. */
+  readonly attempts: string | null
+  /** `from>to`; null where nothing was translated. */
+  readonly translated: string | null
+  /** Waited for a place at a provider; null where it did not have to. */
+  readonly queuedMs: number | null
   /** Headers that it can be found by; written beside it, and not read with it. */
   readonly headers?: readonly (readonly [name: string, value: string])[]
 }

@@ -15,7 +15,14 @@ const id = (n: number) => `${(now - n).toString(16).padStart(12, '0')}`.replace(
 
 const rows = [
   usageRow({ id: `${id(1)}-7000-8000-000000000001`, requestId: `${id(9)}-7fff-8000-000000000001` }),
-  usageRow({ id: 'b', model: 'other', status: 502, outcome: 'upstream_error', costNanousd: 7 }),
+  usageRow({
+    id: 'b',
+    model: 'other',
+    status: 502,
+    outcome: 'upstream_error',
+    errorCode: 'overloaded_error',
+    costNanousd: 7,
+  }),
   usageRow({ id: 'c', login: 'bob@example.com', userAgent: 'claude-cli/2', sessionId: 's,1' }),
   usageRow({ id: 'd', login: 'bob@example.com', model: '100%_sure', sessionId: 's,1' }),
   usageRow({ id: 'e', startedAt: now - 20 * DAY, door: 'tailnet', sessionId: 's,1' }),
@@ -123,6 +130,39 @@ describe('what was used', () => {
     expect(((await response.json()) as Answer).errors?.map((error) => error.location)).toContain(
       location,
     )
+  })
+})
+
+describe('how requests ended', () => {
+  it('is told by outcome and by error code, in sums and in lists', async () => {
+    const { total } = await answer('/usage')
+    expect(total).toMatchObject({ failed: 1, errors: 1, refused: 0 })
+    const { data: codes } = await answer('/usage/top?by=error_code')
+    expect(codes).toMatchObject([
+      { name: '', requests: 3, errors: 0 },
+      { name: 'overloaded_error', requests: 1, errors: 1 },
+    ])
+    const only = await answer('/usage?error_code=overloaded_error')
+    expect(only.total).toMatchObject({ requests: 1, cost_nanousd: 7 })
+    const { data } = await answer('/requests?error_code=overloaded_error')
+    expect(data).toMatchObject([
+      {
+        id: 'b',
+        outcome: 'upstream_error',
+        error_code: 'overloaded_error',
+        alias: null,
+        attempts: null,
+        translated: null,
+        queued_ms: null,
+      },
+    ])
+    const csv = await (await ask('/usage.csv?outcome=upstream_error')).text()
+    expect(csv).toContain(',error_code,')
+    expect(csv).toContain('overloaded_error')
+    const lines = await (await ask('/usage.ndjson?error_code=overloaded_error')).text()
+    expect(JSON.parse(lines)).toMatchObject({ id: 'b', error_code: 'overloaded_error' })
+    expect((await ask('/usage?outcome=failed')).status).toBe(422)
+    expect((await ask('/usage?outcome=cut')).status).toBe(200)
   })
 })
 

@@ -22,17 +22,57 @@ describe('postern usage', () => {
       { costNanousd: 1_500_000_000 },
       {},
       { login: 'bob', status: 502, outcome: 'upstream_error' },
+      { login: 'bob', status: 429, outcome: 'rejected' },
     ])
     const { out } = await postern(dir, 'usage', '--since', 'all')
     expect(out).toBe(
       [
         'Since the beginning',
-        'USER               REQUESTS  FAILED  INPUT  OUTPUT  CACHED     COST  TIME',
-        'alice@example.com         2       0     20      40       6  $1.5000  0.7s',
-        'bob                       1       1     10      20       3        -  0.3s',
-        'total                     3       1     30      60       9  $1.5000  1.0s\n',
+        'USER               REQUESTS  ERRORS  REFUSED  INPUT  OUTPUT  CACHED     COST  TIME',
+        'alice@example.com         2       0        0     20      40       6  $1.5000  0.7s',
+        'bob                       2       1        1     20      40       6        -  0.7s',
+        'total                     4       1        1     40      80      12  $1.5000  1.4s\n',
       ].join('\n'),
     )
+  })
+
+  it('sums up by outcome and by error code', async () => {
+    const dir = await ledger([
+      {},
+      { status: 502, outcome: 'upstream_error', errorCode: 'overloaded_error' },
+      { status: 429, outcome: 'rejected', errorCode: 'rate_limited' },
+      { status: 429, outcome: 'rejected', errorCode: 'quota_exceeded' },
+    ])
+    const groups = async (by: string) => {
+      const { out } = await postern(dir, 'usage', '--since', 'all', '--by', by, '--json')
+      return (JSON.parse(out) as { groups: Record<string, unknown>[] }).groups
+    }
+    expect(await groups('outcome')).toMatchObject([
+      { outcome: 'rejected', requests: 2, refused: 2, errors: 0 },
+      { outcome: 'ok', requests: 1 },
+      { outcome: 'upstream_error', requests: 1, errors: 1 },
+    ])
+    expect((await groups('error_code')).map(({ error_code }) => error_code)).toEqual([
+      '',
+      'overloaded_error',
+      'quota_exceeded',
+      'rate_limited',
+    ])
+    const { out } = await postern(dir, 'usage', '--since', 'all', '--rows')
+    expect(out).toContain('overloaded_error')
+    const flags = ['export', '--format', 'ndjson', '--error-code', 'rate_limited']
+    const found = (await postern(dir, 'usage', ...flags)).out.trim().split('\n')
+    expect(found.map((line) => JSON.parse(line))).toMatchObject([{ error_code: 'rate_limited' }])
+  })
+
+  it('has one line for a model, by whichever name it was asked for', async () => {
+    const dir = await ledger([
+      { model: 'qwen3', provider: 'gpu', upstreamModel: 'qwen3' },
+      { model: 'gpu/qwen3', provider: 'gpu', upstreamModel: 'qwen3' },
+      { model: 'gpu/qwen3', provider: null, upstreamModel: 'qwen3', outcome: 'rejected' },
+    ])
+    const { out } = await postern(dir, 'usage', '--by', 'model', '--since', 'all', '--json')
+    expect(JSON.parse(out)).toMatchObject({ groups: [{ model: 'qwen3', requests: 3, refused: 1 }] })
   })
 
   it('counts the last seven days unless it is told otherwise', async () => {

@@ -91,6 +91,7 @@ export const aMonth = (now: number, count = 1500): UsageRow[] => {
     ]
     const firstByteMs = Math.round(120 + 900 * next() ** 3)
     const failed = next() < 0.03
+    const refused = !failed && next() < 0.02
     return usageRow({
       id: idAt(at, n),
       requestId: idAt(at, n + 1_000_000),
@@ -102,8 +103,8 @@ export const aMonth = (now: number, count = 1500): UsageRow[] => {
       clientIp: person.door === 'public' ? '203.0.113.24' : '100.64.0.7',
       node: person.door === 'tailnet' ? 'laptop' : null,
       userAgent: person.agent,
-      model: `${provider}/${model}`,
-      provider,
+      model: n % 2 === 0 ? `${provider}/${model}` : model,
+      provider: refused ? null : provider,
       upstreamModel: model,
       inputTokens: failed ? 0 : inputTokens,
       outputTokens: failed ? 0 : outputTokens,
@@ -111,8 +112,9 @@ export const aMonth = (now: number, count = 1500): UsageRow[] => {
       reasoningTokens: 0,
       costNanousd: usd ? Math.round((inputTokens * usd[0] + outputTokens * usd[1]) * 1000) : 0,
       costBasis: usd ? `${provider}/${model}` : `own/${model}`,
-      status: failed ? 502 : 200,
-      outcome: failed ? 'upstream_error' : 'ok',
+      status: failed ? 502 : refused ? 429 : 200,
+      outcome: failed ? 'upstream_error' : refused ? 'rejected' : 'ok',
+      errorCode: failed ? 'overloaded_error' : refused ? 'quota_exceeded' : null,
       firstByteMs: failed ? null : firstByteMs,
       durationMs: failed ? 40 : Math.round(firstByteMs + (outputTokens / speed) * 1000),
       sessionId: `${person.login}-${Math.floor(n / 9)}`,

@@ -109,18 +109,40 @@ describe('home', () => {
       name,
     ])
     const counts = new Map<string, number>()
-    for (const { model } of month) counts.set(model ?? '', (counts.get(model ?? '') ?? 0) + 1)
+    for (const { upstreamModel } of month) {
+      counts.set(upstreamModel ?? '', (counts.get(upstreamModel ?? '') ?? 0) + 1)
+    }
     const most = [...counts].sort((a, b) => b[1] - a[1]).map(([name]) => name)
     expect(names.slice(0, 4).map(([, name]) => name)).toEqual(most.slice(0, 4))
     expect(names[4]).toEqual(['5', 'all others'])
   })
+
+  it('has one line for a model, by whichever name it was asked for', async () => {
+    const text = await owner.read('/ui/overview?range=90d&by=model')
+    const rows = text.slice(text.indexOf('<tbody'), text.indexOf('</tbody'))
+    expect([...rows.matchAll(/<tr/g)]).toHaveLength(6)
+    expect(rows).not.toContain('ollama/')
+    expect(rows).toContain('href="/ui/requests?range=90d&amp;model=qwen3%3A32b"')
+    const asked = month.filter(({ upstreamModel }) => upstreamModel === 'qwen3:32b')
+    const file = await owner.get('/ui/requests?range=90d&model=qwen3:32b&csv=1')
+    expect((await file.text()).trim().split('\r\n')).toHaveLength(asked.length + 1)
+  })
 })
 
 describe('overview', () => {
-  it.each(['model', 'person', 'provider', 'door', 'client', 'outcome', 'constructor'])(
+  it.each(['model', 'person', 'provider', 'door', 'client', 'outcome', 'error', 'constructor'])(
     'tells usage apart by %s',
     async (by) => {
-      for (const show of ['requests', 'tokens', 'cost', 'failed', 'first', 'speed', '__proto__']) {
+      for (const show of [
+        'requests',
+        'tokens',
+        'cost',
+        'errors',
+        'refused',
+        'first',
+        'speed',
+        '__proto__',
+      ]) {
         const text = await owner.read(`/ui/overview?range=7d&by=${by}&show=${show}`)
         expect(text).toContain('<th role="columnheader" scope="col" class="right">Requests</th>')
         expect(parts.filter((part) => part.test(text))).toEqual([])
@@ -145,10 +167,22 @@ describe('overview', () => {
     }
   })
 
+  it('counts what providers failed and what was refused here apart', async () => {
+    const text = await owner.read('/ui/overview?range=90d')
+    const count = (outcome: string) =>
+      [...month, strange].filter((row) => row.outcome === outcome).length
+    expect(count('rejected')).toBeGreaterThan(5)
+    expect(tile(text, 'Errors')).toBe(String(count('upstream_error')))
+    expect(tile(text, 'Refused here')).toBe(String(count('rejected')))
+    const codes = await owner.read('/ui/overview?range=90d&by=error')
+    expect(codes).toContain('href="/ui/requests?range=90d&amp;error=overloaded_error"')
+    expect(codes).toContain('href="/ui/requests?range=90d&amp;error=quota_exceeded"')
+  })
+
   it('is a file by the same name', async () => {
     const response = await owner.get('/ui/overview?range=90d&by=person&csv')
     const lines = (await response.text()).trim().split('\r\n')
-    expect(lines[0]).toBe('Person,Requests,Errors,Tokens,Cost,First token,Tokens/s')
+    expect(lines[0]).toBe('Person,Requests,Errors,Refused,Tokens,Cost,First token,Tokens/s')
     expect(lines.find((line) => line.startsWith('bob,'))).toMatch(`bob,${mine('bob').length},`)
   })
 })
@@ -170,11 +204,15 @@ describe('requests', () => {
   })
 
   it.each([
-    ['model=ollama%2Fqwen3:32b', 'ollama/qwen3:32b', 'openai/gpt-5.2'],
+    ['model=ollama%2Fqwen3:32b', 'asked for as qwen3:32b', 'gpt-5.2'],
+    ['model=qwen3:32b', 'asked for as ollama/qwen3:32b', 'gpt-5.2'],
+    ['error=quota_exceeded', '429 refused', 'overloaded_error'],
+    ['error=overloaded_error', '502 provider failed', 'quota_exceeded'],
+    ['outcome=rejected', '429 refused', '>200<'],
     ['outcome=upstream_error', '502 provider failed', '>200<'],
     ['door=public', '>public<', '>tailnet<'],
     ['agent=claude-code', 'claude-code', 'openai-python'],
-    ['text=gpt-5', 'openai/gpt-5.2', 'ollama/qwen3:32b'],
+    ['text=gpt-5', 'gpt-5.2', 'qwen3:32b'],
   ])('can be chosen by %s', async (query, there, gone) => {
     const text = await owner.read(`/ui/requests?range=90d&${query}`)
     const rows = text.slice(text.indexOf('<tbody'), text.indexOf('</tbody'))

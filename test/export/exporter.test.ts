@@ -81,7 +81,9 @@ describe('the exporter', () => {
 
   it('writes the fields of Aperture’s record, and what is known beside', async () => {
     const [s3, ledger] = [await server(), await store({ dataDir: dataDir() })]
-    await ledger.recordUsage(usageRow({ costNanousd: 1_500_000, sessionId: 's-1' }))
+    await ledger.recordUsage(
+      usageRow({ costNanousd: 1_500_000, sessionId: 's-1', errorCode: 'not_ready' }),
+    )
     start(ledger, configOf(s3, { prefix: '' }))
     await vi.waitFor(() => expect(s3.puts).toHaveLength(1), soon)
     expect(s3.records()[0]).toMatchObject({
@@ -98,6 +100,11 @@ describe('the exporter', () => {
       path: '/v1/chat/completions',
       status_code: 200,
       capture: null,
+      error_code: 'not_ready',
+      alias: null,
+      attempts: null,
+      translated: null,
+      queued_ms: null,
     })
     expect(s3.puts[0]).toMatch(/^gw\/2026-11-21\/postern-/)
   })

@@ -32,9 +32,10 @@ export const usageRow = (changes: Partial<UsageRow> = {}): UsageRow => ({
   route: '/v1/chat/completions',
   model: 'local-llm',
   provider: 'lmstudio',
-  upstreamModel: 'local-llm',
+  upstreamModel: changes.model === undefined ? 'local-llm' : changes.model,
   status: 200,
   outcome: 'ok',
+  errorCode: null,
   inputTokens: 10,
   outputTokens: 20,
   cachedTokens: 3,
@@ -54,6 +55,10 @@ export const usageRow = (changes: Partial<UsageRow> = {}): UsageRow => ({
   overheadUs: 250,
   sessionId: null,
   requestId: 'r-1',
+  alias: null,
+  attempts: null,
+  translated: null,
+  queuedMs: null,
   ...changes,
 })
 

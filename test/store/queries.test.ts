@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createClient } from '@libsql/client'
 import { type SQLWrapper, sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/libsql'
@@ -13,17 +13,13 @@ import { listUsage, summarize } from '../../src/store/usage.ts'
 import { startLibsqlServer } from '../support/libsql-server.ts'
 import { ban, dataDir, failureRow, insertUsage, usageRow } from './fixtures.ts'
 
+const folder = new URL('../../src/store/migrations/', import.meta.url)
 const migration = (name: string): Migration => ({
   name,
-  sql: readFileSync(new URL(`../../src/store/migrations/${name}`, import.meta.url), 'utf8'),
+  sql: readFileSync(new URL(name, folder), 'utf8'),
 })
 const ledger = migration('0001-ledger.sql')
-const whole = [
-  ledger,
-  migration('0005-cost.sql'),
-  migration('0007-rollups.sql'),
-  migration('0013-rollups-by-batch.sql'),
-]
+const whole = readdirSync(folder).map(migration)
 
 const open = (url: string): Database => {
   const client = createClient({ url, concurrency: 1 })
@@ -64,11 +60,12 @@ describe('migrations', () => {
     },
   )
 
-  it('name the columns as product.md section 7 does, and what a cost is made of', () => {
+  it('name the columns of a row in the order in which they were added', () => {
     const names = `id, started_at, login, kind, credential_id, node, door, client_ip, user_agent, label, dialect,
       route, model, provider, upstream_model, status, outcome, input_tokens, output_tokens, cached_tokens,
       reasoning_tokens, tokens_source, cost_nanousd, bytes_in, bytes_out, first_byte_ms, duration_ms, overhead_us,
-      session_id, request_id, cache_write_tokens, tool_calls, web_searches, images, audio_ms, cost_basis`
+      session_id, request_id, cache_write_tokens, tool_calls, web_searches, images, audio_ms, cost_basis,
+      error_code, alias, attempts, translated, queued_ms`
     const columns = getTableConfig(usage).columns.map(({ name }) => name)
     expect(columns).toEqual(names.split(/,\s+/))
   })

@@ -8,7 +8,7 @@ import { percentilesOf } from '../../src/store/latency.ts'
 import { type Migration, migrate } from '../../src/store/migrate.ts'
 import { selectGroups, selectPeople, selectSeries, selectTotals } from '../../src/store/rollup.ts'
 import type { Database } from '../../src/store/schema.ts'
-import { usageStatements } from '../../src/store/usage.ts'
+import { SUM_UP, usageColumns } from '../../src/store/usage.ts'
 import { DIMENSIONS, type Dimension, type UsageScope } from '../../src/usage/figures.ts'
 import type { UsageRow } from '../../src/usage/row.ts'
 import { startLibsqlServer } from '../support/libsql-server.ts'
@@ -19,7 +19,6 @@ const migrations: Migration[] = readdirSync(folder).map((name) => ({
   name,
   sql: readFileSync(new URL(name, folder), 'utf8'),
 }))
-const before = migrations.filter(({ name }) => name < '0007')
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -58,11 +57,18 @@ const rows = (count: number, seed = 1, span = longAgo): UsageRow[] => {
       startedAt: span.from + next(span.length),
       login: pick(['alice', 'bob', 'carol', 'tag:ci']),
       door: pick(['local', 'tailnet', 'public']),
-      model: pick(['a', 'b', 'c/d', null]),
-      provider: served ? pick(['p', 'q']) : null,
+      ...asked(served, pick),
       userAgent: pick(['curl/8', 'claude-cli/2.0', 'codex_cli_rs/1', 'something new', '']),
       status: served ? pick([200, 200, 502]) : 429,
-      outcome: served ? pick(['ok', 'ok', 'client_gone', 'upstream_error']) : 'rejected',
+      ...(served
+        ? pick<Pick<UsageRow, 'outcome' | 'errorCode'>>([
+            { outcome: 'ok', errorCode: null },
+            { outcome: 'ok', errorCode: null },
+            { outcome: 'client_gone', errorCode: null },
+            { outcome: 'upstream_error', errorCode: 'overloaded_error' },
+            { outcome: 'cut', errorCode: 'not_ready' },
+          ])
+        : { outcome: 'rejected', errorCode: pick(['rate_limited', 'quota_exceeded']) }),
       inputTokens: next(1000),
       outputTokens: next(500),
       costNanousd: pick([null, 0, 123_456_789]),
@@ -74,23 +80,59 @@ const rows = (count: number, seed = 1, span = longAgo): UsageRow[] => {
   })
 }
 
+type Asked = Pick<UsageRow, 'model' | 'provider' | 'upstreamModel'>
+
+/** Models by one name and by two, and a name that stood for two models at one provider. */
+const asked = (served: boolean, pick: <T>(list: readonly T[]) => T): Asked => {
+  if (!served) {
+    const refused = (model: string | null, upstreamModel: string | null): Asked => ({
+      provider: null,
+      model,
+      upstreamModel,
+    })
+    return pick([refused('a', 'a'), refused('p/a', 'a'), refused(null, null), refused('b', null)])
+  }
+  const provider = pick(['p', 'q'])
+  const upstreamModel = pick(['a', 'b', 'c/d'])
+  const model = pick([upstreamModel, `${provider}/${upstreamModel}`])
+  const twice = { provider, model: `${provider}/e`, upstreamModel: pick(['e', `${provider}/e`]) }
+  return pick([{ provider, model, upstreamModel }, { provider, model, upstreamModel }, twice])
+}
+
 const agentOf = ({ userAgent }: UsageRow): string =>
   ({ 'curl/8': 'curl', 'claude-cli/2.0': 'claude-code', 'codex_cli_rs/1': 'codex', '': '' })[
     userAgent
   ] ?? 'other'
 
-const named = (row: UsageRow, by: Dimension): string =>
-  String(by === 'agent' ? agentOf(row) : (row[by] ?? ''))
+const named = (row: UsageRow, by: Dimension): string => {
+  switch (by) {
+    case 'agent':
+      return agentOf(row)
+    case 'model':
+      return row.upstreamModel ?? row.model ?? ''
+    case 'error_code':
+      return row.errorCode ?? ''
+    default:
+      return String(row[by] ?? '')
+  }
+}
 
-const within = (row: UsageRow, { since, until, ...wanted }: UsageScope): boolean =>
+const within = (row: UsageRow, { since, until, errorCode, model, ...wanted }: UsageScope) =>
   row.startedAt >= since &&
   (until === undefined || row.startedAt < until) &&
+  (errorCode === undefined || row.errorCode === errorCode) &&
+  (model === undefined || isCalled(row, model)) &&
   Object.entries(wanted).every(([by, value]) => named(row, by as Dimension) === String(value))
+
+const isCalled = (row: UsageRow, model: string): boolean =>
+  [named(row, 'model'), `${row.provider}/${named(row, 'model')}`].includes(model)
 
 /** The same without any of the code under test. */
 const added = (all: readonly UsageRow[]) => ({
   requests: all.length,
   failed: all.filter(({ outcome }) => outcome !== 'ok').length,
+  errors: all.filter(({ outcome }) => outcome === 'upstream_error' || outcome === 'cut').length,
+  refused: all.filter(({ outcome }) => outcome === 'rejected').length,
   inputTokens: all.reduce((sum, row) => sum + row.inputTokens, 0),
   outputTokens: all.reduce((sum, row) => sum + row.outputTokens, 0),
   costNanousd: all.reduce((sum, row) => sum + (row.costNanousd ?? 0), 0),
@@ -117,12 +159,13 @@ const scopesOf = ({ from, length }: Span): fc.Arbitrary<UsageScope> => {
           ...[MINUTE, DAY].map((step) => fc.integer({ min: 0, max: length }).map(whole(step))),
         ),
         login: fc.constantFrom('alice', 'tag:ci', 'nobody'),
-        model: fc.constantFrom('a', 'c/d', "a' OR 1=1 --"),
+        model: fc.constantFrom('a', 'c/d', 'p/a', 'q/c/d', "a' OR 1=1 --"),
         provider: fc.constantFrom('p', 'q'),
         door: fc.constantFrom('local' as const, 'public' as const),
         agent: fc.constantFrom('curl', 'other'),
         status: fc.constantFrom(200, 429),
         outcome: fc.constantFrom('ok' as const, 'rejected' as const),
+        errorCode: fc.constantFrom('rate_limited', 'overloaded_error', 'of nobody'),
       },
       { requiredKeys: ['since'] },
     )
@@ -251,16 +294,35 @@ describe.each([
   })
 })
 
-describe('an older ledger', () => {
+/** As a version wrote them that knew only the columns that are there. */
+const insertAsThen = async (db: Database, all: readonly UsageRow[]): Promise<void> => {
+  const there = await db.all<{ name: string }>(sql`SELECT name FROM pragma_table_info('usage')`)
+  const known = usageColumns.filter(([, column]) => there.some(({ name }) => name === column))
+  const values = JSON.stringify(all.map((row) => known.map(([key]) => row[key])))
+  await db.run(sql`INSERT INTO usage (${sql.raw(known.map(([, column]) => column).join(', '))})
+    SELECT ${sql.raw(known.map((_, at) => `value ->> ${at}`).join(', '))} FROM json_each(${values})`)
+  const [summed] = await db.all(sql`SELECT 1 FROM sqlite_schema WHERE name = 'usage_summed'`)
+  if (summed) await db.run(sql.raw(SUM_UP))
+}
+
+/** What there was to tell before 0016. */
+const plain = (row: UsageRow): UsageRow => ({
+  ...row,
+  errorCode: null,
+  upstreamModel: row.provider === null ? null : row.upstreamModel,
+  outcome: row.outcome === 'cut' ? 'upstream_error' : row.outcome,
+})
+
+describe.each(['0007', '0016'])('a ledger from before %s', (version) => {
+  const before = migrations.filter(({ name }) => name < version)
+
   it.each([
     ['long ago', longAgo],
     ['in the last days', lately],
   ])('gets the sums of all its rows, %s', async (_, span) => {
     const old = await open(before)
-    const all = rows(1000, 7, span)
-    for (let at = 0; at < all.length; at += 200) {
-      await usageStatements(old, all.slice(at, at + 200))[0]
-    }
+    const all = rows(1000, 7, span).map(plain)
+    for (let at = 0; at < all.length; at += 200) await insertAsThen(old, all.slice(at, at + 200))
     await migrate(old, migrations)
     const fresh = await open()
     for (let at = 0; at < all.length; at += 200) await insertUsage(fresh, all.slice(at, at + 200))
@@ -269,8 +331,12 @@ describe('an older ledger', () => {
       const asked = { ...period, by, limit: 100 }
       expect(await selectGroups(old, asked)).toEqual(await selectGroups(fresh, asked))
     }
+    for (const who of [{}, { login: 'alice' }]) {
+      const scope = { since: span.from, until: span.from + span.length, ...who }
+      expect(await selectTotals(old, scope)).toEqual(await selectTotals(fresh, scope))
+    }
     // Those by the minute begin when the database was made.
-    const everything = sql`SELECT cube, sum(requests) AS n, sum(latency_512) AS l, count(*) AS cells
+    const everything = sql`SELECT cube, sum(requests) AS n, sum(latency_512) AS l, sum(ended) AS e, count(*) AS cells
       FROM usage_rollup WHERE cube < 9 GROUP BY cube`
     expect(await old.all(everything)).toEqual(await fresh.all(everything))
     const sessions = sql`SELECT * FROM usage_sessions`
@@ -323,13 +389,19 @@ describe('names that callers invent', () => {
     const db = await open()
     const invented = (from: number) =>
       Array.from({ length: 500 }, (_, at) =>
-        usageRow({ model: `m-${from + at}`, provider: null, userAgent: `agent-${from + at}` }),
+        usageRow({
+          model: `m-${from + at}`,
+          upstreamModel: null,
+          provider: null,
+          userAgent: `agent-${from + at}`,
+        }),
       )
     for (let from = 0; from < 3000; from += 500) await insertUsage(db, invented(from))
     const groups = await selectGroups(db, { since: 0, by: 'model', limit: 10_000 })
     expect(groups).toHaveLength(2001)
     expect(groups[0]).toMatchObject({ name: '', requests: 1000 })
-    await insertUsage(db, [usageRow({ model: 'served after all', provider: 'p' })])
+    const served = { model: 'served after all', upstreamModel: 'served after all', provider: 'p' }
+    await insertUsage(db, [usageRow(served)])
     const scope = { since: 0, model: 'served after all' }
     expect(await selectTotals(db, scope)).toMatchObject({ requests: 1 })
     const agents = await selectGroups(db, { since: 0, by: 'agent', limit: 10_000 })

@@ -27,6 +27,7 @@ import captures from '../../store/migrations/0012-captures.sql'
 import rollupsByBatch from '../../store/migrations/0013-rollups-by-batch.sql'
 import headers from '../../store/migrations/0014-headers.sql'
 import rollupsByMinute from '../../store/migrations/0015-rollups-by-minute.sql'
+import howItEnded from '../../store/migrations/0016-how-it-ended.sql'
 import responses from '../../store/migrations/0018-responses.sql'
 import { changeStatements, chargeStatements } from '../../store/quotas.ts'
 import { saveResponseStatements } from '../../store/responses.ts'
@@ -49,6 +50,7 @@ const migrations: readonly Migration[] = [
   { name: '0013-rollups-by-batch.sql', sql: rollupsByBatch },
   { name: '0014-headers.sql', sql: headers },
   { name: '0015-rollups-by-minute.sql', sql: rollupsByMinute },
+  { name: '0016-how-it-ended.sql', sql: howItEnded },
   { name: '0018-responses.sql', sql: responses },
 ]
 

@@ -26,6 +26,7 @@ const by: Readonly<Record<string, { readonly name: string; readonly dimension: D
   door: { name: 'Door', dimension: 'door' },
   client: { name: 'Client', dimension: 'agent' },
   outcome: { name: 'Outcome', dimension: 'outcome' },
+  error: { name: 'Error code', dimension: 'error_code' },
 }
 
 const top = 4
@@ -62,7 +63,8 @@ export const overviewPage = ({ ask }: { readonly ask: Ask }): DashboardPage => {
           count(sums.requests),
           html`${count(people.length)} ${people.length === 1 ? 'person' : 'people'}`,
         ],
-        ['Errors', count(sums.failed), share(sums.failed, sums.requests)],
+        ['Errors', count(sums.errors), share(sums.errors, sums.requests)],
+        ['Refused here', count(sums.refused), share(sums.refused, sums.requests)],
         [
           'Tokens',
           tokens(sums),
@@ -137,6 +139,7 @@ const filters: Readonly<Record<string, string>> = {
   door: 'door',
   client: 'agent',
   outcome: 'outcome',
+  error: 'error',
 }
 
 const columns = (key: string, name: string, range: Range): readonly Column<UsageGroup>[] => [
@@ -156,8 +159,14 @@ const columns = (key: string, name: string, range: Range): readonly Column<Usage
   },
   {
     head: 'Errors',
-    cell: ({ failed }) => count(failed),
-    text: ({ failed }) => failed,
+    cell: ({ errors }) => count(errors),
+    text: ({ errors }) => errors,
+    numeric: true,
+  },
+  {
+    head: 'Refused',
+    cell: ({ refused }) => count(refused),
+    text: ({ refused }) => refused,
     numeric: true,
   },
   { head: 'Tokens', cell: tokens, text: tokensOf, numeric: true },

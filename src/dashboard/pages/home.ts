@@ -3,6 +3,7 @@ import { html } from 'hono/html'
 import type { Ask } from '../../admin/questions.ts'
 import type { Env } from '../../http/env.ts'
 import type { Html } from '../../http/page.ts'
+import type { UsageSums } from '../../usage/figures.ts'
 import { addressesOf } from '../connect/addresses.ts'
 import type { DashboardPage } from '../page.ts'
 import { type Bucket, bucketColumns } from '../parts/buckets.ts'
@@ -45,11 +46,7 @@ export const homePage = (sources: HomeSources): DashboardPage => ({
     ])
     if (rows.length === 0) return begin(sources, view)
     return html`${rangeTabs('/ui', range)}<div id="live" data-live>${tiles([
-      [
-        'Requests',
-        count(sums.requests),
-        sums.failed > 0 ? html`${count(sums.failed)} not ok` : 'none failed',
-      ],
+      ['Requests', count(sums.requests), notOk(sums)],
       [
         'Tokens',
         tokens(sums),
@@ -74,6 +71,13 @@ export const homePage = (sources: HomeSources): DashboardPage => ({
     )}</div>`
   },
 })
+
+const notOk = ({ errors, refused }: Pick<UsageSums, 'errors' | 'refused'>): Html | string => {
+  if (errors === 0) return refused === 0 ? 'none failed' : html`${count(refused)} refused`
+  return refused === 0
+    ? html`${count(errors)} failed`
+    : html`${count(errors)} failed, ${count(refused)} refused`
+}
 
 /** Nobody asked for anything yet. */
 const begin = async (

@@ -61,6 +61,7 @@ const what = (row: RequestSummary): Pair[] => [
     'Answered by',
     mono(row.provider === null ? null : `${row.provider}/${row.upstreamModel ?? ''}`),
   ],
+  ['Error code', mono(row.errorCode)],
   ['Path', mono(row.route)],
   ['Dialect', row.dialect],
   ['Label', row.label],
@@ -70,8 +71,22 @@ const what = (row: RequestSummary): Pair[] => [
       ? null
       : html`<a class="mono" href="${linkTo('/ui/requests', { session: row.sessionId, range: '1y' })}">${row.sessionId}</a>`,
   ],
+  ...(row.alias === null ? [] : [['Alias', mono(row.alias)] as const]),
+  ...(row.attempts === null ? [] : [['Tried', attempts(row.attempts)] as const]),
+  ...(row.translated === null ? [] : [['Translated', mono(row.translated)] as const]),
   ['Request id', mono(row.requestId)],
 ]
+
+/** As the meter writes it. */
+const attempts = (json: string): Html | null => {
+  const tried = JSON.parse(json) as readonly {
+    readonly provider: string
+    readonly result?: string
+  }[]
+  return mono(
+    tried.map(({ provider, result }) => (result ? `${provider} (${result})` : provider)).join(', '),
+  )
+}
 
 const who = (row: RequestSummary, { isAdmin, now }: View): Pair[] => [
   ['Login', row.login],
@@ -111,6 +126,7 @@ const tokensOf = (row: RequestSummary): Pair[] => [
 
 const timing = (row: RequestSummary): Pair[] => [
   ['In the gateway', html`<span class="num">${exact(row.overheadUs)} &micro;s</span>`],
+  ...(row.queuedMs === null ? [] : [['Waited for a place', latency(row.queuedMs)] as const]),
   ['To the first token', latency(row.firstByteMs)],
   ['In all', latency(row.durationMs)],
   [

@@ -1,12 +1,13 @@
 import { html } from 'hono/html'
 import type { Ask, Questions } from '../../admin/questions.ts'
 import type { Html } from '../../http/page.ts'
+import { OUTCOMES } from '../../usage/row.ts'
 import { linkTo } from '../links.ts'
 import type { DashboardPage, View } from '../page.ts'
 import { card, options } from '../parts/pieces.ts'
 import { type Range, rangeOf, rangeTabs } from '../parts/range.ts'
 import { table, toCsv } from '../parts/table.ts'
-import { requestColumns } from '../parts/usage.ts'
+import { outcomeOptions, requestColumns } from '../parts/usage.ts'
 
 const perPage = 50
 const inFile = 1000
@@ -59,6 +60,7 @@ const filters = [
   'door',
   'agent',
   'outcome',
+  'error',
   'session',
   'login',
 ] as const
@@ -75,16 +77,16 @@ const filterOf = ({ asked, isAdmin }: View): Partial<Record<(typeof filters)[num
   )
 
 const doors = ['local', 'tailnet', 'public'] as const
-const outcomes = ['ok', 'client_gone', 'upstream_error', 'rejected'] as const
 
 const askedOf = (view: View, { since, until }: Range): Omit<Asked, 'limit'> => {
-  const { door, outcome, ...rest } = filterOf(view)
+  const { door, outcome, error, ...rest } = filterOf(view)
   const [at, id] = /^(\d{1,15})\.([\w-]{0,64})$/.exec(view.asked('before') ?? '')?.slice(1) ?? []
   return {
     ...rest,
     ...(!view.isAdmin && { login: view.caller.login }),
     ...oneOf('door', doors, door),
-    ...oneOf('outcome', outcomes, outcome),
+    ...oneOf('outcome', OUTCOMES, outcome),
+    ...(error !== undefined && { errorCode: error }),
     since,
     ...(until !== undefined && { until }),
     ...(at !== undefined && { before: { startedAt: Number(at), id: id ?? '' } }),
@@ -101,7 +103,8 @@ const oneOf = <Name extends string, Value extends string>(
 }
 
 const search = (view: View, range: Range): Html => {
-  const { text, model, login, door, outcome, provider, agent, session } = filterOf(view)
+  const filter = filterOf(view)
+  const { text, model, login, door, outcome, error, provider, agent, session } = filter
   const field = (name: string, label: string, value: string | undefined) =>
     html`<div><label for="f-${name}">${label}</label><input id="f-${name}" name="${name}" value="${value ?? ''}" maxlength="${longest}" spellcheck="false" autocapitalize="none"></div>`
   return html`<form class="body line" method="get" role="search">${Object.entries({
@@ -113,15 +116,9 @@ const search = (view: View, range: Range): Html => {
     value ? html`<input type="hidden" name="${name}" value="${value}">` : '',
   )}${field('text', 'Search', text)}${field('model', 'Model', model)}${view.isAdmin ? field('login', 'Login', login) : ''}
 <div class="narrow"><label for="f-outcome">Outcome</label><select id="f-outcome" name="outcome">${options(
-    [
-      ['', 'any'],
-      ['ok', 'ok'],
-      ['client_gone', 'client left'],
-      ['upstream_error', 'provider failed'],
-      ['rejected', 'refused'],
-    ],
+    [['', 'any'], ...outcomeOptions],
     outcome,
-  )}</select></div>
+  )}</select></div>${field('error', 'Error code', error)}
 <div class="narrow"><label for="f-door">Door</label><select id="f-door" name="door">${options([['', 'any'], ...doors.map((each) => [each, each] as const)], door)}</select></div>
-<button>Show</button>${text || model || login || door || outcome || provider || agent || session ? html`<a class="button plain" href="${linkTo('/ui/requests', range.query)}">All</a>` : ''}</form>`
+<button>Show</button>${Object.keys(filter).length > 0 ? html`<a class="button plain" href="${linkTo('/ui/requests', range.query)}">All</a>` : ''}</form>`
 }

@@ -1,6 +1,7 @@
 import { html } from 'hono/html'
 import type { Html } from '../../http/page.ts'
 import type { RequestSummary, SessionSummary, UsagePoint, UsageSums } from '../../usage/figures.ts'
+import { OUTCOMES, type Outcome } from '../../usage/row.ts'
 import { linkTo } from '../links.ts'
 import { chart } from './chart.ts'
 import { cost, count, dollars, exact, none, short, span, when } from './format.ts'
@@ -39,7 +40,8 @@ export const measures = {
   requests: { name: 'Requests', of: ({ requests }: UsageSums) => requests, format: short },
   tokens: { name: 'Tokens', of: tokensOf, format: short },
   cost: { name: 'Cost', of: ({ costNanousd }: UsageSums) => costNanousd / 1e9, format: dollars },
-  failed: { name: 'Errors', of: ({ failed }: UsageSums) => failed, format: short },
+  errors: { name: 'Errors', of: ({ errors }: UsageSums) => errors, format: short },
+  refused: { name: 'Refused', of: ({ refused }: UsageSums) => refused, format: short },
   first: {
     name: 'First token',
     of: ({ firstByte }: UsageSums) => firstByte?.p50 ?? 0,
@@ -82,19 +84,28 @@ export const over = (
   return chart({ label, since, until: until ?? now, step, series, format })
 }
 
-const moods = { ok: 'good', client_gone: 'warn', upstream_error: 'bad', rejected: 'bad' } as const
-const words = {
-  ok: 'ok',
-  client_gone: 'client left',
-  upstream_error: 'provider failed',
-  rejected: 'refused',
-} as const
+/** What pages call each outcome, and how it looks. */
+const shown: Readonly<Record<Outcome, readonly [words: string, mood: 'good' | 'warn' | 'bad']>> = {
+  ok: ['ok', 'good'],
+  client_gone: ['client left', 'warn'],
+  upstream_error: ['provider failed', 'bad'],
+  rejected: ['refused', 'warn'],
+  cut: ['cut short here', 'bad'],
+}
+
+export const outcomeOptions: readonly (readonly [value: string, words: string])[] = OUTCOMES.map(
+  (each) => [each, shown[each][0]],
+)
 
 export const outcome = ({
   outcome: what,
   status,
-}: Pick<RequestSummary, 'outcome' | 'status'>): Html =>
-  what === 'ok' ? tag(String(status), 'good') : tag(`${status} ${words[what]}`, moods[what])
+  errorCode,
+}: Pick<RequestSummary, 'outcome' | 'status' | 'errorCode'>): Html => {
+  if (what === 'ok') return tag(String(status), 'good')
+  const [words, mood] = shown[what]
+  return html`${tag(`${status} ${words}`, mood)}${errorCode === null ? '' : html`<span class="sub mono">${long(errorCode)}</span>`}`
+}
 
 export const requestPath = (id: string): string => `/ui/requests/${encodeURIComponent(id)}`
 
@@ -117,11 +128,16 @@ export const requestColumns = (now: number, whose: boolean): readonly Column<Req
     : []),
   {
     head: 'Model',
-    cell: ({ model, provider, route }) =>
-      html`<span class="mono">${long(model ?? route)}</span>${provider && !model?.startsWith(`${provider}/`) ? html`<span class="sub">${provider}</span>` : ''}`,
-    text: ({ model }) => model ?? '',
+    cell: ({ upstreamModel, model, provider, route }) =>
+      html`<span class="mono" title="${model === null ? '' : `asked for as ${model}`}">${long(upstreamModel ?? model ?? route)}</span>${provider ? html`<span class="sub">${provider}</span>` : ''}`,
+    text: ({ upstreamModel, model }) => upstreamModel ?? model ?? '',
   },
-  { head: 'Outcome', cell: outcome, text: ({ status, outcome: what }) => `${status} ${what}` },
+  {
+    head: 'Outcome',
+    cell: outcome,
+    text: ({ status, outcome: what, errorCode }) =>
+      [status, what, ...(errorCode === null ? [] : [errorCode])].join(' '),
+  },
   {
     head: 'Tokens',
     cell: tokens,
