@@ -35,6 +35,7 @@ const ranks: Readonly<Record<string, number>> = {
   tailscale: 1, // shapes of the LocalAPI
   answer: 1.2, // the one reading of an answer: pure functions over bytes, for all that see one pass
   prices: 1.5, // what models cost: asked by the ledger, quotas, hooks and the API
+  tokens: 1.5, // what nobody counted: asked by the ledger and by quotas
   capture: 1.5, // keeps bodies where a grant says so: told how to read and to redact them
   identity: 2, // stage 5
   ratelimit: 2, // stages 4, 6, 7

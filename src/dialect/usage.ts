@@ -41,7 +41,10 @@ type Told = { readonly [kind in Kind]?: number | undefined }
  */
 export const readUsage = (event: unknown, before?: TokenCounts): TokenCounts | undefined => {
   const told = toldBy(object(event), before !== undefined)
-  return told === undefined ? before : joined(told, before)
+  if (told === undefined) return before
+  // The first event of OpenRouter's does not yet tell that what it counts as cached is within the input.
+  const known = told.billed !== undefined && told.input !== undefined && before
+  return joined(told, known ? { ...known, input: 0 } : before)
 }
 
 const toldBy = (event: Json | undefined, knowsTokens: boolean): Told | undefined => {
@@ -50,11 +53,18 @@ const toldBy = (event: Json | undefined, knowsTokens: boolean): Told | undefined
   const usage = findUsage(event)
   const told =
     (metadata && geminiTold(metadata, event)) ??
-    (usage && usageTold(usage)) ??
+    (usage && usageTold(usage, isOpenRouters(event, usage))) ??
     (knowsTokens ? undefined : (metricsTold(event) ?? localTold(event)))
   const things = thingsTold(event)
   return things ? { ...things, ...told } : told
 }
+
+/**
+ * OpenRouter counts cached tokens within the input also in Anthropic's dialect. Its ids give it away, and that it tells a
+ * price.
+ */
+const isOpenRouters = (event: Json, usage: Json): boolean =>
+  number(usage.cost) !== undefined || /^gen-/.test(String((object(event.message) ?? event).id))
 
 const findUsage = (event: Json): Json | undefined =>
   object(event.usage) ??
@@ -65,7 +75,7 @@ const findUsage = (event: Json): Json | undefined =>
  * OpenAI chat, completions and embeddings (`prompt_tokens`), responses, audio and images (`input_tokens`), Anthropic,
  * Bedrock's Converse (`inputTokens`), rerankers (`total_tokens` alone).
  */
-const usageTold = (usage: Json): Told | undefined => {
+const usageTold = (usage: Json, within: boolean): Told | undefined => {
   const output = whole(usage.completion_tokens ?? usage.output_tokens ?? usage.outputTokens)
   const input =
     whole(usage.prompt_tokens ?? usage.input_tokens ?? usage.inputTokens) ??
@@ -73,7 +83,7 @@ const usageTold = (usage: Json): Told | undefined => {
   const seconds = usage.type === 'duration' ? number(usage.seconds) : undefined
   if (seconds !== undefined) return { audioMs: Math.round(seconds * 1000) }
   if (input === undefined && output === undefined) return undefined
-  const cache = cacheTold(usage)
+  const cache = cacheTold(usage, within)
   return {
     // Anthropic and Amazon count cached tokens beside the input, the others within it: one meaning in the ledger.
     input: input === undefined ? undefined : input + cache.beside,
@@ -104,10 +114,10 @@ const billedTold = (usage: Json): number | undefined => {
 /** More is no price of anything in one request. */
 const mostDollars = 100_000
 
-const cacheTold = (usage: Json) => {
+const cacheTold = (usage: Json, within: boolean) => {
   const details = object(usage.prompt_tokens_details) ?? object(usage.input_tokens_details)
   const apart = whole(usage.cache_read_input_tokens) ?? whole(usage.cacheReadInputTokens)
-  const within =
+  const counted =
     whole(details?.cached_tokens) ??
     whole(usage.prompt_cache_hit_tokens) ?? // DeepSeek
     whole(usage.cached_tokens) // Moonshot
@@ -117,10 +127,10 @@ const cacheTold = (usage: Json) => {
     whole(usage.cacheWriteInputTokens) ??
     whole(details?.cache_write_tokens) // OpenRouter
   // Gateways that speak OpenAI's dialect for Anthropic repeat its names, and count within all the same.
-  const beside = usage.prompt_tokens === undefined && details === undefined
+  const beside = !within && usage.prompt_tokens === undefined && details === undefined
   return {
     beside: beside ? (apart ?? 0) + (written ?? 0) : 0,
-    read: apart ?? within,
+    read: apart ?? counted,
     written,
     written1h: whole(split?.ephemeral_1h_input_tokens),
   }

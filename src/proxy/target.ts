@@ -135,7 +135,7 @@ class HeldBody {
 
   sent(): void {
     // What its pictures cost may have to be found out when the answer is complete.
-    if (this.#kept || this.#body === undefined || this.#body.files().length > 0) return
+    if (this.#kept || this.#body?.files().some(({ size }) => size > 0)) return
     this.#body = undefined
     this.#release()
   }

@@ -1,4 +1,5 @@
 import type { QuotaLimit } from '../config/config.ts'
+import type { Price } from '../upstream/upstream.ts'
 import type { Bucket } from './bucket.ts'
 import type { Held } from './buckets.ts'
 import { BUSY, waitFor } from './chain.ts'
@@ -11,6 +12,8 @@ export interface Offer {
   readonly model: string
   readonly chains: readonly ChainRef[]
   readonly amounts: Amounts
+  /** By which `amounts` were reckoned. */
+  readonly rates?: Price
   /** `unbilled`: as far as is known nobody asks for money. */
   readonly price: 'known' | 'unknown' | 'unbilled'
 }

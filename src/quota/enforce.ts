@@ -5,6 +5,7 @@ import type { Env } from '../http/env.ts'
 import { Failure, retryAfter } from '../http/errors.ts'
 import type { Platform, Store } from '../platform.ts'
 import { priceOf } from '../prices/price.ts'
+import { isCount } from '../tokens/answer.ts'
 import type { Candidate, Price } from '../upstream/upstream.ts'
 import type { Offer, Refusal } from './decide.ts'
 import { estimate } from './estimate.ts'
@@ -46,6 +47,9 @@ export const enforceQuotas = (options: EnforceOptions): MiddlewareHandler<Env> =
   }
   return check(function enforceQuotas(c) {
     if (c.get('target').free) return
+    const { operation, model } = c.get('target')
+    // No model is asked and nothing is paid, so that it passes even when a budget is used up.
+    if (isCount(operation.operation, model)) return undefined
     const charged = c.get('candidates').map((candidate) => chainsFor(c, candidate, quotas))
     return charged.every((chains) => chains.length === 0) ? undefined : reserve(c, charged)
   })
@@ -70,13 +74,15 @@ const offerOf = async (
   chains: readonly ChainRef[],
   platform: EnforceOptions['platform'],
 ): Promise<CandidateOffer> => {
+  const target = c.get('target')
   const price = await knownPrice(candidate, platform)
   return {
     candidate,
     provider: candidate.provider.id,
     model: candidate.model,
     chains,
-    amounts: estimate(c.get('target'), candidate, price),
+    amounts: estimate(target, candidate, price),
+    ...(price && { rates: price }),
     price: price ? 'known' : isBilled(candidate) ? 'unknown' : 'unbilled',
   }
 }

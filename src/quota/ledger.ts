@@ -211,11 +211,11 @@ const holdsOf = (offers: readonly HeldOffer[]): ReadonlyMap<Bucket, number> => {
 
 /** A bucket that several chains lead to pays once. */
 const chargesOf = (
-  { held: chains, amounts }: HeldOffer,
+  { held: chains, amounts, rates }: HeldOffer,
   row: UsageRow,
   now: number,
 ): ReadonlyMap<Held, number> => {
-  const spent = spentBy(row, amounts)
+  const spent = spentBy(row, amounts, rates)
   const parts = new Map<Held, number>()
   for (const chain of chains) {
     for (const { bucket, amount } of toCharge(bucketsIn(chain), amountFor(chain, spent), now)) {

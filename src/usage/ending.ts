@@ -14,8 +14,8 @@ export const endingOfAnswer = (
   status: number,
   code: string | undefined,
 ): Ending => {
-  const isError = status >= 400 || code !== undefined
-  const outcome = ended === 'ok' && isError ? 'upstream_error' : ended
+  const isError = (ended === 'ok' && status >= 400) || (ended !== 'cut' && code !== undefined)
+  const outcome = isError ? 'upstream_error' : ended
   switch (outcome) {
     case 'upstream_error':
       return { outcome, errorCode: providerCode(status, code) }

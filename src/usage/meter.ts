@@ -9,6 +9,8 @@ import type { AnswerHead, AnswerOutcome, BodyWatch, Env, Meter, Target } from '.
 import type { HeaderList } from '../http/headers.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Platform } from '../platform.ts'
+import { longestAnswer } from '../tokens/answer.ts'
+import { type Prompt, promptOf } from '../tokens/prompt.ts'
 import type { Attempt, Candidate } from '../upstream/upstream.ts'
 import { type Charge, chargeFor, unknownCharge } from './charge.ts'
 import { type Ending, endingOfAnswer, endingOfOurs } from './ending.ts'
@@ -58,6 +60,7 @@ class RequestMeter implements Meter {
   #line: UsageRow | Promise<UsageRow> | undefined
   #awaited: PromiseWithResolvers<UsageRow> | undefined
   #target: Target | undefined
+  #files: Target['files'] = []
   #candidate: Candidate | undefined
   #reader: UsageReader | undefined
   #reading: Reading | undefined
@@ -93,6 +96,8 @@ class RequestMeter implements Meter {
 
   asked(target: Target): void {
     this.#target = target
+    // The body may be let go before anybody asks what its files come to.
+    this.#files = target.files
     const told = sessionOf({
       header: (name) => this.#headers.get(name),
       body: target.body?.read,
@@ -228,6 +233,17 @@ class RequestMeter implements Meter {
     )
   }
 
+  #prompt(): Prompt {
+    const [target, candidate] = [this.#target, this.#candidate]
+    if (!target || !candidate) return { input: 0, imageInput: 0, audioInput: 0, audioMs: 0 }
+    const { size, operation } = target
+    return promptOf({ size, files: this.#files, operation: operation.operation }, candidate).likely
+  }
+
+  #longest(): number {
+    return this.#target && this.#candidate ? longestAnswer(this.#target, this.#candidate) : 0
+  }
+
   /** Of a request that no provider was asked for: what the model's provider calls it, so that it counts as one model. */
   #named(): string | null {
     const target = this.#target
@@ -239,16 +255,17 @@ class RequestMeter implements Meter {
     const { clock, newId, log, filterableHeaders } = this.#options
     const now = clock.elapsed()
     const answer = this.#reader?.tally
-    // An answer that turned out to be an error costs what its provider reports, and is not estimated.
-    const isError = this.#reading?.errorCode !== undefined
     const used = usedBy({
-      operation: isError ? undefined : this.#target?.operation.operation,
+      operation: this.#target?.operation.operation,
+      model: this.#candidate?.model,
       counts: this.#reportedOnly === 'ignored' ? undefined : (answer?.counts ?? this.#counted),
-      spoken: isError ? 0 : (answer?.spoken ?? 0),
-      bytesIn: this.#target?.size ?? 0,
+      written: answer?.written,
+      failed: this.#reading?.errorCode !== undefined,
+      prompt: () => this.#prompt(),
+      longest: () => this.#longest(),
       bytesOut: this.#bytesOut,
       outcome,
-      sent: this.#sentAt !== null && !isError && this.#reportedOnly === undefined,
+      sent: this.#sentAt !== null && this.#reportedOnly === undefined,
       answered: this.#isAnswered,
       status: this.#status,
     })
@@ -282,10 +299,8 @@ class RequestMeter implements Meter {
       queuedMs: this.#queuedMs,
       ...(headers.length > 0 && { headers }),
     }
-    const charged = chargeFor(this.#candidate, used, {
-      at: row.startedAt,
-      ms: now - (this.#sentAt ?? now),
-    })
+    const when = { at: row.startedAt, ms: now - (this.#sentAt ?? now) }
+    const charged = chargeFor(this.#candidate, used, when)
     const unread = (error: unknown): Charge => {
       log('error', 'prices.unread', { reason: String(error) })
       return unknownCharge

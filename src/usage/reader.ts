@@ -205,7 +205,7 @@ export const bodyUsage = (drawn = false, reading: Note = unnoted): UsageReader =
     const body = text.decode(tail.bytes)
     if (tail.whole) readWhole(body, tally, reading)
     else {
-      tally.add(lastUsage(body) ?? lastUsage(text.decode(head)), body)
+      tally.add(lastUsage(body) ?? lastUsage(text.decode(head)))
       if (pictures) tally.made(pictures.count)
     }
     return null
@@ -224,7 +224,7 @@ const readWhole = (body: string, tally: AnswerTally, reading: Note): void => {
     return
   }
   for (const json of Array.isArray(value) ? value : [value]) {
-    tally.add(json, body)
+    tally.add(json)
     reading.note({ text: body, json })
   }
 }

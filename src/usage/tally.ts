@@ -1,63 +1,57 @@
-import { type Calls, callsIn, mayCall } from '../dialect/calls.ts'
+import { object } from '../dialect/json.ts'
+import { plainText } from '../dialect/plain-event.ts'
 import { readUsage, type TokenCounts } from '../dialect/usage.ts'
+import { Writing } from '../dialect/writing.ts'
+import { tokensOfText } from '../tokens/text.ts'
 import { lastUsage, parse } from './parse.ts'
 
 /** What an answer was found to hold, as far as it has passed. */
 export interface Tally {
   readonly counts: TokenCounts | undefined
-  /** Tokens of the text that passed, about: for when the upstream tells no count. */
-  readonly spoken: number
+  /** Tokens of what the model wrote, about: for when the upstream tells no count. Undefined: it could not be read. */
+  readonly written: number | undefined
   readonly toolCalls: number
 }
-
-/** Events that carry text in one of the dialects; comments, pings and role events are none. */
-const carriesText =
-  /"(?:content|text|delta|reasoning_content|arguments|partial_json|thinking|response|generation)":\s*"(?=[^"])/
-
-/** The usual rule of thumb for English. */
-const charsPerToken = 4
-
-/** Only an event that holds one of these is parsed; `"usage":null` stands in every chunk of OpenAI's. */
-const tellsUsage = /"usage(?:Metadata)?"\s*:\s*\{|Metrics"|"timings"|"(?:prompt_)?eval_count"/
 
 /** Adds up what the events of one answer tell. */
 export class AnswerTally implements Tally {
   counts: TokenCounts | undefined
-  toolCalls = 0
-  #searches = 0
-  #pieces = 0
-  #chars = 0
+  readonly #writing = new Writing()
+  #isRead = false
 
-  /** Many servers send every token by itself, others a few sentences at a time. */
-  get spoken(): number {
-    return Math.max(this.#pieces, Math.floor(this.#chars / charsPerToken))
+  get written(): number | undefined {
+    return this.#isRead ? tokensOfText(this.#writing.bytes) : undefined
   }
 
-  /** Reads one event of a stream and returns it parsed, where there was a reason to. */
+  get toolCalls(): number {
+    return this.#writing.tools
+  }
+
+  /**
+   * Reads one event of a stream and returns it parsed, where there was a reason to. The first one always is, as it tells
+   * how the answer is served.
+   * @param json what of it is JSON, where that is not plain to see
+   */
   event(raw: string, json: (raw: string) => string): unknown {
-    const chars = textIn(raw)
-    if (chars > 0) this.#pieces++
-    this.#chars += chars
-    if (!tellsUsage.test(raw) && !mayCall(raw)) return undefined
-    // The end of an event that is too long to keep, such as a picture.
-    const parsed = parse(json(raw)) ?? lastUsage(raw)
-    this.add(parsed, raw)
+    const text = this.#isRead ? plainText(raw) : undefined
+    if (text !== undefined) {
+      this.#writing.found(text)
+      return undefined
+    }
+    const parsed = objectIn(raw) ?? parse(json(raw)) ?? lastUsage(raw)
+    this.add(parsed)
     return parsed
   }
 
-  /** Reads a parsed body, or a part of one. @param raw what it was parsed from, where that is at hand */
-  add(parsed: unknown, raw?: string): void {
-    if (raw === undefined || mayCall(raw)) this.#count(callsIn(parsed))
-    const counts = readUsage(parsed, this.counts)
-    this.counts =
-      counts && this.#searches > (counts.searches ?? 0)
-        ? { ...counts, searches: this.#searches }
-        : counts
-  }
-
-  #count({ tools, searches }: Calls): void {
-    this.toolCalls += tools
-    this.#searches += searches
+  /** Reads a parsed body, or a part of one. */
+  add(parsed: unknown): void {
+    const event = object(parsed)
+    if (event === undefined) return
+    this.#isRead = true
+    this.#writing.read(event)
+    const counts = readUsage(event, this.counts)
+    const { searches } = this.#writing
+    this.counts = counts && searches > (counts.searches ?? 0) ? { ...counts, searches } : counts
   }
 
   /** So many pictures were found in what could not be parsed. */
@@ -67,12 +61,8 @@ export class AnswerTally implements Tally {
   }
 }
 
-/** Length of the first text in an event: up to a quote that is none of its own. */
-const textIn = (raw: string): number => {
-  const found = carriesText.exec(raw)
-  if (!found) return 0
-  const start = found.index + found[0].length
-  let end = raw.indexOf('"', start)
-  while (end > 0 && raw[end - 1] === '\\') end = raw.indexOf('"', end + 1)
-  return (end < 0 ? raw.length : end) - start
+/** The JSON of an event as nearly all are: an object on one line, whatever stands before it. */
+const objectIn = (raw: string): unknown => {
+  const start = raw.indexOf('{')
+  return start < 0 ? undefined : parse(raw.slice(start, raw.lastIndexOf('}') + 1))
 }

@@ -1,15 +1,23 @@
 import type { TokenCounts } from '../dialect/usage.ts'
+import { isCount } from '../tokens/answer.ts'
+import type { Prompt } from '../tokens/prompt.ts'
+import { tokensOfText } from '../tokens/text.ts'
 import type { Outcome, UsageRow } from './row.ts'
 
 /** What is known of a request when it is over. */
 export interface Known {
   /** `chat/completions`, `generateContent`; undefined for what asks no model. */
   readonly operation: string | undefined
+  readonly model: string | undefined
   /** As the upstream told. */
   readonly counts: TokenCounts | undefined
-  /** Tokens of the text that came, about. */
-  readonly spoken: number
-  readonly bytesIn: number
+  /** Tokens of what the model wrote, about; undefined where the answer could not be read. */
+  readonly written: number | undefined
+  /** The answer reports an error, whatever its status. */
+  readonly failed: boolean
+  /** What the prompt probably comes to, and what the answer comes to at most: asked where the upstream told nothing. */
+  readonly prompt: () => Prompt
+  readonly longest: () => number
   readonly bytesOut: number
   readonly outcome: Outcome
   readonly sent: boolean
@@ -37,11 +45,8 @@ export interface Used {
   readonly worked: boolean
 }
 
-/** Bytes per token, for the estimate when an upstream is silent: the usual rule of thumb for English. */
-const bytesPerToken = 4
-
-/** The size of a picture, a recording or a vector says nothing about tokens. */
-const generatesText = new Set([
+/** A text is asked for, so that what came can be counted where nobody did. */
+const writes = new Set([
   'chat/completions',
   'completions',
   'responses',
@@ -56,24 +61,34 @@ const generatesText = new Set([
   'invoke-with-response-stream',
   'converse',
   'converse-stream',
+  'responses/compact',
   'api/chat',
   'api/generate',
+  'audio/transcriptions',
+  'audio/translations',
 ])
 
-/** What nobody pays tokens for, and tells none of. */
-const asksForNoTokens = new Set([
-  'messages/count_tokens',
-  'countTokens',
-  'responses/input_tokens',
-  'moderations',
+/** Only the prompt is paid for. */
+const reads = new Set([
+  'embeddings',
+  'rerank',
+  'embedContent',
+  'batchEmbedContents',
+  'api/embed',
+  'api/embeddings',
 ])
+
 const noTokens: TokenCounts = { input: 0, output: 0, cached: 0, reasoning: 0 }
 
 /** What the upstream counted; else, when it worked for the client, an estimate marked as one; else nothing. */
 export const usedBy = (known: Known): Used => {
-  const { sent, outcome, status, answered, counts } = known
+  const { sent, outcome, status, answered, counts, operation = '', model } = known
+  if (isCount(operation, model)) {
+    return { row: inRow('none', noTokens), counts: noTokens, worked: false }
+  }
   const worked =
-    counts !== undefined || (sent && outcome !== 'rejected' && status < (answered ? 400 : 500))
+    counts !== undefined ||
+    (sent && !known.failed && outcome !== 'rejected' && status < (answered ? 400 : 500))
   const { source, tokens } = tokensOf(known, worked)
   return { row: inRow(source, tokens), counts: tokens, worked }
 }
@@ -84,28 +99,38 @@ type Tokens = {
 }
 
 const tokensOf = (known: Known, worked: boolean): Tokens => {
-  const { counts, operation = '', spoken, bytesIn, bytesOut, outcome } = known
-  const text = generatesText.has(operation)
-  const estimate = {
-    input: Math.ceil(bytesIn / bytesPerToken),
-    output: spoken > 0 ? spoken : Math.ceil(bytesOut / bytesPerToken),
-  }
+  const { counts, operation = '', failed, outcome } = known
+  const countable = writes.has(operation) || reads.has(operation)
   if (counts === undefined) {
-    if (asksForNoTokens.has(operation)) return { source: 'none', tokens: noTokens }
-    if (!worked || !text) return { source: 'none', tokens: undefined }
-    return { source: 'estimated', tokens: { ...estimate, cached: 0, reasoning: 0 } }
+    if (operation === 'moderations') return { source: 'none', tokens: noTokens }
+    if (!worked || !countable) return { source: 'none', tokens: undefined }
+    return {
+      source: 'estimated',
+      tokens: { ...noTokens, ...promptOf(known), output: outputOf(known) },
+    }
   }
+  // What is told of an answer that failed is all that is paid.
+  if (failed) return { source: 'reported', tokens: counts }
   if (counts.input + counts.output === 0 && counts.audioMs === undefined) {
-    return text
-      ? { source: 'estimated', tokens: { ...counts, ...estimate } }
+    return countable
+      ? { source: 'estimated', tokens: { ...counts, ...promptOf(known), output: outputOf(known) } }
       : { source: 'none', tokens: counts }
   }
   // Who left early was sent more than the upstream had told by then.
-  const missed = outcome !== 'ok' && spoken > counts.output
-  return missed
-    ? { source: 'estimated', tokens: { ...counts, output: spoken } }
+  const output = outcome === 'ok' ? 0 : outputOf(known)
+  return output > counts.output
+    ? { source: 'estimated', tokens: { ...counts, output } }
     : { source: 'reported', tokens: counts }
 }
+
+const promptOf = ({ prompt }: Known): Partial<TokenCounts> & { readonly input: number } => {
+  const { input, ...parts } = prompt()
+  return { input, ...Object.fromEntries(Object.entries(parts).filter(([, count]) => count > 0)) }
+}
+
+/** Never more than the request allowed, which is what was held for it. */
+const outputOf = ({ operation = '', written, bytesOut, longest }: Known): number =>
+  writes.has(operation) ? Math.min(written ?? tokensOfText(bytesOut), longest()) : 0
 
 const inRow = (tokensSource: UsageRow['tokensSource'], tokens: TokenCounts | undefined) => ({
   tokensSource,

@@ -267,13 +267,13 @@ describe('the reading of an answer', () => {
         },
       }
       expect(inPieces(passing, bytes, at)).toBe(new TextDecoder().decode(bytes))
-      const { counts: found, spoken } = open().tally
+      const { counts: found, written } = open().tally
       return {
         kind: reading.kind,
         complete: reading.complete,
         error: reading.errorCode,
         found,
-        spoken,
+        written,
       }
     }
     const whole = read([])

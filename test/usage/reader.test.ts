@@ -140,7 +140,7 @@ describe('eventUsage', () => {
     const text = event(1) + event(5)
     expect(pass(reader, text, [30, 200])).toBe(text)
     expect(reader.tally.counts).toEqual({ input: 15, output: 25, cached: 5, reasoning: 20 })
-    expect(reader.tally.spoken).toBe(2)
+    expect(reader.tally.written).toBe(1)
   })
 
   it('reads the end of a response of the responses API', () => {
@@ -177,12 +177,13 @@ describe('eventUsage', () => {
     expect(reader.tally.counts).toMatchObject({ input: 7, output: 3 })
   })
 
-  it('counts pieces of text for the estimate, and their length where they are long', () => {
+  it('counts the length of the text for the estimate, whatever its pieces', () => {
     const reader = eventUsage(false)
     pass(reader, openai('\n'))
-    expect(reader.tally.spoken).toBe(3)
+    // `Grüße 🚪` has twelve bytes.
+    expect(reader.tally.written).toBe(4)
     pass(reader, `data: ${JSON.stringify(delta('He said "no". '.repeat(100)))}\n\n`)
-    expect(reader.tally.spoken).toBe(402)
+    expect(reader.tally.written).toBe(354)
   })
 
   it('stops looking into an event without an end, and passes it on', () => {
@@ -319,7 +320,7 @@ describe('frameUsage', () => {
         }
         expect(reader.flush()).toBeNull()
         expect(reader.tally.counts).toEqual({ input: 7, output: 3, cached: 0, reasoning: 0 })
-        expect(reader.tally.spoken).toBe(2)
+        expect(reader.tally.written).toBe(3)
       }),
     )
   })
@@ -341,7 +342,7 @@ describe('frameUsage', () => {
       ),
     )
     expect(reader.tally.counts).toEqual({ input: 9, output: 4, cached: 0, reasoning: 0 })
-    expect(reader.tally.spoken).toBe(1)
+    expect(reader.tally.written).toBe(1)
   })
 
   it('takes Amazon’s own count where the model tells none', () => {

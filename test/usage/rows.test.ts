@@ -125,8 +125,8 @@ describe('a line of the ledger', () => {
 
   it('charges an estimate where the upstream tells nothing', async () => {
     const found = await line({ model: 'usage-none', stream: true })
-    expect(found).toMatchObject({ tokensSource: 'estimated', outputTokens: 6 })
-    expect(found?.costNanousd).toBe((found?.inputTokens ?? 0) * 10_000 + 6 * 100_000)
+    expect(found).toMatchObject({ tokensSource: 'estimated', outputTokens: 7 })
+    expect(found?.costNanousd).toBe((found?.inputTokens ?? 0) * 10_000 + 7 * 100_000)
   })
 
   it('charges who leaves early for the prompt, and for what passed by', async () => {

@@ -1,8 +1,8 @@
 import type { LongString } from './scan.ts'
 
-/** A file that a body carries within itself, as base64 in JSON or as a part of a form. */
+/** A file that a body carries within itself, as base64 in JSON or as a part of a form, or that it only names. */
 export interface InlineFile {
-  /** Bytes of the file itself. */
+  /** Bytes of the file itself; 0 where the body has only its address. */
   readonly size: number
   /** Bytes that it takes in the request body. */
   readonly encodedSize: number
@@ -27,6 +27,9 @@ const FILE_FIELDS = new Set([
   'b64_json',
   'input',
 ])
+
+/** One that is elsewhere: nothing is known of it. */
+export const remoteFile: InlineFile = { size: 0, encodedSize: 0, head: () => new Uint8Array() }
 
 /** Files among the long strings of a body. */
 export const filesIn = (bytes: Uint8Array, strings: readonly LongString[]): InlineFile[] =>

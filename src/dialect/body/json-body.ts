@@ -1,7 +1,7 @@
 import { Failure } from '../../http/errors.ts'
 import { type Bounds, boundsIn, pricingHintsIn } from './bounds.ts'
 import { type BodyBytes, type Edit, edited, whole } from './edit.ts'
-import { filesIn, type InlineFile } from './files.ts'
+import { filesIn, type InlineFile, remoteFile } from './files.ts'
 import { modelName } from './model-name.ts'
 import { checkNames } from './names.ts'
 import { type OtherModels, otherModelsIn } from './other-models.ts'
@@ -56,7 +56,7 @@ export const readEdited = (bytes: Uint8Array, options: JsonBodyOptions): JsonBod
 
 const bodyOf = (
   bytes: Uint8Array,
-  { members, longStrings }: Scan,
+  { members, longStrings, remoteFiles }: Scan,
   { modelInPath, streams }: JsonBodyOptions,
 ): JsonBody => {
   checkNames(members, modelInPath)
@@ -74,7 +74,7 @@ const bodyOf = (
     bounds: boundsIn(bytes, members),
     pricingHints: pricingHintsIn(bytes, members),
     files: () => {
-      files ??= longStrings.length === 0 ? [] : filesIn(bytes, longStrings)
+      files ??= [...filesIn(bytes, longStrings), ...Array(remoteFiles).fill(remoteFile)]
       return files
     },
     json: () => {

@@ -26,6 +26,8 @@ export interface Scan {
   /** In the order of the body. */
   readonly members: readonly Member[]
   readonly longStrings: readonly LongString[]
+  /** How many files the body names by their address, and does not carry. */
+  readonly remoteFiles: number
 }
 
 /**
@@ -43,6 +45,9 @@ const MAX_LONG = 10_000
 /** Bytes, and values, that are read before others get a turn: about a millisecond. */
 const SLICE = 256 * 1024
 const SLICE_VALUES = 8 * 1024
+/** Members whose value is the address of a file, and members that hold an object with such a `url` or `uri`. */
+const REMOTE = new Set(['image_url', 'file_url', 'fileUri', 'file_uri'])
+const REMOTE_AROUND = new Set(['image_url', 'source', 's3Location'])
 
 /**
  * Reads a JSON request body once: checks it, and finds the members of its top-level object. A long body is read in
@@ -73,6 +78,7 @@ export const scanAtOnce = (bytes: Uint8Array): Scan => {
 class BodyScanner implements Scan {
   readonly members: Member[] = []
   readonly longStrings: LongString[] = []
+  remoteFiles = 0
   readonly #bytes: Uint8Array
   readonly #tokens: JsonTokens
   /** Where the name of the last member stands, by the depth of its object. */
@@ -143,7 +149,9 @@ class BodyScanner implements Scan {
       this.#member.start = tokens.start
       if (!isContainer) this.#finish(tokens.end)
     }
-    if (kind === 'string' && tokens.end - tokens.start > LONG) this.#long(tokens)
+    if (kind !== 'string') return
+    if (tokens.end - tokens.start > LONG) this.#long(tokens)
+    else if (isAddress(this.#bytes, tokens.start + 1)) this.#remote(tokens)
   }
 
   #name({ start, end }: JsonTokens): void {
@@ -158,6 +166,21 @@ class BodyScanner implements Scan {
     this.#member = undefined
   }
 
+  /** An address is a file's where members say so: OpenAI's pictures, Anthropic's sources, Gemini's and Amazon's files. */
+  #remote({ depth, inObject }: JsonTokens): void {
+    if (!inObject) return
+    const name = this.#nameAt(depth)
+    const around = name === 'url' || name === 'uri' ? this.#nameAt(depth - 1) : ''
+    if (REMOTE.has(name) || REMOTE_AROUND.has(around)) this.remoteFiles++
+  }
+
+  #nameAt(depth: number): string {
+    const name = this.#names[depth]
+    return name && name.end - name.start <= MAX_NAME
+      ? stringAt(this.#bytes, name.start, name.end)
+      : ''
+  }
+
   #long({ start, end, depth, inObject }: JsonTokens): void {
     if (this.longStrings.length === MAX_LONG) return
     const name = this.#names[inObject ? depth : depth - 1]
@@ -168,6 +191,13 @@ class BodyScanner implements Scan {
       name: text ? stringAt(this.#bytes, text.start, text.end) : '',
     })
   }
+}
+
+/** `http`, `gs:/` or `s3:/`: few texts begin so. */
+const isAddress = (bytes: Uint8Array, at: number): boolean => {
+  const [a, b, c, d] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]
+  if (a === 0x68) return b === 0x74 && c === 0x74 && d === 0x70
+  return c === 0x3a && d === 0x2f && ((a === 0x67 && b === 0x73) || (a === 0x73 && b === 0x33))
 }
 
 const refused = (what: string): Failure =>
