@@ -1,6 +1,8 @@
 import { pathPattern } from '../config/values/path-pattern.ts'
+import type { Serving } from '../dialect/serving.ts'
 import type { Candidate, CostMapping, Price, Provider, Rates } from '../upstream/upstream.ts'
 import { type Catalogue, loadCatalogue } from './catalogue.ts'
+import { tierOf, timesTier } from './tier.ts'
 
 /** A price, and where it comes from. */
 export interface Priced {
@@ -11,24 +13,35 @@ export interface Priced {
   readonly model: string
   /** By which the list's price was multiplied. */
   readonly adjustment: number
+  /** Where it is not the list's own price: `flex`, `priority`, `fast`. */
+  readonly tier?: string
 }
 
-/** How a price is called in the ledger and to hooks: `own/llama3`, `anthropic/claude-sonnet-4-6`. */
-export const basisOf = ({ source, model }: Priced): string => `${source}/${model}`
+/** How a price is called in the ledger and to hooks: `own/llama3`, `anthropic/claude-sonnet-4-6`, `openai/gpt-5#flex`. */
+export const basisOf = ({ source, model, tier }: Priced): string =>
+  tier ? `${source}/${model}#${tier}` : `${source}/${model}`
 
 /**
  * What a model costs at a provider, at a moment in ms since the epoch: what its owner wrote, else the list price of
  * the model or of the one that it is said to cost like. Undefined when nobody knows. A promise only where a list has
  * to be looked at. A candidate is as it was when the request was let in, so that a change of the configuration in the
  * middle of an answer changes nothing.
+ * @param serving how it is served; what an owner wrote holds whatever that is
  */
 export const priceOf = (
   candidate: Candidate,
   at: number,
+  serving: Serving = {},
 ): Priced | undefined | Promise<Priced | undefined> => {
   const own = ownPrice(candidate)
   if (own || !hasList(candidate)) return own
-  return loadCatalogue().then((catalogue) => listPrice(candidate, catalogue, at))
+  return loadCatalogue().then((catalogue) => served(listPrice(candidate, catalogue, at), serving))
+}
+
+const served = (listed: Priced | undefined, serving: Serving): Priced | undefined => {
+  const tier = listed && tierOf(listed.source, listed.model, serving)
+  if (!tier || tier.name === '') return tier && listed
+  return { ...listed, price: timesTier(listed.price, tier.by), tier: tier.name }
 }
 
 /** What any model of these providers costs, found without waiting: for who lists many. */

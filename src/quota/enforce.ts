@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { QuotaConfig } from '../config/config.ts'
+import type { Serving } from '../dialect/serving.ts'
 import { check } from '../http/check.ts'
 import type { Env } from '../http/env.ts'
 import { Failure, retryAfter } from '../http/errors.ts'
@@ -75,7 +76,7 @@ const offerOf = async (
   platform: EnforceOptions['platform'],
 ): Promise<CandidateOffer> => {
   const target = c.get('target')
-  const price = await knownPrice(candidate, platform)
+  const price = await knownPrice(candidate, target.pricingHints, platform)
   return {
     candidate,
     provider: candidate.provider.id,
@@ -90,15 +91,23 @@ const offerOf = async (
 /** A price list that cannot be read knows no price. */
 const knownPrice = async (
   candidate: Candidate,
+  serving: Serving,
   { clock, log }: EnforceOptions['platform'],
 ): Promise<Price | undefined> => {
   try {
-    return (await priceOf(candidate, clock.now()))?.price
+    const priced = await priceOf(candidate, clock.now(), serving)
+    if (priced?.tier === undefined) return priced?.price
+    // Who asks for a cheaper tier may be served at the usual one.
+    const listed = await priceOf(candidate, clock.now())
+    return listed ? dearer(listed.price, priced.price) : priced.price
   } catch (error) {
     log('error', 'prices.unread', { reason: String(error) })
     return undefined
   }
 }
+
+const dearer = (one: Price, other: Price): Price => (usd(one) > usd(other) ? one : other)
+const usd = ({ input = 0, output = 0 }: Price): number => input + output
 
 /** Somebody says that it costs something, if not how much: docs/decisions/051. */
 const isBilled = ({ provider }: Candidate): boolean =>

@@ -1,3 +1,4 @@
+import type { Serving } from '../dialect/serving.ts'
 import { costOf } from '../prices/cost.ts'
 import { basisOf, billedBy, type Priced, priceOf } from '../prices/price.ts'
 import type { Candidate } from '../upstream/upstream.ts'
@@ -13,11 +14,13 @@ const nothing: Charge = { costNanousd: 0, costBasis: null }
 /**
  * What a request cost. Without any work for the client it cost nothing: providers bill no errors.
  * @param when `at`: its start, ms since the epoch; `ms` that the provider worked
+ * @param serving as the request wants to be served, and as the answer says that it was
  */
 export const chargeFor = (
   candidate: Candidate | undefined,
   { counts, worked }: Pick<Used, 'counts' | 'worked'>,
   when: { readonly at: number; readonly ms: number },
+  serving: Serving,
 ): Charge | Promise<Charge> => {
   if (!worked || candidate === undefined) return nothing
   const billed = billedBy(candidate, counts?.billed)
@@ -27,6 +30,6 @@ export const chargeFor = (
     const costNanousd = costOf(priced.price, { counts, ms: when.ms })
     return costNanousd === null ? unknownCharge : { costNanousd, costBasis: basisOf(priced) }
   }
-  const priced = priceOf(candidate, when.at)
+  const priced = priceOf(candidate, when.at, serving)
   return priced instanceof Promise ? priced.then(charge) : charge(priced)
 }

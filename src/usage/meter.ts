@@ -3,6 +3,7 @@ import type { Reading } from '../answer/answer.ts'
 import { readingOf } from '../answer/reading.ts'
 import { codingOf, PassingInflater } from '../answer/unpack.ts'
 import type { Operation } from '../dialect/operations.ts'
+import { servingOf } from '../dialect/serving.ts'
 import { sessionOf } from '../dialect/session.ts'
 import { headerUsage, type TokenCounts } from '../dialect/usage.ts'
 import type { AnswerHead, AnswerOutcome, BodyWatch, Env, Meter, Target } from '../http/env.ts'
@@ -299,8 +300,9 @@ class RequestMeter implements Meter {
       queuedMs: this.#queuedMs,
       ...(headers.length > 0 && { headers }),
     }
+    const serving = { ...this.#target?.pricingHints, ...servingOf(this.#told), ...answer?.serving }
     const when = { at: row.startedAt, ms: now - (this.#sentAt ?? now) }
-    const charged = chargeFor(this.#candidate, used, when)
+    const charged = chargeFor(this.#candidate, used, when, serving)
     const unread = (error: unknown): Charge => {
       log('error', 'prices.unread', { reason: String(error) })
       return unknownCharge

@@ -1,5 +1,6 @@
 import { object } from '../dialect/json.ts'
 import { plainText } from '../dialect/plain-event.ts'
+import { type Serving, servingIn } from '../dialect/serving.ts'
 import { readUsage, type TokenCounts } from '../dialect/usage.ts'
 import { Writing } from '../dialect/writing.ts'
 import { tokensOfText } from '../tokens/text.ts'
@@ -11,11 +12,14 @@ export interface Tally {
   /** Tokens of what the model wrote, about: for when the upstream tells no count. Undefined: it could not be read. */
   readonly written: number | undefined
   readonly toolCalls: number
+  /** How the answer says that it was served, where that may have another price than the list's. */
+  readonly serving: Serving
 }
 
 /** Adds up what the events of one answer tell. */
 export class AnswerTally implements Tally {
   counts: TokenCounts | undefined
+  serving: Serving = {}
   readonly #writing = new Writing()
   #isRead = false
 
@@ -49,6 +53,7 @@ export class AnswerTally implements Tally {
     if (event === undefined) return
     this.#isRead = true
     this.#writing.read(event)
+    this.serving = servingIn(event, this.serving)
     const counts = readUsage(event, this.counts)
     const { searches } = this.#writing
     this.counts = counts && searches > (counts.searches ?? 0) ? { ...counts, searches } : counts

@@ -321,6 +321,72 @@ describe('an answer whose usage is not told', () => {
   })
 })
 
+describe('a price that is not the list’s', () => {
+  const usage = { prompt_tokens: 1000, completion_tokens: 100 }
+  const told = (more: object) => () => ({ ...silent(), usage, ...more })
+  const ask = (model: string, body: object, answer: object) =>
+    line('/v1/chat/completions', { model, messages: [], ...body }, told(answer))
+  // $1.25 and $10 for a million.
+  const listed = 1000 * 1250 + 100 * 10_000
+
+  it.each([
+    ['nothing is said', {}, {}, listed, 'openai/gpt-5'],
+    [
+      'the tier is the usual one',
+      { service_tier: 'auto' },
+      { service_tier: 'default' },
+      listed,
+      'openai/gpt-5',
+    ],
+    ['flex is asked for', { service_tier: 'flex' }, {}, listed / 2, 'openai/gpt-5#flex'],
+    ['flex is what it came to', {}, { service_tier: 'flex' }, listed / 2, 'openai/gpt-5#flex'],
+    [
+      'priority was given',
+      { service_tier: 'priority' },
+      { service_tier: 'priority' },
+      listed * 2,
+      'openai/gpt-5#priority',
+    ],
+    [
+      'priority was not given',
+      { service_tier: 'priority' },
+      { service_tier: 'default' },
+      listed,
+      'openai/gpt-5',
+    ],
+    ['nobody knows the tier', {}, { service_tier: 'ultrafast' }, null, null],
+  ])('holds where %s', async (_, body, answer, costNanousd, costBasis) => {
+    expect(await ask('gpt-5', body, answer)).toMatchObject({ costNanousd, costBasis })
+  })
+
+  it('is not known for a model whose priority has no price', async () => {
+    const row = await ask('gpt-5.6-sol', { service_tier: 'priority' }, { service_tier: 'priority' })
+    expect(row).toMatchObject({ costNanousd: null, costBasis: null })
+  })
+
+  it.each([
+    ['fast mode', { speed: 'fast' }, 2],
+    ['a place', { inference_geo: 'us' }, 1.1],
+    ['both', { speed: 'fast', inference_geo: 'us' }, 2.2],
+    ['the usual', { speed: 'standard', inference_geo: 'global', service_tier: 'standard' }, 1],
+    ['a batch', { service_tier: 'batch' }, 0.5],
+  ])('holds for %s, as Anthropic tells it', async (_, said, by) => {
+    const usage = { input_tokens: 1000, output_tokens: 100, ...said }
+    const row = await line(
+      '/v1/messages',
+      { model: 'claude-opus-5', max_tokens: 100, messages: [] },
+      () => ({ type: 'message', content: [], usage }),
+    )
+    // $5 and $25 for a million.
+    expect(row.costNanousd).toBe(Math.round((1000 * 5000 + 100 * 25_000) * by))
+  })
+
+  it('is not that of the owner, whatever the tier', async () => {
+    const row = await ask('m', { service_tier: 'priority' }, { service_tier: 'priority' })
+    expect(row).toMatchObject({ costNanousd: 1000 * 3000 + 100 * 15_000, costBasis: 'own/m' })
+  })
+})
+
 describe('what is counted once', () => {
   it('is a call of a tool whose name every piece repeats', async () => {
     const before = gateway.store.usage.length
