@@ -21,13 +21,13 @@ const OTHER_LIMITS = new Set(['maxTokens', 'max_gen_len', 'max_tokens_to_sample'
 const CHOICES = new Set(['n', 'best_of', 'numResults', 'num_generations'])
 
 /** Objects that hold the same: Gemini, Converse and Nova, Ollama, Titan. */
-const NESTED: Readonly<Record<string, true>> = {
-  generationConfig: true,
-  generation_config: true,
-  inferenceConfig: true,
-  options: true,
-  textGenerationConfig: true,
-}
+const NESTED = new Set([
+  'generationConfig',
+  'generation_config',
+  'inferenceConfig',
+  'options',
+  'textGenerationConfig',
+])
 const NESTED_LIMITS = /^(?:maxoutputtokens|maxtokens|maxnewtokens|numpredict|maxtokencount)$/
 const NESTED_CHOICES = /^candidatecount$/
 
@@ -49,7 +49,7 @@ export const boundsIn = (bytes: Uint8Array, members: readonly Member[]): Bounds 
       const value = Number(ascii(bytes, start, end))
       if (LIMITS.has(name) || OTHER_LIMITS.has(name)) limit(value)
       if (CHOICES.has(name)) choose(value)
-    } else if (kind === 'object' && NESTED[name]) {
+    } else if (kind === 'object' && NESTED.has(name)) {
       for (const scalar of scalarsIn(bytes, member)) {
         if (scalar.kind !== 'number') continue
         const value = Number(ascii(bytes, scalar.start, scalar.end))
@@ -77,12 +77,12 @@ const ascii = (bytes: Uint8Array, start: number, end: number): string => {
   return text
 }
 
-const HINTS: Readonly<Record<string, string>> = {
-  service_tier: 'service_tier',
-  serviceTier: 'service_tier',
-  speed: 'speed',
-  inference_geo: 'inference_geo',
-}
+const HINTS = new Map([
+  ['service_tier', 'service_tier'],
+  ['serviceTier', 'service_tier'],
+  ['speed', 'speed'],
+  ['inference_geo', 'inference_geo'],
+])
 
 const noHints: Readonly<Record<string, string>> = Object.freeze(Object.create(null))
 
@@ -93,7 +93,7 @@ export const pricingHintsIn = (
 ): Readonly<Record<string, string>> => {
   let hints = noHints
   for (const member of members) {
-    const hint = HINTS[member.name]
+    const hint = HINTS.get(member.name)
     if (hint === undefined) continue
     const [value] = scalarsIn(bytes, member).filter(
       ({ kind, path }) => kind === 'string' && (path === '' || path === 'type'),

@@ -7,27 +7,29 @@ import { stringAt } from './text.ts'
  * Fields by which a body leads a provider to other models than `model`, and where in them the names stand. Each of those
  * models needs the same grant (BerriAI/litellm#4321, #26968).
  */
-const NAMING: Readonly<Record<string, RegExp>> = {
-  // OpenRouter, Vercel: asked in this order when the first fails. LiteLLM: the same, with whole requests in it.
-  models: /^\[\](?:\.model|\.id)?$/,
-  fallbacks: /^\[\](?:\.model|\.\w+\.\[\])?$|^\w+\.\[\]$/,
-  fallback: /^(?:\[\]|model|models\.\[\])?$/,
-  fallback_models: /^\[\]$/,
-  context_window_fallbacks: /^\[\](?:\.model|\.\w+\.\[\])?$|^\w+\.\[\]$/,
-  content_policy_fallbacks: /^\[\](?:\.model|\.\w+\.\[\])?$|^\w+\.\[\]$/,
-  // Vercel AI Gateway.
-  providerOptions: /(?:^|\.)(?:models?|fallbacks?)(?:\.\[\])?$/,
-  // OpenRouter's auto router, fusion and search.
-  plugins: /(?:^|\.)\w*models?(?:\.\[\])?$/,
-  // Groq's compound systems.
-  compound_custom: /(?:^|\.)\w*models?(?:\.\w+)?(?:\.\[\])?$/,
-  // OpenAI's image tool, Anthropic's advisor, OpenRouter's server tools. A schema has no text under `model`.
-  tools: /^\[\](?:\.\w+)?\.models?(?:\.\[\])?$/,
-  audio: /(?:^|\.)model$/,
-  input_audio_transcription: /(?:^|\.)model$/,
-  transcription: /(?:^|\.)model$/,
-  session: /(?:^|\.)model$/,
-}
+const NAMING: ReadonlyMap<string, RegExp> = new Map(
+  Object.entries({
+    // OpenRouter, Vercel: asked in this order when the first fails. LiteLLM: the same, with whole requests in it.
+    models: /^\[\](?:\.model|\.id)?$/,
+    fallbacks: /^\[\](?:\.model|\.\w+\.\[\])?$|^\w+\.\[\]$/,
+    fallback: /^(?:\[\]|model|models\.\[\])?$/,
+    fallback_models: /^\[\]$/,
+    context_window_fallbacks: /^\[\](?:\.model|\.\w+\.\[\])?$|^\w+\.\[\]$/,
+    content_policy_fallbacks: /^\[\](?:\.model|\.\w+\.\[\])?$|^\w+\.\[\]$/,
+    // Vercel AI Gateway.
+    providerOptions: /(?:^|\.)(?:models?|fallbacks?)(?:\.\[\])?$/,
+    // OpenRouter's auto router, fusion and search.
+    plugins: /(?:^|\.)\w*models?(?:\.\[\])?$/,
+    // Groq's compound systems.
+    compound_custom: /(?:^|\.)\w*models?(?:\.\w+)?(?:\.\[\])?$/,
+    // OpenAI's image tool, Anthropic's advisor, OpenRouter's server tools. A schema has no text under `model`.
+    tools: /^\[\](?:\.\w+)?\.models?(?:\.\[\])?$/,
+    audio: /(?:^|\.)model$/,
+    input_audio_transcription: /(?:^|\.)model$/,
+    transcription: /(?:^|\.)model$/,
+    session: /(?:^|\.)model$/,
+  }),
+)
 
 /** `draft_model` of LM Studio, `safety_model` of Together, and their kin. */
 const OWN_FIELD = /^[a-z_]{1,40}_model$/
@@ -55,7 +57,7 @@ export const otherModelsIn = (bytes: Uint8Array, members: readonly Member[]): Ot
   let unreadable: string | undefined
   for (const member of members) {
     if (UNREADABLE.includes(member.name)) unreadable = member.name
-    if (NAMING[member.name] === undefined && !member.name.endsWith('_model')) continue
+    if (!NAMING.has(member.name) && !member.name.endsWith('_model')) continue
     for (const name of namesIn(bytes, member)) names = (names ?? new Set()).add(name)
   }
   if (names === undefined && unreadable === undefined) return none
@@ -65,7 +67,7 @@ export const otherModelsIn = (bytes: Uint8Array, members: readonly Member[]): Ot
 const namesIn = (bytes: Uint8Array, member: Member): readonly string[] => {
   const { name, kind, start, end } = member
   if (kind === 'string' && OWN_FIELD.test(name)) return [readable(name, bytes, member)]
-  const where = NAMING[name]
+  const where = NAMING.get(name)
   if (where === undefined || kind === 'literal' || kind === 'number') return []
   if (kind !== 'string' && !mayName(name, bytes.subarray(start, end))) return []
   return scalarsIn(bytes, member)

@@ -218,6 +218,18 @@ describe('a body that is not JSON', () => {
     expect(() => read(`{"x":[${'[],'.repeat(1_000_000)}[]]}`)).toThrow(/values/)
   })
 
+  it.each(['valueOf', 'constructor', 'toString', 'hasOwnProperty'])(
+    'may have a field called %s, which is one like any other',
+    (name) => {
+      for (const value of [['x'], { a: 'x' }, 'x']) {
+        const body = read(JSON.stringify({ model: 'm', [name]: value }))
+        expect(body.otherModels.names).toEqual([])
+        expect(body.bounds).toEqual({ choices: 1 })
+        expect({ ...body.pricingHints }).toEqual({})
+      }
+    },
+  )
+
   it('agrees with JSON.parse on what is JSON and where its members stand', () => {
     fc.assert(
       fc.property(
