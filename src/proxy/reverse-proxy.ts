@@ -130,8 +130,8 @@ const prepare = async (
   const shown = own.length > 0 ? own : await options.credential(provider)
   const release = await place(c, provider, options)
   const added = withGranted(c, candidate, [...shown, ...provider.addHeaders])
-  const secret = own.length > 0 ? added.filter((header) => !own.includes(header)) : added
-  return { added, clientsOwn: own.length > 0, finder: finders(provider, secret), release }
+  const clientsOwn = own.length > 0
+  return { added, clientsOwn, finder: finders(provider, added, !clientsOwn), release }
 }
 
 /** A place at a provider. The ledger keeps how long the request waited for it. */

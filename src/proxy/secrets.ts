@@ -72,10 +72,16 @@ interface Known {
 /** Headers that grants add make several for one provider. */
 const MAX_KNOWN = 8
 
-/** Makes a finder once for the headers that a provider is sent, not for each request. */
-export const createFinders = (): ((provider: Provider, headers: HeaderList) => NeedleFinder) => {
+type Finders = (provider: Provider, headers: HeaderList, isOurs: boolean) => NeedleFinder
+
+/**
+ * Makes a finder once for the headers that a provider is sent, not for each request. Those with a client's own
+ * credential are not kept: a credential must not outlive its request.
+ */
+export const createFinders = (): Finders => {
   const known = new WeakMap<Provider, Known[]>()
-  return (provider, headers) => {
+  return (provider, headers, isOurs) => {
+    if (!isOurs) return new NeedleFinder(needlesFor(headers, provider.baseurl))
     const before = known.get(provider) ?? []
     const found = before.find((each) => isSame(each.headers, headers))
     if (found) return found.finder
