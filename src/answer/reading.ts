@@ -43,7 +43,7 @@ export class AnswerReading implements Reading {
   page = false
   complete = false
   errorCode: string | undefined
-  /** The last event, for its number. */
+  /** The last event of the responses API, for its number. */
   #last = ''
   #undecided: Uint8Array = empty
   #blanks = 0
@@ -96,11 +96,12 @@ export class AnswerReading implements Reading {
   }
 
   note({ text, json, exception }: AnswerEvent): void {
-    this.#last = text
-    const isShort = text.length < SHORT_EVENT
-    const ofResponses = !isShort && text.includes('"response.')
+    const ofResponses = text.includes('"response.')
+    if (ofResponses) this.#last = text
     const mayFail = text.includes('error') || (ofResponses && text.includes('failed'))
-    if (ofResponses || (isShort && mayBeLast(text))) this.complete ||= isLastText(text)
+    if (ofResponses || (text.length < SHORT_EVENT && mayBeLast(text))) {
+      this.complete ||= isLastText(text)
+    }
     if (json !== undefined) this.complete ||= isLast(json)
     if (exception !== undefined) this.errorCode ??= exception
     else if (mayFail || json !== undefined) this.errorCode ??= this.#failureIn(text, json)
