@@ -80,7 +80,8 @@ function validate(value: Json, lookup: Lookup, findings: Finding[]): ConfigFile 
       findings.push(...placed)
       return parsed.data
     }
-    const known = [...findings]
+    // Only what is an error explains that a whole is incomplete: a warning leaves its part where it is.
+    const known = findings.filter(({ severity }) => severity === 'error')
     findings.push(...placed.filter(({ path }) => !known.some((it) => isWithin(it.path, path))))
     if (findings.length > MAX_PROBLEMS || placed.some(({ path }) => path.length === 0)) {
       return undefined
@@ -92,10 +93,14 @@ function validate(value: Json, lookup: Lookup, findings: Finding[]): ConfigFile 
 /** Beyond this it is another kind of file, and finding the place of each would take minutes. */
 export const MAX_PROBLEMS = 200
 
+/** Errors before warnings, so that none is left out for one. */
 function limit(findings: readonly Finding[]): readonly Finding[] {
   if (findings.length <= MAX_PROBLEMS) return findings
-  const more = error([], `more than ${MAX_PROBLEMS} problems`, 'Correct these first')
-  return [more, ...findings.slice(0, MAX_PROBLEMS)]
+  const errors = findings.filter(({ severity }) => severity === 'error')
+  const warnings = findings.filter(({ severity }) => severity === 'warning')
+  const problem = errors.length > 0 ? error : warning
+  const more = problem([], `more than ${MAX_PROBLEMS} problems`, 'Correct these first')
+  return [more, ...[...errors, ...warnings].slice(0, MAX_PROBLEMS)]
 }
 
 /** A part that was taken out may leave its whole incomplete; that is no second mistake. */

@@ -159,6 +159,19 @@ describe('size', () => {
     expect(performance.now() - started).toBeLessThan(3000)
   })
 
+  it('takes a file with hundreds of warnings, and shows the one error among them', () => {
+    const users = Object.fromEntries(
+      Array.from({ length: 300 }, (_, index) => [`user${index}`, { password: HASH }]),
+    )
+    const grants = [{ src: ['user0'], app: { 'tailscale.com/cap/aperture': [{ role: 'admin' }] } }]
+    const warned = read({ users, grants })
+    expect(warned.config).toBeDefined()
+    expect(warned.problems.every(({ severity }) => severity === 'warning')).toBe(true)
+    const broken = read({ users, grants, auth_failures: { ban: '2h', max_ban: '1h' } })
+    expect(broken.config).toBeUndefined()
+    expect(broken.problems.map(({ path }) => path)).toContain('auth_failures.max_ban')
+  })
+
   it('reads thousands of users and grants without holding up a running gateway', () => {
     const names = Array.from({ length: 4000 }, (_, index) => `user${index}`)
     const app = { 'tailscale.com/cap/aperture': [{ role: 'admin', models: '**' }] }
@@ -250,6 +263,29 @@ describe('secrets', () => {
   })
 })
 
+describe('a file with a secret that other users of the machine can read', () => {
+  it.each([
+    ['a mistyped section', { provdiers: { p: { baseurl: 'http://h', apikey: 'k' } } }],
+    ['a provider without an address', { providers: { p: { apikey: 'k' } } }],
+    [
+      'a mistyped key beside the secret',
+      { providers: { p: { baseur1: 'http://h', apikey: 'k' } } },
+    ],
+    ['a user who is a list', { users: { owner: [{ password: 'k' }] } }],
+  ])('is refused for %s as if only its owner could read it', (_, source) => {
+    const errors = said(source).filter((line) => line.startsWith('error'))
+    expect(errors).not.toEqual([])
+    const { config, problems } = read(source, true)
+    expect(config).toBeUndefined()
+    expect(
+      problems.flatMap((it) => (it.severity === 'error' ? `error ${it.path}: ${it.message}` : [])),
+    ).toEqual(errors)
+    expect(problems.map(({ message }) => message)).toContain(
+      'every user of this machine can read this file, and it holds a secret',
+    )
+  })
+})
+
 describe('robustness', () => {
   it('never throws on arbitrary text', () => {
     fc.assert(
@@ -263,7 +299,12 @@ describe('robustness', () => {
     const file = {
       listeners: [{ name: 'a', bind: '127.0.0.1:1', trusted_proxies: ['::1'] }],
       providers: {
-        p: { baseurl: 'http://h', models: ['m'], compatibility: { openai_chat: true } },
+        p: {
+          baseurl: 'http://h',
+          models: ['m'],
+          apikey: 'k',
+          compatibility: { openai_chat: true },
+        },
       },
       users: { owner: { password: HASH, groups: ['family'] } },
       grants: [
@@ -287,12 +328,14 @@ describe('robustness', () => {
     })).value
     const edits = fc.array(fc.tuple(fc.nat(), json), { minLength: 1, maxLength: 4 })
     fc.assert(
-      fc.property(edits, (changes) => {
+      fc.property(edits, fc.boolean(), (changes, exposed) => {
         const copy: unknown = structuredClone(file)
         for (const [at, value] of changes) replaceNth(copy, at, value)
-        const { config, problems } = read(copy)
+        const { config, problems } = read(copy, exposed)
         const failed = problems.some(({ severity }) => severity === 'error')
         expect(config === undefined).toBe(failed)
+        const errors = read(copy, !exposed).problems.filter(({ severity }) => severity === 'error')
+        expect(problems.filter(({ severity }) => severity === 'error')).toEqual(errors)
       }),
       { numRuns: 300 },
     )

@@ -18,9 +18,10 @@ const FILES: { readonly [path: string]: string } = {
 }
 
 /** Parses text, or a value written as JSON, with a small fixed environment. */
-export const read = (source: unknown): ParseResult =>
+export const read = (source: unknown, exposed = false): ParseResult =>
   parseConfig(typeof source === 'string' ? source : JSON.stringify(source), {
     file: 'postern.hujson',
+    exposed,
     env: (name) => ENVIRONMENT[name],
     readFile: (path) => FILES[path],
   })
