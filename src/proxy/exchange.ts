@@ -100,9 +100,13 @@ class Exchange implements UpstreamSink, Stoppable {
   #errorSize = 0
   #answered = false
   #timer: ReturnType<typeof setTimeout> | undefined
+  /** `clock.elapsed()` at which the timer fires. */
+  #due = 0
   /** `clock.elapsed()` of the last sign of life: the start, the head, a chunk, a read by the client. */
   #alive = 0
   #paused = false
+  /** `desiredSize` of the queue when it was last looked at: it grows as the client reads. */
+  #room = 0
   #over = false
   #cut = false
 
@@ -145,8 +149,7 @@ class Exchange implements UpstreamSink, Stoppable {
     this.#touch()
     if (watch === null) {
       this.#error = { status, headers }
-      clearTimeout(this.#timer)
-      this.#arm(this.#limit())
+      this.#tighten()
       return
     }
     this.#watch = watch
@@ -164,12 +167,14 @@ class Exchange implements UpstreamSink, Stoppable {
     this.#held = undefined
     this.#first = undefined
     this.#answered = true
+    this.#tighten()
     this.#resolve(answer)
   }
 
   data(chunk: Uint8Array): void {
     if (this.#over) return
-    this.#touch()
+    // What was under way when the upstream was paused is no sign that the client reads.
+    if (!this.#paused) this.#touch()
     if (this.#error) this.#collect(chunk)
     else if (this.#held && !this.#isBeginning) this.#decide(chunk)
     else {
@@ -224,10 +229,13 @@ class Exchange implements UpstreamSink, Stoppable {
   }
 
   #pauseIfFull(): void {
-    if (!this.#paused && (this.#controller?.desiredSize ?? 0) <= 0) {
-      this.#paused = true
-      this.#call?.pause()
-    }
+    const room = this.#controller?.desiredSize ?? 0
+    if (room > 0) return
+    this.#room = room
+    if (this.#paused) return
+    this.#paused = true
+    this.#call?.pause()
+    this.#tighten()
   }
 
   end(): void {
@@ -284,6 +292,7 @@ class Exchange implements UpstreamSink, Stoppable {
     if (!this.#paused) return
     this.#paused = false
     this.#call?.resume()
+    this.#tighten()
   }
 
   readonly #leave = (): void => {
@@ -348,14 +357,24 @@ class Exchange implements UpstreamSink, Stoppable {
 
   /** One timer per exchange, re-armed when it fires early: setting it anew for each frame would cost more. */
   #arm(ms: number): void {
-    this.#timer = setTimeout(() => this.#check(), Math.max(1, Math.min(ms, maxTimer)))
+    const wait = Math.max(1, Math.min(ms, maxTimer))
+    this.#due = this.#options.clock.elapsed() + wait
+    this.#timer = setTimeout(() => this.#check(), wait)
+  }
+
+  /** Another limit holds from now on. Only one that ends before the timer fires needs a new timer. */
+  #tighten(): void {
+    const due = this.#alive + this.#wait()
+    if (this.#over || due >= this.#due) return
+    clearTimeout(this.#timer)
+    this.#arm(due - this.#options.clock.elapsed())
   }
 
   #check(): void {
-    const limit = this.#limit()
-    const left = this.#alive + limit - this.#options.clock.elapsed()
+    this.#noticeReading()
+    const left = this.#alive + this.#limit() - this.#options.clock.elapsed()
     if (left > 0) {
-      this.#arm(left)
+      this.#arm(Math.min(left, this.#wait()))
       return
     }
     if (this.#paused) {
@@ -376,6 +395,19 @@ class Exchange implements UpstreamSink, Stoppable {
       this.end()
       this.#call?.abort()
     } else this.#break(failure)
+  }
+
+  /** A stream asks for more only once its queue has room again, and a slow client may take a while to get there. */
+  #noticeReading(): void {
+    const room = this.#controller?.desiredSize ?? 0
+    if (!this.#paused || room <= this.#room) return
+    this.#room = room
+    this.#touch()
+  }
+
+  /** How long the timer may run: a client that reads slowly is looked at more often than its limit ends. */
+  #wait(): number {
+    return this.#paused ? this.#limit() / 8 : this.#limit()
   }
 
   #limit(): number {
