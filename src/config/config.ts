@@ -64,6 +64,8 @@ export interface ListenerConfig {
   readonly identity: ListenerIdentity
   /** Proves that Caddy sent a request, where the socket's rights do not. */
   readonly hopSecret: string | undefined
+  /** Group whose members may open the socket file; undefined: as `identity` has it. */
+  readonly group?: string | undefined
   /** IP addresses or CIDR ranges whose X-Forwarded-For is believed. A unix-socket peer is named `unix`. */
   readonly trustedProxies: readonly string[]
 }

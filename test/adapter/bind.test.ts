@@ -1,7 +1,11 @@
-import { stat, writeFile } from 'node:fs/promises'
+import { statSync } from 'node:fs'
+import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { withPrivateMode } from '../../src/adapter/node/socket-file.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 
 const alice = { authorization: `Basic ${btoa('alice:alice-password')}` }
@@ -55,6 +59,97 @@ describe('a listener on a unix socket', () => {
     await expect(gateway.reload({ listeners: [socketListener('b')] })).rejects.toThrow('in use')
     expect(await onSocket(taken, {})).toBe(200)
     await new Promise((resolve) => other.close(resolve))
+  })
+})
+
+describe('a listener on a unix socket that believes who is calling', () => {
+  const serve = (folder: string, more: object = {}) => ({
+    mode: 'serve',
+    listeners: [{ name: 'tailnet', bind: `unix:${folder}/t.sock`, identity: 'serve', ...more }],
+  })
+  const caddy = (folder: string) => ({
+    mode: 'serve',
+    listeners: [{ name: 'node', bind: `unix:${folder}/t.sock`, identity: 'caddy' }],
+  })
+  const withFolder = async (mode: number, use: (folder: string) => Promise<void>) => {
+    const folder = await mkdtemp(join(tmpdir(), 'postern-socket-'))
+    await chmod(folder, mode)
+    await use(folder).finally(() => rm(folder, { recursive: true, force: true }))
+  }
+
+  it('makes its socket for its owner alone', () =>
+    withFolder(0o700, async (folder) => {
+      gateway = await startTestGateway(serve(folder))
+      expect((await stat(`${folder}/t.sock`)).mode & 0o777).toBe(0o600)
+    }))
+
+  it.each([0o750, 0o755, 0o710, 0o701, 0o770])('refuses to start in a folder of mode %o', (mode) =>
+    withFolder(mode, async (folder) => {
+      for (const config of [serve(folder), caddy(folder)]) {
+        await expect(startTestGateway(config)).rejects.toThrow(`chmod 700 ${folder}`)
+      }
+      await expect(stat(`${folder}/t.sock`)).rejects.toThrow('ENOENT')
+    }),
+  )
+
+  it('makes a folder that is missing for its owner alone', () =>
+    withFolder(0o755, async (folder) => {
+      gateway = await startTestGateway(serve(`${folder}/inner`))
+      expect((await stat(`${folder}/inner`)).mode & 0o777).toBe(0o700)
+    }))
+
+  it('opens its socket to a group that the configuration names, and to the folder of no other', () =>
+    withFolder(0o750, async (folder) => {
+      const { gid } = await stat(folder)
+      gateway = await startTestGateway(serve(folder, { group: String(gid) }))
+      const socket = await stat(`${folder}/t.sock`)
+      expect([socket.mode & 0o777, socket.gid]).toEqual([0o660, gid])
+      await gateway.stop()
+      gateway = undefined
+      const other = serve(folder, { group: String(gid + 1) })
+      await expect(startTestGateway(other)).rejects.toThrow(`chmod 700 ${folder}`)
+      const none = serve(folder, { group: 'no-such-group' })
+      await expect(startTestGateway(none)).rejects.toThrow('there is no group "no-such-group"')
+    }))
+
+  it('leaves what is in force when a reload names a folder that others may enter', () =>
+    withFolder(0o755, async (folder) => {
+      gateway = await startTestGateway({ listeners: [socketListener('a')] })
+      const path = pathOf(gateway.gateway.addresses.get('proxy'))
+      await expect(gateway.reload(serve(folder))).rejects.toThrow('others may enter its folder')
+      expect(await onSocket(path, alice)).toBe(200)
+    }))
+
+  it('takes rights away from a socket that stays open and is to believe its peers from now on', () =>
+    withFolder(0o700, async (folder) => {
+      const path = `${folder}/t.sock`
+      const plain = { name: 'tailnet', bind: `unix:${path}` }
+      gateway = await startTestGateway({ listeners: [plain] })
+      expect((await stat(path)).mode & 0o777).toBe(0o660)
+      await chmod(folder, 0o755)
+      await expect(gateway.reload(serve(folder))).rejects.toThrow('others may enter its folder')
+      expect((await stat(path)).mode & 0o777).toBe(0o660)
+      await chmod(folder, 0o700)
+      await gateway.reload(serve(folder))
+      expect((await stat(path)).mode & 0o777).toBe(0o600)
+    }))
+
+  it('never lets a socket be open to others, not even before its rights are set', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'postern-socket-'))
+    const server = createServer()
+    const before = process.umask(0)
+    try {
+      const mode = withPrivateMode(() => {
+        server.listen(`${folder}/t.sock`)
+        return statSync(`${folder}/t.sock`).mode & 0o777
+      })
+      expect(mode).toBe(0o600)
+      expect(process.umask()).toBe(0)
+    } finally {
+      process.umask(before)
+      server.close()
+      await rm(folder, { recursive: true, force: true })
+    }
   })
 })
 

@@ -1,30 +1,45 @@
-import { chmod, mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
-import { dirname, isAbsolute, join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import type { ListenerConfig } from '../../config/config.ts'
+import { openTo, preparePlace, withPrivateMode } from './socket-file.ts'
 
 /** Where a listener is reached, for people: `http://127.0.0.1:8787` or the socket's path. */
 export const bindServer = async (
   server: Server,
-  { bind }: ListenerConfig,
+  listener: ListenerConfig,
   dataDir: string,
 ): Promise<string> => {
+  const { bind } = listener
   if (bind.kind === 'tcp') {
     await listen(server, { host: bind.host, port: bind.port })
     const address = server.address()
     const port = typeof address === 'object' && address ? address.port : bind.port
     return `http://${bind.host.includes(':') ? `[${bind.host}]` : bind.host}:${port}`
   }
-  const path = isAbsolute(bind.path) ? bind.path : join(dataDir, bind.path)
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const path = socketPath(bind.path, dataDir)
+  const rights = await preparePlace(path, listener)
   if (await answers(path)) throw new Error(`${path} is in use by another process`)
-  // Left behind by a process that was killed: nobody answers there.
+  // Left behind by a process that was killed: nothing answers there.
   await rm(path, { force: true })
-  await listen(server, { path })
-  await chmod(path, 0o660)
+  await withPrivateMode(() => listen(server, { path }))
+  await openTo(path, rights)
   return `unix:${path}`
 }
+
+/**
+ * Gives a socket that stays open the rights of a new declaration.
+ * @throws Error with a remedy when the new declaration asks for a folder that keeps others out
+ */
+export const redeclareBind = async (listener: ListenerConfig, dataDir: string): Promise<void> => {
+  if (listener.bind.kind === 'tcp') return
+  const path = socketPath(listener.bind.path, dataDir)
+  await openTo(path, await preparePlace(path, listener))
+}
+
+const socketPath = (path: string, dataDir: string): string =>
+  isAbsolute(path) ? path : join(dataDir, path)
 
 const listen = (server: Server, options: object): Promise<void> =>
   new Promise((resolve, reject) => {

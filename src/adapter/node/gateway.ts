@@ -4,7 +4,7 @@ import type { Config, ListenerConfig } from '../../config/config.ts'
 import type { Env } from '../../http/env.ts'
 import type { Platform } from '../../platform.ts'
 import type { State } from '../../state.ts'
-import { bindServer } from './bind.ts'
+import { bindServer, redeclareBind } from './bind.ts'
 import { createListener, type Listener } from './listener.ts'
 
 export interface GatewayOptions {
@@ -38,6 +38,16 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     const gone = keys.map((key) => bound.get(key)).filter((each) => each !== undefined)
     for (const key of keys) bound.delete(key)
     await Promise.all(gone.map(close))
+  }
+
+  /** What stays open under another declaration gets its rights first: who may open it decides what may be believed. */
+  const restrict = async (listeners: Config['listeners']): Promise<void> => {
+    for (const declared of listeners) {
+      const before = bound.get(keyOf(declared))?.declared
+      if (before === undefined) continue
+      const same = before.identity === declared.identity && before.group === declared.group
+      if (!same) await redeclareBind(declared, dataDir)
+    }
   }
 
   /** Opens what is not open yet: all of it, or nothing. */
@@ -76,7 +86,14 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       return new Map([...bound.values()].map(({ declared, address }) => [declared.name, address]))
     },
     reload: async (config) => {
-      await open(config)
+      const before = [...bound.values()].map(({ declared }) => declared)
+      try {
+        await restrict(config.listeners)
+        await open(config)
+      } catch (error) {
+        await Promise.allSettled(before.map((declared) => redeclareBind(declared, dataDir)))
+        throw error
+      }
       app = createApp(config, platform, state)
       redeclare(config)
       const wanted = new Set(config.listeners.map(keyOf))

@@ -12,6 +12,7 @@ export function checkListeners(file: ConfigFile, declared: Declared): Finding[] 
       ...twice(listener, listeners.slice(0, index), index),
       ...open(listener, index, declared),
       ...proxies(listener, index),
+      ...groupOfAddress(listener, index),
     ]),
     ...behindCaddy(file),
   ]
@@ -49,6 +50,12 @@ function proxies({ bind, trusted_proxies }: Listener, index: number): Finding[] 
     const remedy = isSocket ? 'Write "unix"' : 'Write the address of the proxy'
     return [warning(['listeners', index, 'trusted_proxies', at], message, remedy)]
   })
+}
+
+function groupOfAddress({ bind, group }: Listener, index: number): Finding[] {
+  if (group === undefined || bind.kind === 'unix') return []
+  const message = 'is about a unix socket, and this listener has an address'
+  return [warning(['listeners', index, 'group'], message, 'Remove it')]
 }
 
 /** Without a trusted proxy, everyone who comes through Caddy has Caddy's address: loopback. */

@@ -30,6 +30,15 @@ const listener = z.strictObject({
       'For `"caddy"` on loopback: Caddy proves itself with this in `X-Gateway-Hop`. 32 characters or more, as ' +
         '`"env:NAME"` or `"file:/path"`.',
     ),
+  group: z
+    .string()
+    .regex(/^(?:[a-z_][a-z0-9_-]{0,31}|\d{1,9})$/)
+    .optional()
+    .describe(
+      'Group of this machine (name or number) whose members may open the unix socket, for a proxy that runs as another ' +
+        'user. With an `identity`, all of them can claim to be anyone. Absent: with an `identity` only the user who runs ' +
+        'the gateway, and root, and the folder of the socket must be theirs alone (`chmod 700`).',
+    ),
   trusted_proxies: z
     .array(field.trustedProxy())
     .prefault([])
