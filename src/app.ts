@@ -16,7 +16,7 @@ import { onError } from './http/on-error.ts'
 import { requestId } from './http/request-id.ts'
 import { createRouter } from './http/router.ts'
 import { refuseForeignPages } from './http/same-origin.ts'
-import { authenticate, hasCachedCredential } from './identity/authenticate.ts'
+import { authenticate } from './identity/authenticate.ts'
 import { requireCaller } from './identity/require-caller.ts'
 import { createWebuiIdentity } from './identity/webui-identity.ts'
 import { management } from './management.ts'
@@ -33,7 +33,6 @@ import { ClientGone } from './proxy/exchange.ts'
 import { besideWebui, requireShown, webuiProxy } from './proxy/webui.ts'
 import { authFailures } from './ratelimit/auth-failures.ts'
 import { rateLimit } from './ratelimit/rate-limit.ts'
-import { refuseBanned } from './ratelimit/refuse-banned.ts'
 import type { State } from './state.ts'
 import { tagged } from './upstream/tagged.ts'
 import { vitals } from './vitals.ts'
@@ -47,7 +46,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   const { clock, log } = platform
   const { failures, bans, limiter } = state
   const policy = compileGrants({ ...config, log, hasTags: tagged(state.registry) })
-  const proofs = createProofs(config, platform, state)
+  const proofs = createProofs(config, platform, state, policy)
   const models = createModelsApi(config, platform, state)
   const app = new Hono<Env>({ router: createRouter() })
   const isClientGone = (error: Error) => error instanceof ClientGone || isClientLeft(error)
@@ -61,13 +60,12 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
 
   // Every request but health: by an open door, who is shut out, and how much is too much.
   app.use(requireOpenDoor(config.mode))
-  const banned = { bans, platform, exempt: hasCachedCredential(proofs.passwords, proofs.keys) }
   const counted = authFailures({ failures, bans, platform, config: config.authFailures })
   const people = createPeople({
     config,
     platform,
     proofs,
-    banned,
+    bans,
     failures: counted,
     ended: state.endedSessions,
   })
@@ -77,7 +75,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
 
   // Who is calling, before everything that is for somebody.
   const loopback = grantsLoopback(config.grants)
-  const watched = [refuseUpgrade(), refuseBanned(banned), counted] as const
+  const watched = [refuseUpgrade(), counted] as const
   const recognised = [...watched, authenticate({ ...proofs, loopback })] as const
   const limited = rateLimit({ ...rules, stage: 'after-authentication' })
 

@@ -6,7 +6,7 @@ import type { Env } from './http/env.ts'
 import { hostCheck } from './http/host-check.ts'
 import { pagesForPeople, showPage } from './http/page.ts'
 import { requireOwnPages, requireSameOrigin } from './http/same-origin.ts'
-import { authenticate, isInSession, sessionOf } from './identity/authenticate.ts'
+import { authenticate, provesItself, sessionOf } from './identity/authenticate.ts'
 import { showLogin, signIn, signOut } from './identity/login/login.ts'
 import { explain, logoutPage } from './identity/login/pages.ts'
 import { inviteToLogin, renewSession, requirePerson } from './identity/login/require-person.ts'
@@ -14,9 +14,11 @@ import { loginPath, logoutPath } from './identity/login/return-path.ts'
 import { requireCaller } from './identity/require-caller.ts'
 import { createSessionScheme, type SessionScheme } from './identity/schemes/session.ts'
 import type { Platform } from './platform.ts'
+import { isPreflight } from './policy/cors.ts'
 import { grantsLoopback } from './policy/guards.ts'
 import type { Proofs } from './proofs.ts'
-import { type RefuseBannedOptions, refuseBanned } from './ratelimit/refuse-banned.ts'
+import type { Bans } from './ratelimit/bans.ts'
+import { refuseBanned } from './ratelimit/refuse-banned.ts'
 import type { State } from './state.ts'
 
 export interface PeopleOptions {
@@ -24,7 +26,7 @@ export interface PeopleOptions {
   readonly platform: Platform
   readonly proofs: Proofs
   readonly ended: State['endedSessions']
-  readonly banned: RefuseBannedOptions
+  readonly bans: Bans
   /** Stands around every check of a credential. */
   readonly failures: MiddlewareHandler<Env>
 }
@@ -34,7 +36,7 @@ type Guards = readonly MiddlewareHandler<Env>[]
 /** People with a browser: they prove here who they are, and are shown pages. */
 export interface People {
   readonly sessions: SessionScheme
-  /** First: refusals are pages for those who load pages, and a session is a proof for who shares a banned address. */
+  /** First: refusals are pages for those who load pages, and banned addresses are refused. */
   readonly welcome: readonly [MiddlewareHandler<Env>, MiddlewareHandler<Env>]
   /** Login and logout. */
   routes(app: Hono<Env>): void
@@ -45,10 +47,9 @@ export interface People {
 }
 
 export const createPeople = (options: PeopleOptions): People => {
-  const { config, platform, proofs, banned, failures, ended } = options
+  const { config, platform, proofs, bans, failures, ended } = options
   const sessions = createSessionScheme({ ...platform, users: config.users, ended: ended.has })
   const { started, end } = recorder(options, sessions)
-  const inSession = isInSession(sessions)
   const sso = config.webui?.sso === 'trusted-header'
   const loopback = grantsLoopback(config.grants)
   // Open WebUI speaks for people when it asks for models, not here.
@@ -67,20 +68,21 @@ export const createPeople = (options: PeopleOptions): People => {
     requirePerson(),
   ]
   const own = hostCheck(config.allowedHosts)
+  const proves = provesItself({ ...proofs, sessions, loopback: false })
   return {
     sessions,
     welcome: [
       pagesForPeople(explain, sso ? () => true : isOurs),
+      // The form asks the same gate as every other check of a password, and preflights show nothing.
       refuseBanned({
-        ...banned,
-        exempt: async (c) => (await banned.exempt(c)) || (await inSession(c)),
+        bans,
+        platform,
+        exempt: (c) => c.req.path === loginPath || isPreflight(c) || proves(c),
       }),
     ],
     routes: (app) => {
       const sameOrigin = requireSameOrigin(config.allowedHosts)
       app.get(loginPath, failures, sso ? beside : ourOwn, showLogin({ ...config.ui, coded }))
-      // What is guessed here is in the form, so nothing in the head may lift a ban.
-      const guarded = refuseBanned({ ...banned, exempt: () => false })
       const check = signIn({
         ...platform,
         ...config.ui,
@@ -90,7 +92,7 @@ export const createPeople = (options: PeopleOptions): People => {
         sessions,
         started,
       })
-      app.post(loginPath, guarded, sameOrigin, failures, check)
+      app.post(loginPath, sameOrigin, failures, check)
       app.get(logoutPath, (c) => showPage(c, logoutPage(config.ui.name)))
       app.post(logoutPath, sameOrigin, signOut({ ofWebui: sso, end }))
     },

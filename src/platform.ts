@@ -63,8 +63,8 @@ export interface Inflate {
 export interface Shared {
   /** Takes one of `events` in `window` ms. Resolves with ms to wait when none is left, else 0. */
   take(bucket: string, rate: { readonly events: number; readonly window: number }): Promise<number>
-  /** Counts a wrong guess; resolves with how many there were within `window` ms. */
-  fail(address: string, window: number): Promise<number>
+  /** Counts a wrong guess, once for each mark; resolves with how many there were within `window` ms. */
+  fail(address: string, window: number, mark: string): Promise<number>
   /** Begins the count of an address anew. */
   forget(address: string, window: number): Promise<void>
   /** Tells the others of a ban. */

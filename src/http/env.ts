@@ -7,7 +7,7 @@ import type { OtherModels } from '../dialect/body/other-models.ts'
 import type { SentBody } from '../dialect/body/sent-body.ts'
 import type { Address, Operation } from '../dialect/operations.ts'
 import type { Caller, Door } from '../identity/caller.ts'
-import type { IdentityFailure } from '../identity/failure.ts'
+import type { Guess, IdentityFailure } from '../identity/failure.ts'
 import type { Attempt, Candidate } from '../upstream/upstream.ts'
 import type { Outcome, UsageRow } from '../usage/row.ts'
 import type { Framing } from './framing.ts'
@@ -102,8 +102,8 @@ export type Auth =
       readonly user: string
       /** ms */
       readonly retryAfter?: number
-      /** The attempt gate has counted this failure already. */
-      readonly counted?: boolean
+      /** Present where this failure counts as a guess. */
+      readonly guess?: Guess
     }
 
 /** What one caller may do: the union of the grants that name them and of those the tailnet's policy brings along. */

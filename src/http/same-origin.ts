@@ -2,11 +2,12 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { check, type Look } from './check.ts'
 import type { Env } from './env.ts'
 import { Failure } from './errors.ts'
+import { isFreelySent } from './foreign-page.ts'
 import { originAllowed } from './host-check.ts'
 
 /**
  * For requests that change something and are proven by what a browser sends along by itself: only our own pages may
- * cause them (hazards 204). Browsers say so in Sec-Fetch-Site, and where they do not (plain HTTP), in Origin; whoever
+ * cause them. Browsers say so in Sec-Fetch-Site, and where they do not (plain HTTP), in Origin; whoever
  * says neither is refused.
  */
 export const requireSameOrigin = (allowedHosts: readonly string[]): MiddlewareHandler<Env> =>
@@ -34,12 +35,9 @@ export const requireOwnPages = (allowedHosts: readonly string[]): MiddlewareHand
   return check((c) => (safe.has(c.req.method) ? undefined : look(c)))
 }
 
-/** Carriers that a page can only send after asking (CORS preflight), so that no browser adds them by itself. */
-const explicit = ['x-api-key', 'api-key', 'x-goog-api-key']
-
 /**
  * For an API where being on the tailnet, or a password that the browser remembers, is proof enough: a page of another
- * site must not use it in its visitor's name (identity.md A6). Programs say nothing of where they come from and pass.
+ * site must not use it in its visitor's name. Programs say nothing of where they come from and pass.
  * @param granted the policy lets this page in (CORS)
  */
 export const refuseForeignPages = (
@@ -47,7 +45,8 @@ export const refuseForeignPages = (
   granted: (c: Context<Env>) => boolean,
 ): MiddlewareHandler<Env> =>
   check(function refuseForeignPages(c) {
-    const harmless = safe.has(c.req.method) || saysItself(c) || !isForeign(c, allowedHosts)
+    const { headers } = c.req.raw
+    const harmless = safe.has(c.req.method) || !isFreelySent(headers) || !isForeign(c, allowedHosts)
     if (!harmless && !granted(c)) {
       const message =
         'A page of another site may not use this. A grant with set_cors can let it in.'
@@ -61,7 +60,3 @@ const isForeign = (c: Context<Env>, allowedHosts: readonly string[]): boolean =>
   const origin = c.req.header('origin')
   return origin !== undefined && !originAllowed(origin, c.get('client').host, allowedHosts)
 }
-
-const saysItself = (c: Context<Env>): boolean =>
-  /^bearer /i.test(c.req.header('authorization') ?? '') ||
-  explicit.some((name) => c.req.header(name) !== undefined)

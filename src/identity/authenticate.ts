@@ -2,13 +2,17 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { envelopeOf } from '../dialect/envelope.ts'
 import { check } from '../http/check.ts'
 import type { Auth, Env } from '../http/env.ts'
+import { isFreelySent } from '../http/foreign-page.ts'
 import { isGatewayCredential } from '../http/headers.ts'
 import { readSessionCookie } from '../http/session-cookie.ts'
+import type { Platform } from '../platform.ts'
 import type { Caller } from './caller.ts'
 import { type Credential, readCredential } from './credentials.ts'
+import { isGuess } from './failure.ts'
+import type { Mark } from './guess.ts'
 import type { SpeaksFor } from './open-webui-jwt.ts'
 import type { KeyScheme } from './schemes/key.ts'
-import type { PasswordScheme } from './schemes/password.ts'
+import type { Effort, PasswordScheme } from './schemes/password.ts'
 import type { Session, SessionScheme } from './schemes/session.ts'
 import type { TailnetScheme } from './schemes/tailnet.ts'
 import type { TokenScheme } from './schemes/token.ts'
@@ -32,6 +36,11 @@ export interface AuthenticateOptions {
   readonly speaksFor?: SpeaksFor | undefined
   /** Must this user have signed in with a code? Absent: a password is enough here. */
   readonly codeNeeded?: (user: string) => boolean
+  /** Did a page of another site cause the request? Then it is never a guess of the one who sends it. Absent: none does. */
+  readonly foreignPage?: (c: Context<Env>) => boolean
+  /** Names a wrong credential among gateways that count together. */
+  readonly mark: Mark
+  readonly fingerprint: Platform['fingerprint']
 }
 
 /**
@@ -48,22 +57,33 @@ export const authenticate = (options: AuthenticateOptions): MiddlewareHandler<En
 }
 
 /**
- * Tells, without a hash, whether a request carries a credential that was found right a moment ago for this very
- * client. For the ban check, which comes first: who shares an address with a guesser is not shut out with them
- * (hazards 153).
+ * Does a request prove who sends it, by anything that counts here or elsewhere? For a banned address: whoever shares it with
+ * a guesser is not shut out with them. It costs what a refusal may cost: a digest, a question to tailscaled that is
+ * remembered, and at most one of the few hashes that a banned address is left (`attemptGate`).
  */
-export const hasCachedCredential = (passwords: PasswordScheme, keys?: KeyScheme) => {
-  return async function hasCachedCredential(c: Context<Env>): Promise<boolean> {
-    const offered = credentialOf(c)
-    if (offered.kind === 'key') return (await keys?.isProven(offered.key)) ?? false
-    return offered.kind === 'password' && passwords.isProven(offered, c.get('client'))
+export const provesItself = (options: AuthenticateOptions) => {
+  const { passwords, keys, tokens, sessions } = options
+  const recalled: AuthenticateOptions = {
+    ...options,
+    ...(keys && { keys: { ...keys, check: keys.recall } }),
+    ...(tokens && {
+      tokens: { ...tokens, asserted: (headers) => tokens.asserted(headers, 'recall') },
+    }),
   }
-}
-
-/** The same for a browser session, where one counts and nothing else was offered. */
-export const isInSession = (sessions: SessionScheme) => {
-  return async function isInSession(c: Context<Env>): Promise<boolean> {
-    return credentialOf(c, true).kind === 'none' && (await sessionOf(c, sessions)) !== undefined
+  return async function provesItself(c: Context<Env>): Promise<boolean> {
+    const offered = credentialOf(c)
+    if (offered.kind === 'password') {
+      const { signal } = c.req.raw
+      return (
+        (await passwords.check(offered, c.get('client'), signal, effortOf(c, options))).caller !==
+        undefined
+      )
+    }
+    if (offered.kind === 'key' && (await identify(c, recalled)).caller) return true
+    // Open WebUI's own tokens are nothing to us, and do not stand in the way of what else is shown.
+    if (credentialOf(c, true).kind !== 'none') return false
+    if (sessions && (await sessionOf(c, sessions))) return true
+    return (await identify(c, { ...recalled, besideWebui: true })).caller !== undefined
   }
 }
 
@@ -91,9 +111,17 @@ const identify = (c: Context<Env>, options: AuthenticateOptions): Auth | Promise
     case 'password':
       // Before the password is looked at: nothing is learnt about it here.
       if (options.codeNeeded?.(offered.user)) return signedInAs(offered.user, c, options)
-      return options.passwords.check(offered, client, c.req.raw.signal)
+      return options.passwords.check(offered, client, c.req.raw.signal, effortOf(c, options))
   }
 }
+
+/** What a page may have put there by itself costs no hash; for the rest there are few that do not count. */
+const effortOf =
+  (c: Context<Env>, { foreignPage }: AuthenticateOptions) =>
+  (): Effort => {
+    if (!foreignPage?.(c)) return 'counted'
+    return isFreelySent(c.req.raw.headers) ? 'recall' : 'spare'
+  }
 
 /** A browser goes on sending a password that it remembers; who has signed in with a code is known by that. */
 const signedInAs = async (
@@ -114,11 +142,31 @@ const withKey = async (
   options: AuthenticateOptions,
 ): Promise<Auth> => {
   const found = (await options.keys?.check(key)) ?? 'not_ours'
-  if (found !== 'not_ours') return found
-  // SDKs and agents insist on some key, so people type a word; one that is no key of ours proves nothing and
-  // claims nothing, and who comes by the tailnet is known without it (scenarios.md S2.5).
-  return (await atTailnet(c, options)) ?? { failure: 'unknown_key', user: '' }
+  // SDKs and agents insist on some key, so people type a word; one that is not a key of ours proves nothing and
+  // claims nothing, and who comes by the tailnet is known without it.
+  const auth = found === 'not_ours' ? ((await atTailnet(c, options)) ?? unknownKey) : found
+  return auth.caller === undefined && isGuess(auth.failure) ? guessed(c, key, auth, options) : auth
 }
+
+const unknownKey: Auth = { failure: 'unknown_key', user: '' }
+
+/**
+ * A key in an address is never a guess: a page can put it there, over plain HTTP without any mark, and there is nothing to
+ * guess at in 178 bits.
+ */
+const guessed = async (
+  c: Context<Env>,
+  key: string,
+  auth: Auth,
+  { fingerprint, foreignPage, mark }: AuthenticateOptions,
+): Promise<Auth> => {
+  if (auth.caller !== undefined || foreignPage?.(c) || isOnlyInQuery(c)) return auth
+  const text = `key\0${key}`
+  return { ...auth, guess: { print: await fingerprint(text), mark: () => mark(text) } }
+}
+
+const isOnlyInQuery = (c: Context<Env>): boolean =>
+  isFreelySent(c.req.raw.headers) && !c.req.raw.headers.has('authorization')
 
 /** Undefined: nobody whom the tailnet knows. */
 const atTailnet = async (

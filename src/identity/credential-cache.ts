@@ -14,10 +14,11 @@ export interface Offer {
 /** What recent checks found, so that a client is hashed once and not per request. Outlives reloads. */
 export interface CredentialCache {
   /**
-   * Was this credential found right in this place a moment ago? Asked without leave of the attempt gate, even for
-   * clients that are shut out, so wrong answers are bounded: or guessing would be quickest while being banned.
+   * When this very credential was found right in this place: within a minute of its last use it needs no hash, within a
+   * day a hash may be spent on it where no other would get one. Looked up without leave of the attempt gate, even for
+   * banned clients, so wrong answers are bounded: or guessing would be quickest while being banned.
    */
-  isProven(offer: Offer): boolean
+  proof(offer: Offer): 'fresh' | 'old' | undefined
   /** The verdict from any place; undefined when there is none young enough. A guess: only for who was admitted. */
   recall(offer: Offer): boolean | undefined
   remember(offer: Offer, right: boolean): void
@@ -36,33 +37,41 @@ export interface Flight {
 interface Proof {
   readonly fingerprint: string
   readonly hash: string
+  /** `clock.elapsed()` of its last use. */
+  usedAt: number
   misses: number
 }
 
 /** Forgotten after this long without use; it cannot go stale sooner, as the hash is compared. */
 const rightFor = 60_000
+/** ms that a place is remembered for what was proven there. */
+const knownFor = 86_400_000
 /** From the check on: a script with an old password costs one hash a minute. */
 const wrongFor = 60_000
 /** Wrong guesses at a proven user from the same place, until the proof has to be given anew through the gate. */
 const maxMisses = 200
 
-export const createCredentialCache = (platform: { readonly clock: Clock }): CredentialCache => {
+export const createCredentialCache = ({ clock }: { readonly clock: Clock }): CredentialCache => {
   // ttlResolution 0: no timers.
-  const common = { ttlResolution: 0, perf: { now: () => platform.clock.elapsed() } }
-  const proven = new LRUCache<string, Proof>({ ...common, max: 5000, ttl: rightFor })
+  const common = { ttlResolution: 0, perf: { now: () => clock.elapsed() } }
+  const proven = new LRUCache<string, Proof>({ ...common, max: 5000, ttl: knownFor })
   // Apart, so that a flood of wrong guesses cannot push out the right ones.
   const right = new LRUCache<string, string>({ ...common, max: 1000, ttl: rightFor })
   const wrong = new LRUCache<string, string>({ ...common, max: 1000, ttl: wrongFor })
   return {
-    isProven: ({ place, fingerprint, hash }) => {
-      const proof = proven.get(place)
-      if (proof === undefined || proof.hash !== hash || proof.misses >= maxMisses) return false
-      if (proof.fingerprint !== fingerprint) {
-        proof.misses += 1
-        return false
+    proof: (offer) => {
+      const proof = proven.get(offer.place)
+      if (proof === undefined || proof.hash !== offer.hash || proof.misses >= maxMisses) {
+        return undefined
       }
-      proven.set(place, proof)
-      return true
+      if (proof.fingerprint !== offer.fingerprint) {
+        proof.misses += 1
+        return undefined
+      }
+      if (clock.elapsed() - proof.usedAt > rightFor) return 'old'
+      proof.usedAt = clock.elapsed()
+      proven.set(offer.place, proof)
+      return 'fresh'
     },
     recall: ({ fingerprint, hash }) => {
       if (right.get(fingerprint) === hash) return true
@@ -70,7 +79,7 @@ export const createCredentialCache = (platform: { readonly clock: Clock }): Cred
     },
     remember: ({ place, fingerprint, hash }, verdict) => {
       ;(verdict ? right : wrong).set(fingerprint, hash)
-      if (verdict) proven.set(place, { fingerprint, hash, misses: 0 })
+      if (verdict) proven.set(place, { fingerprint, hash, usedAt: clock.elapsed(), misses: 0 })
     },
     flights: new Map(),
   }

@@ -31,8 +31,8 @@ const control = /\p{Cc}/u
 /**
  * Reads the credential of a request, whatever carries it: `Authorization: Basic`, `Bearer <key>`,
  * `Bearer user:password`, `x-api-key`, `api-key`, `x-goog-api-key`, and `?key=`. A value with a colon is
- * `user:password` in each of them. Empty carriers and placeholders (`not-needed`) do not count; carriers that say the
- * same thing are one.
+ * `user:password` in each of them but the last, which takes keys only. Empty carriers and placeholders (`not-needed`) do
+ * not count; carriers that say the same thing are one.
  *
  * The policy, where the field is lax: Basic is strict RFC 7617 (canonical, padded base64 of valid UTF-8, split at
  * the first colon, no control characters); the others are UTF-8 as well, and a key without a colon is visible ASCII;
@@ -73,7 +73,7 @@ function* carriers(
     const value = headers.get(name)
     if (value !== null) yield readBare(value)
   }
-  for (const value of query?.getAll('key') ?? []) yield readText(value)
+  for (const value of query?.getAll('key') ?? []) yield readKey(value)
 }
 
 /** The scheme is case-insensitive (RFC 9110 §11.1). */
@@ -110,6 +110,12 @@ const readText = (value: string): Credential => {
   if (value.length > maxCarrierBytes) return tooLong
   if (value.includes(':')) return splitUser(value)
   return visibleAscii.test(value) ? { kind: 'key', key: value } : malformed
+}
+
+/** Addresses end up in logs and histories, and any page can make a browser ask for one: no place for a password. */
+const readKey = (value: string): Credential => {
+  const found = readText(value)
+  return found.kind === 'password' ? malformed : found
 }
 
 const splitUser = (text: string): Credential => {

@@ -13,7 +13,7 @@ export const requireCaller = (): MiddlewareHandler<Env> => {
 
 type Unproven = Exclude<Auth, { readonly caller: object }>
 
-/** One body for every 401: which part was wrong is for the log only (hazards, "Status and body"). */
+/** One body for every 401: which part was wrong is for the log only. */
 export const refusalOf = ({ failure, retryAfter: wait = 1000 }: Unproven): Failure => {
   switch (failure) {
     case 'missing':
@@ -51,6 +51,13 @@ export const refusalOf = ({ failure, retryAfter: wait = 1000 }: Unproven): Failu
       return new Failure(
         'misdirected_request',
         'Nobody is known by this name for where they come from. Add it to allowed_hosts, or send a credential.',
+        { reason: failure },
+      )
+    case 'foreign_page':
+      return new Failure(
+        'origin_not_allowed',
+        'A page of another site caused this request, so its password was not checked. Open the address itself, use an API ' +
+          'key, or let the page in by a grant with set_cors.',
         { reason: failure },
       )
     case 'identity_mismatch':

@@ -13,7 +13,7 @@ export const observe = (metrics: Metrics): MiddlewareHandler<Env> =>
     const auth: Auth | undefined = c.get('auth')
     if (auth === undefined || auth.caller !== undefined) return
     const refused = c.error instanceof Failure && c.error.reason === auth.failure
-    if (refused || auth.counted === true) metrics.authFailure(auth.failure)
+    if (refused || auth.guess?.fresh !== undefined) metrics.authFailure(auth.failure)
   }
 
 /** Counts the rows on their way to the ledger. */

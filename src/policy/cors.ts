@@ -54,7 +54,7 @@ export const letsOriginIn =
     return origin !== undefined && ruleFor(entries, c.req.path, origin) !== undefined
   }
 
-const isPreflight = (c: Context<Env>): boolean =>
+export const isPreflight = (c: Context<Env>): boolean =>
   c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') !== undefined
 
 /** What the caller's grants say of this request; for lists, whose models are many, of any. */

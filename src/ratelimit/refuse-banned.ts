@@ -8,14 +8,14 @@ import { createSampler } from './sampler.ts'
 
 export interface RefuseBannedOptions {
   readonly bans: Bans
-  /** Carries a credential found right a moment ago. Asked only for automatic bans; must be cheap. */
+  /** Proves who sends it in spite of the ban. Asked only for automatic bans; must be cheap. */
   readonly exempt: (c: Context<Env>) => boolean | Promise<boolean>
   readonly platform: Pick<Platform, 'clock' | 'log'>
 }
 
 /**
- * Refuses clients that are shut out, before anything dear is done for them: no hash, no database. Right and wrong
- * passwords get the same answer, or a ban could be used to tell them apart. Streams that run already go on.
+ * Refuses banned clients, before anything dear is done for them. A ban by ourselves is for guesses, and lets through what
+ * proves who sends it; a ban by an admin is for the address. Streams that run already go on.
  */
 export const refuseBanned = (options: RefuseBannedOptions): MiddlewareHandler<Env> => {
   const { bans, exempt, platform } = options

@@ -39,9 +39,15 @@ describe('readCredential', () => {
 
   it('reads ?key= only when the query is passed', () => {
     expect(read({}, 'key=sk-123')).toEqual({ kind: 'key', key: 'sk-123' })
-    expect(read({}, 'key=alice:pw')).toEqual(alice)
     expect(read({}, 'api_key=sk-123&KEY=sk-123')).toEqual({ kind: 'none' })
     expect(read({})).toEqual({ kind: 'none' })
+  })
+
+  it('takes no password from the query, where any page could put one', () => {
+    const malformed = { kind: 'malformed', reason: 'malformed' }
+    expect(read({}, 'key=alice:pw')).toEqual(malformed)
+    expect(read({}, 'key=alice%3Apw')).toEqual(malformed)
+    expect(read({ 'x-api-key': 'alice:pw' }, 'key=alice:pw')).toEqual(malformed)
   })
 
   it('splits at the first colon, so that a password may hold colons', () => {

@@ -60,11 +60,11 @@ const caller = { login: 'alice@example.com', kind: 'key', groups: [] }
 describe('a random key', () => {
   it('has the login of its row, and the limits', async () => {
     const limits = { models: ['local/**'], role: 'user' as const }
-    const { check, isProven } = await gate([await rowOf({ limits })])
+    const { check, recall } = await gate([await rowOf({ limits })])
     const auth = { caller: { ...caller, credentialId: 'r0000000000a', limits } }
     expect(await check(random)).toEqual(auth)
     expect(await check(random)).toEqual(auth)
-    expect(await isProven(random)).toBe(true)
+    expect(await recall(random)).toEqual(auth)
   })
 
   it('that nobody has counts as a guess; one that is not whole does not', async () => {
@@ -75,11 +75,11 @@ describe('a random key', () => {
 
   it('is refused when it is expired or revoked, however often it was right before', async () => {
     const row = await rowOf()
-    const { check, isProven, clock, store } = await gate([row])
+    const { check, recall, clock, store } = await gate([row])
     expect(await check(random)).toHaveProperty('caller')
     store.changeKeys({ keys: [{ ...row, revokedAt: now }], signers: [] })
     expect(await check(random)).toEqual({ failure: 'revoked_key', user: row.login })
-    expect(await isProven(random)).toBe(false)
+    expect(await recall(random)).toEqual({ failure: 'revoked_key', user: row.login })
     store.changeKeys({ keys: [row], signers: [] })
     expect(await check(random)).toHaveProperty('caller')
     clock.advance(86_400_000)
@@ -306,9 +306,9 @@ describe('what is no key of ours', () => {
   it.each(['sk-anything', 'eyJhbGciOiJub25lIn0.eyJpc3MiOiJvdGhlciJ9.', 'PST_abc', 'dummy'])(
     'is nobody’s: %s',
     async (text) => {
-      const { check, isProven } = await gate([])
+      const { check, recall } = await gate([])
       expect(await check(text)).toBe('not_ours')
-      expect(await isProven(text)).toBe(false)
+      expect(await recall(text)).toBe('not_ours')
     },
   )
 })

@@ -56,7 +56,7 @@ describe('a password', () => {
     const lock = openLock({ users: { ...users, bob: 'other' } })
     await lock.login('alice', 'right', { peer: '198.51.100.1' })
     await lock.login('alice', 'right')
-    for (let i = 0; i < 5; i += 1) await lock.login('bob', `guess ${i}`)
+    for (let i = 0; i < 9; i += 1) await lock.login('bob', `guess ${i}`)
     expect((await lock.login('bob', 'other')).status).toBe(429)
     expect((await lock.login('alice', 'right')).status).toBe(200)
   })
@@ -120,17 +120,14 @@ describe('a password', () => {
     expect(lock.logged('auth.fail')[0]?.fields.reason).toBe('unknown_user')
   })
 
-  it('that is wrong costs one hash a minute, and counts each time', async () => {
-    const lock = openLock({ users, authFailures: { max: 100 } })
-    for (let i = 0; i < 9; i += 1) expect((await lock.login('alice', 'old')).status).toBe(401)
+  it('that is wrong costs one hash a window, and counts once', async () => {
+    const lock = openLock({ users })
+    for (let i = 0; i < 50; i += 1) expect((await lock.login('alice', 'old')).status).toBe(401)
     expect(lock.verifier.asked).toHaveLength(1)
-    lock.clock.advance(60_001)
+    lock.clock.advance(600_000)
     await lock.login('alice', 'old')
     expect(lock.verifier.asked).toHaveLength(2)
-    const shut = openLock({ users })
-    for (let i = 0; i < 5; i += 1) await shut.login('alice', 'old')
-    expect(shut.store.bans).toHaveLength(1)
-    expect((await shut.login('alice', 'old')).status).toBe(429)
+    expect(lock.store.bans).toEqual([])
   })
 
   it('that was wrong is right once a reload makes it so', async () => {

@@ -39,7 +39,7 @@ it('a million addresses and the credentials they try cost less than 50 MB', {
     limiter.take([`api ${client.key}`, `api 10.${i >> 16}`, 'api'], rate)
     // These hold far less than that.
     if (i % 10 !== 0) continue
-    const attempt = failures.admit(client, config)
+    const attempt = failures.admit(client, config, `digest ${i} ${'h'.repeat(60)}`)
     if (attempt.admitted) attempt.settle('wrong')
     cache.remember({ place: client.key, fingerprint: `digest ${i}`, hash: 'hash' }, i % 20 === 0)
   }

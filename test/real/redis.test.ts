@@ -84,6 +84,29 @@ describeWith([redis], 'gateways that count in one Redis', () => {
     }
   })
 
+  it('take one stale credential for one guess, whichever of them it comes to', async () => {
+    const ask = (at: number, password: string) =>
+      chat(
+        gateways[at % 3]!.url,
+        { model: 'tiny' },
+        {
+          headers: {
+            ...from('203.0.113.8'),
+            authorization: `Basic ${btoa(`alice:${password}`)}`,
+          },
+        },
+      )
+    for (let at = 0; at < 18; at++) expect((await ask(at, 'stale')).status).toBe(401)
+    for (let at = 0; at < 4; at++) expect((await ask(at, `other-${at}`)).status).toBe(401)
+    expect(gateways.flatMap(({ store }) => store.bans.map(({ address }) => address))).not.toContain(
+      '203.0.113.8',
+    )
+    expect((await ask(4, 'other-4')).status).toBe(401)
+    await expect
+      .poll(() => gateways[0]!.store.bans.map(({ address }) => address))
+      .toContain('203.0.113.8')
+  })
+
   it('answer at once by what they know themselves while it is frozen, and share again after', async () => {
     server.freeze()
     const begun = performance.now()

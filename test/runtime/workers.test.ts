@@ -141,7 +141,10 @@ describe('the Worker', () => {
       async () => (await client.execute('SELECT address FROM bans')).rows[0]?.address,
     ).toBe('198.51.100.77')
     const second = await begin(configured())
-    expect((await second.ask('/v1/models', { headers: { ...banned, ...owner } })).status).toBe(429)
+    const wrong = { ...banned, authorization: 'Bearer owner:c' }
+    expect((await second.ask('/v1/models', { headers: wrong })).status).toBe(429)
+    expect((await second.ask('/v1/models', { headers: banned })).status).toBe(429)
+    expect((await second.ask('/v1/models', { headers: { ...banned, ...owner } })).status).toBe(200)
     expect((await second.ask('/v1/models', { headers: owner })).status).toBe(200)
   })
 

@@ -8,11 +8,12 @@ import type {
 import { findClient } from '../../src/http/client-address.ts'
 import type { Env } from '../../src/http/env.ts'
 import { Failure } from '../../src/http/errors.ts'
-import { authenticate, hasCachedCredential } from '../../src/identity/authenticate.ts'
+import { foreignPage } from '../../src/http/foreign-page.ts'
+import { authenticate, provesItself } from '../../src/identity/authenticate.ts'
 import { createCredentialCache } from '../../src/identity/credential-cache.ts'
 import { requireCaller } from '../../src/identity/require-caller.ts'
 import { createPasswordScheme } from '../../src/identity/schemes/password.ts'
-import type { LogFields, PasswordVerifier, Store } from '../../src/platform.ts'
+import type { LogFields, PasswordVerifier, Shared, Store } from '../../src/platform.ts'
 import { attemptGate, authFailures } from '../../src/ratelimit/auth-failures.ts'
 import { createBans } from '../../src/ratelimit/bans.ts'
 import { createFailures } from '../../src/ratelimit/failures.ts'
@@ -31,6 +32,7 @@ export interface LockOptions {
   readonly loopback?: boolean
   readonly passwords?: PasswordVerifier
   readonly store?: Store
+  readonly shared?: Shared
 }
 
 export interface Knock {
@@ -58,6 +60,7 @@ export const openLock = (options: LockOptions = {}) => {
   const store = options.store ?? memory
   const log: LogLine[] = []
   const background: Promise<unknown>[] = []
+  const mark = async (text: string) => `mark of ${text}`
   let ids = 0
   const platform = {
     clock,
@@ -68,6 +71,7 @@ export const openLock = (options: LockOptions = {}) => {
     log: (level: string, evt: string, fields: LogFields = {}) =>
       void log.push({ level, evt, fields }),
     waitUntil: (work: Promise<unknown>) => void background.push(work),
+    shared: options.shared,
   }
   const state = {
     bans: createBans(platform),
@@ -92,8 +96,16 @@ export const openLock = (options: LockOptions = {}) => {
       ...platform,
       cache,
       users: usersOf(changed.users ?? {}),
-      attempts: attemptGate(failures, section),
+      attempts: attemptGate(failures, bans, section),
+      mark,
     })
+    const proofs = {
+      passwords,
+      mark,
+      fingerprint: platform.fingerprint,
+      foreignPage: foreignPage([], () => false),
+      loopback: changed.loopback ?? false,
+    }
     const rules = { limiter, platform, rules: changed.rateLimits ?? [] }
     const app = new Hono<Env>()
     app.onError(answer)
@@ -102,11 +114,11 @@ export const openLock = (options: LockOptions = {}) => {
       await next()
     })
     app.use(findClient())
-    app.use(refuseBanned({ bans, platform, exempt: hasCachedCredential(passwords) }))
+    app.use(refuseBanned({ bans, platform, exempt: provesItself(proofs) }))
     app.use(rateLimit({ ...rules, stage: 'before-authentication' }))
     const known = [
       authFailures({ failures, bans, platform, config: section }),
-      authenticate({ passwords, loopback: changed.loopback ?? false }),
+      authenticate(proofs),
     ] as const
     const proven = [
       ...known,

@@ -32,11 +32,10 @@ const guess = async (ip: string, count: number): Promise<number[]> => {
 describe('an address that guesses (hazards 153, 157)', () => {
   it('is shut out after exactly as many guesses as allowed, on every path', async () => {
     expect(await guess('203.0.113.1', 4)).toEqual([401, 401, 401, 429])
-    const right = await from('203.0.113.1')
-    const wrong = await from('203.0.113.1', 'another')
-    expect([right.status, wrong.status]).toEqual([429, 429])
-    expect(Number(right.headers.get('retry-after'))).toBeGreaterThan(800)
-    expect((await right.json()).error).toEqual((await wrong.json()).error)
+    const [one, other] = [await from('203.0.113.1', 'a'), await from('203.0.113.1', 'b')]
+    expect([one.status, other.status]).toEqual([429, 429])
+    expect(Number(one.headers.get('retry-after'))).toBeGreaterThan(800)
+    expect((await one.json()).error).toEqual((await other.json()).error)
     const before = webui.requests.length
     expect((await from('203.0.113.1', '', '/')).status).toBe(429)
     expect(webui.requests.length).toBe(before)
@@ -60,9 +59,16 @@ describe('an address that guesses (hazards 153, 157)', () => {
     expect((await from('203.0.113.3')).status).toBe(200)
   })
 
+  it('does not hold back a right password that is shown there for the first time', async () => {
+    expect(await guess('203.0.113.4', 3)).toEqual([401, 401, 401])
+    expect((await from('203.0.113.4', 'wrong-again')).status).toBe(429)
+    expect((await from('203.0.113.4')).status).toBe(200)
+    expect((await from('203.0.113.4', 'alice-password', '/')).status).toBe(200)
+  })
+
   it('is one address in IPv6 for a whole /64', async () => {
     for (let i = 0; i < 3; i++) await from(`2001:db8:1:2::${i}`, `wrong-${i}`)
-    expect((await from('2001:db8:1:2:ffff::1')).status).toBe(429)
+    expect((await from('2001:db8:1:2:ffff::1', 'wrong-3')).status).toBe(429)
     expect((await from('2001:db8:1:3::1')).status).toBe(200)
   })
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -5,9 +6,11 @@ import Anthropic from '@anthropic-ai/sdk'
 import { exportPKCS8, generateKeyPair } from 'jose'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { digestOf, newRandomKey } from '../../src/identity/key-format.ts'
 import { dialects } from '../support/fake-dialects.ts'
 import { type FakeUpstream, startUpstream, words } from '../support/fake-upstream.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { apiKey } from '../support/keys.ts'
 import { aliceHeaders } from '../support/setup.ts'
 
 const token = 'ya29.canary-minted-token'
@@ -123,7 +126,7 @@ describe('each dialect whose path names the model', () => {
     },
     {
       // The caller's own key in the query stays here.
-      path: '/v1beta/models/gemini-3-pro:streamGenerateContent?alt=sse&key=alice%3Aalice-password',
+      path: '/v1beta/models/gemini-3-pro:streamGenerateContent?alt=sse&key=KEY',
       sent: '/v1beta/models/gemini-3-pro:streamGenerateContent?alt=sse',
       header: ['x-goog-api-key', 'AIza-canary'],
       row: { provider: 'gemini', model: 'gemini-3-pro' },
@@ -195,7 +198,13 @@ describe('each dialect whose path names the model', () => {
     })),
   ])('$path', async ({ path, sent, header, row, tokens }) => {
     const body = { contents: [{ parts: [{ text: 'hi' }] }] }
-    const response = await ask(path, body, path.includes('&key=') ? { authorization: '' } : {})
+    const key = newRandomKey(randomBytes)
+    gateway.store.changeKeys({
+      keys: [apiKey({ digest: await digestOf(key), expiresAt: null })],
+      signers: [],
+    })
+    const inQuery = path.endsWith('&key=KEY') ? { authorization: '' } : {}
+    const response = await ask(path.replace(/KEY$/, key), body, inQuery)
     expect(response.status).toBe(200)
     const text = await response.text()
     const heard = path.includes('invoke-with') ? 'message_start' : words[0]?.trim()

@@ -51,7 +51,8 @@ export const openShared = async (config: RedisConfig, log: Log): Promise<OpenSha
     limiters.set(keyPrefix, made)
     return made
   }
-  const failuresIn = (window: number) => limiterFor('failures', Number.MAX_SAFE_INTEGER, window)
+  const guessesOf = (address: string, window: number) =>
+    `${prefix}guesses:${Math.max(1, Math.ceil(window / 1000))}:${address}`
 
   for (const each of [client, news]) {
     each.on('error', ask.failed)
@@ -66,9 +67,14 @@ export const openShared = async (config: RedisConfig, log: Log): Promise<OpenSha
         )
         return consumedPoints > events ? msBeforeNext : 0
       }),
-    fail: (address, window) =>
-      ask(async () => (await failuresIn(window).penalty(address)).consumedPoints),
-    forget: (address, window) => ask(async () => void (await failuresIn(window).delete(address))),
+    fail: (address, window, mark) =>
+      ask(async () => {
+        const keys = [guessesOf(address, window)]
+        const count = await client.eval(addGuess, { keys, arguments: [mark, String(window)] })
+        return Number(count)
+      }),
+    forget: (address, window) =>
+      ask(async () => void (await client.del(guessesOf(address, window)))),
     announce: (ban) => ask(async () => void (await client.publish(channel, JSON.stringify(ban)))),
     onBan: (listener) => {
       const hear = (text: string): void => {
@@ -88,6 +94,13 @@ export const openShared = async (config: RedisConfig, log: Log): Promise<OpenSha
     },
   }
 }
+
+/** In one step, so that no set is left without an end; one of many marks is bounded, for it was going to be a ban. */
+const addGuess = `
+  redis.call('SADD', KEYS[1], ARGV[1])
+  local count = redis.call('SCARD', KEYS[1])
+  if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+  return count`
 
 /** Undefined for what is no automatic ban: whoever else uses the Redis must be able to neither end nor widen anything. */
 const readBan = (text: string): Ban | undefined => {

@@ -25,13 +25,18 @@ export const authFailures = z
       .int()
       .min(1)
       .prefault(5)
-      .describe('Wrong passwords from one address before it is shut out.'),
-    window: field.span().prefault('10m').describe('How long a wrong password is remembered.'),
+      .describe(
+        'Wrong credentials from one address before it is banned. The same one is counted once, and none that a web page caused.',
+      ),
+    window: field.span().prefault('10m').describe('How long a wrong credential is remembered.'),
     ban: field.span().prefault('15m').describe('Length of the first ban; it doubles on repeat.'),
     max_ban: field.span().prefault('24h').describe('Longest ban.'),
   })
   .prefault({})
-  .describe('What wrong passwords lead to. Loopback and trusted proxies are never shut out.')
+  .describe(
+    'What wrong credentials lead to: docs/guesses.md. Loopback and trusted proxies are never banned, and a tailnet identity, a ' +
+      'browser session and a right credential pass a ban.',
+  )
 
 export const limits = z
   .strictObject({

@@ -1,6 +1,7 @@
 import type { UserConfig } from '../../config/config.ts'
 import type { Auth, Client } from '../../http/env.ts'
-import type { Clock } from '../../platform.ts'
+import type { Clock, Platform } from '../../platform.ts'
+import type { Mark } from '../guess.ts'
 import { stepOf } from '../totp.ts'
 import type { AttemptGate } from './password.ts'
 
@@ -24,6 +25,9 @@ export interface CodeSchemeOptions {
   readonly attempts: AttemptGate
   readonly history: CodeHistory
   readonly clock: Clock
+  readonly newId: Platform['newId']
+  readonly fingerprint: Platform['fingerprint']
+  readonly mark: Mark
 }
 
 /**
@@ -60,21 +64,31 @@ export const createCodeScheme = (options: CodeSchemeOptions): CodeScheme => {
 
   return {
     needed: (user) => users.get(user)?.totp !== undefined,
-    check: async (user, text, client) => {
+    check: async (user, typed, client) => {
       const secret = users.get(user)?.totp
       if (secret === undefined) return undefined
-      const code = text.replace(/\s/g, '')
+      const code = typed.replace(/\s/g, '')
       if (code === '') return { failure: 'no_code', user }
       if (historyOf(user).wrong.length >= most) {
         return { failure: 'throttled', user, retryAfter: window }
       }
-      const admission = attempts.admit(client, user)
+      // Each attempt is a guess of its own: the same code stands for another secret half a minute later.
+      const text = `code\0${user}\0${options.newId()}`
+      const print = await options.fingerprint(text)
+      const admission = attempts.admit(client, print, true)
       if (!admission.admitted) {
         return { failure: 'throttled', user, retryAfter: admission.retryAfter }
       }
       const right = await verify(user, secret, code).catch(() => false)
-      admission.settle(right ? 'right' : 'wrong')
-      return right ? undefined : { failure: 'wrong_code', user, counted: true }
+      const fresh = admission.settle(right ? 'right' : 'wrong')
+      if (right) return undefined
+      // One that does not count was checked for a banned address, which is not to learn what was wrong.
+      if (!fresh) return { failure: 'throttled', user, retryAfter: attempts.banned(client) ?? 1000 }
+      return {
+        failure: 'wrong_code',
+        user,
+        guess: { print, fresh, mark: () => options.mark(text) },
+      }
     },
   }
 }

@@ -14,8 +14,8 @@ export interface KeyScheme {
    * Never rejects.
    */
   check(key: string): Promise<Auth | 'not_ours'>
-  /** Is it good, as far as that can be told cheaply? For who shares an address with a guesser (hazards 153). */
-  isProven(key: string): Promise<boolean>
+  /** The same, as far as that can be told cheaply: no issuer is asked, and no use is noted. For a banned address. */
+  recall(key: string): Promise<Auth | 'not_ours'>
 }
 
 export interface KeySchemeOptions {
@@ -31,7 +31,7 @@ const retryAfter = 2000
 /**
  * API keys: random ones (`pst_…`), ones that we signed, and tokens of issuers that the configuration names.
  *
- * What counts as a guess (hazards 156): a whole random key that nobody has, and a wrong signature under the name of a
+ * What counts as a guess: a whole random key that nobody has, and a wrong signature under the name of a
  * key that exists. A slip of the finger, an expired or revoked key and a token that is wrong in any other way do not.
  */
 export const createKeyScheme = ({
@@ -89,10 +89,7 @@ export const createKeyScheme = ({
       if (auth !== 'not_ours' && auth.caller?.kind === 'key') keys.used(auth.caller.credentialId)
       return auth
     },
-    isProven: async (text) => {
-      const auth = await examine(text, tokens.recall)
-      return auth !== 'not_ours' && auth.caller !== undefined
-    },
+    recall: (text) => examine(text, tokens.recall),
   }
 }
 
@@ -157,8 +154,8 @@ const verify = async (
 }
 
 /**
- * Says the token what the ledger says? Only there can a key be made that does not expire (hazards 37). Its audience is
- * one: in a list another service might be named too (hazards 40).
+ * Says the token what the ledger says? Only there can a key be made that does not expire. Its audience is
+ * one: in a list another service might be named too.
  */
 const agrees = ({ sub, aud, iat, exp }: JWTPayload, row: ApiKey, now: number): boolean => {
   if (sub !== row.login || aud !== signedKey.audience) return false

@@ -4,26 +4,41 @@ import { type PasswordVerifier, type Platform, VerifierBusy } from '../../platfo
 import type { Caller } from '../caller.ts'
 import type { CredentialCache, Flight, Offer } from '../credential-cache.ts'
 import { byteLength, type PasswordCredential } from '../credentials.ts'
+import type { Mark } from '../guess.ts'
 
 /** Says whether another guess may be checked. Asked before each hash. */
 export interface AttemptGate {
-  admit(client: Client, user: string): Admission
+  /** Was this credential found wrong from here of late? */
+  knows(client: Client, print: string): boolean
+  /** ms that the client is banned for; undefined: it is not. */
+  banned(client: Client): number | undefined
+  /** @param counts false: the check is not to count, and there are fewer of its kind */
+  admit(client: Client, print: string, counts: boolean): Admission
 }
 
 export type Admission =
   /** `settle` must be called once. `wrong` counts as a failure at once, so that no guess slips between. */
-  | { readonly admitted: true; readonly settle: (outcome: Outcome) => void }
+  | { readonly admitted: true; readonly settle: (outcome: Outcome) => boolean }
   /** ms until it is worth asking again. */
   | { readonly admitted: false; readonly retryAfter: number }
 
 /** `void`: the check did not take place. */
 export type Outcome = 'right' | 'wrong' | 'void'
 
+/**
+ * What may be done about a password. `counted`: a hash, and a wrong one is a guess. `spare`: one of the few hashes that do
+ * not count. `recall`: no hash, unless this very password was found right in this place before.
+ */
+export type Effort = 'counted' | 'spare' | 'recall'
+
 export interface PasswordScheme {
-  /** Never throws for a refusal. `signal`: the client left. */
-  check(offered: PasswordCredential, client: Client, signal: AbortSignal): Promise<Auth>
-  /** Was this found right for this client a moment ago? One digest and one look-up, also for who is shut out. */
-  isProven(offered: PasswordCredential, client: Client): Promise<boolean>
+  /** Never throws for a refusal. `signal`: the client left. `effort`: asked where it matters; default `counted`. */
+  check(
+    offered: PasswordCredential,
+    client: Client,
+    signal: AbortSignal,
+    effort?: () => Effort,
+  ): Promise<Auth>
 }
 
 export interface PasswordSchemeOptions {
@@ -32,6 +47,7 @@ export interface PasswordSchemeOptions {
   readonly cache: CredentialCache
   readonly users: ReadonlyMap<string, UserConfig>
   readonly attempts: AttemptGate
+  readonly mark: Mark
 }
 
 /** bcrypt ignores what follows, so that longer passwords equal each other: refused here and when a hash is made. */
@@ -48,47 +64,71 @@ export const createPasswordScheme = (options: PasswordSchemeOptions): PasswordSc
     hash: accounts.get(user)?.hash ?? dummy,
   })
 
-  const conclude = (user: string, right: boolean, counted: boolean): Auth => {
-    const known = accounts.get(user)
-    if (known !== undefined && right) return known.auth
-    return { failure: known === undefined ? 'unknown_user' : 'wrong_password', user, counted }
-  }
-
-  const check: PasswordScheme['check'] = async (credential, client, signal) => {
+  const check = async (
+    credential: PasswordCredential,
+    client: Client,
+    signal: AbortSignal,
+    effortFor: () => Effort,
+  ): Promise<Auth> => {
     const { user, password } = credential
     if (tooLong(password)) return { failure: 'too_long', user }
     const offer = await offerOf(credential, client)
-    if (cache.isProven(offer)) return conclude(user, true, false)
+    const account = accounts.get(user)
+    const proof = cache.proof(offer)
+    if (account !== undefined && proof === 'fresh') return account.auth
+    const effort = effortFor()
+    const banned = attempts.banned(client)
+    const conclude = (right: boolean, fresh?: boolean): Auth => {
+      if (account !== undefined && right) return account.auth
+      if (banned !== undefined) return { failure: 'throttled', user, retryAfter: banned }
+      if (effort !== 'counted') return { failure: 'foreign_page', user }
+      const failure = account === undefined ? 'unknown_user' : 'wrong_password'
+      return { failure, user, guess: guessOf(credential, offer, fresh) }
+    }
+    if (attempts.knows(client, printOf(offer))) return conclude(false)
+    if (effort === 'recall' && proof === undefined) return { failure: 'foreign_page', user }
     // Whoever offers what is being checked already learns nothing by waiting along: no attempt is used up.
     const flight = cache.flights.get(flightKey(offer))
-    if (flight !== undefined) return conclude(user, await join(flight, signal), false)
-    const admission = attempts.admit(client, user)
+    if (flight !== undefined) return conclude(await join(flight, signal))
+    // Nor by a check of what was right here before.
+    const free = proof !== undefined && (banned !== undefined || effort !== 'counted')
+    const admission = free ? freely : attempts.admit(client, printOf(offer), effort === 'counted')
     if (!admission.admitted) {
       return { failure: 'throttled', user, retryAfter: admission.retryAfter }
     }
-    return conclude(user, await attempt(password, offer, admission.settle, signal), true)
+    const { right, fresh } = await attempt(password, offer, admission.settle, signal)
+    return conclude(right, fresh)
   }
 
-  const attempt = (
+  const guessOf = ({ user, password }: PasswordCredential, offer: Offer, fresh?: boolean) => ({
+    print: printOf(offer),
+    mark: () => options.mark(`password\0${user}\0${password}`),
+    ...(fresh !== undefined && { fresh }),
+  })
+
+  const attempt = async (
     password: string,
     offer: Offer,
-    settle: (outcome: Outcome) => void,
+    settle: (outcome: Outcome) => boolean,
     signal: AbortSignal,
-  ): boolean | Promise<boolean> => {
+  ): Promise<{ readonly right: boolean; readonly fresh: boolean }> => {
     const known = cache.recall(offer)
     if (known !== undefined) {
-      settle(known ? 'right' : 'wrong')
+      const fresh = settle(known ? 'right' : 'wrong')
       if (known) cache.remember(offer, known)
-      return known
+      return { right: known, fresh }
     }
     const flight = launch(password, offer)
     // By the verdict, not by the client: a guess that runs counts even if its sender leaves. Or guesses could be made
     // for nothing, and looked up afterwards in what was remembered.
+    let fresh = false
     flight.right.then(
-      (right) => settle(right ? 'right' : 'wrong'),
+      (right) => {
+        fresh = settle(right ? 'right' : 'wrong')
+      },
       () => settle('void'),
     )
-    return join(flight, signal)
+    return { right: await join(flight, signal), fresh }
   }
 
   const launch = (password: string, offer: Offer): Flight => {
@@ -111,9 +151,9 @@ export const createPasswordScheme = (options: PasswordSchemeOptions): PasswordSc
   }
 
   return {
-    check: async (credential, client, signal) => {
+    check: async (credential, client, signal, effort = counted) => {
       try {
-        return await check(credential, client, signal)
+        return await check(credential, client, signal, effort)
       } catch (error) {
         // Nobody reads the answer to a client that left; like a full queue, it is no failure of theirs.
         if (error instanceof VerifierBusy || signal.aborted) {
@@ -122,14 +162,20 @@ export const createPasswordScheme = (options: PasswordSchemeOptions): PasswordSc
         throw error
       }
     },
-    isProven: async (credential, client) => cache.isProven(await offerOf(credential, client)),
   }
 }
 
+const counted = (): Effort => 'counted'
+
 const busyRetryAfter = 2000
+
+const freely: Admission = { admitted: true, settle: () => false }
 
 const tooLong = (password: string): boolean =>
   password.length > maxPasswordBytes || byteLength(password) > maxPasswordBytes
+
+/** The hash belongs to it: what is wrong today may be right once the password was changed. */
+const printOf = ({ fingerprint, hash }: Offer): string => `${fingerprint} ${hash}`
 
 const flightKey = ({ place, fingerprint, hash }: Offer): string => `${place} ${fingerprint} ${hash}`
 

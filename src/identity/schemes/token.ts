@@ -15,7 +15,7 @@ export interface TokenScheme {
   /** Never rejects. No failure counts as a guess: no secret of ours can be guessed there. */
   check(token: Token): Promise<Auth>
   /** Who a proxy in front says is calling, in the header of an issuer. Undefined: it says nothing. */
-  asserted(headers: Headers): Promise<Auth> | undefined
+  asserted(headers: Headers, keysOf?: 'find' | 'recall'): Promise<Auth> | undefined
   /** The same as `check` without asking the issuer. */
   recall(token: Token): Promise<Auth>
 }
@@ -66,13 +66,13 @@ export const createTokenScheme = (options: TokenSchemeOptions): TokenScheme => {
   const carriers = options.issuers.filter(({ header }) => header !== undefined)
 
   return {
-    asserted: (headers) => {
+    asserted: (headers, keysOf = 'find') => {
       for (const { issuer, header = '' } of carriers) {
         const text = headers.get(header)
         if (text === null || text === '') continue
         const token = text.length > maxToken ? undefined : readToken(text)
         // Another's token is no answer to what this header asks.
-        return token?.issuer === issuer ? examine(token, 'find') : Promise.resolve(badToken)
+        return token?.issuer === issuer ? examine(token, keysOf) : Promise.resolve(badToken)
       }
       return undefined
     },

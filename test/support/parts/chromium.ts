@@ -29,11 +29,11 @@ const quiet = [
   '--disable-sync',
 ]
 
-/** A headless browser on a new, empty profile. */
-export const launchChromium = (): Promise<Browser> =>
+/** A headless browser on a new, empty profile. `args`: more of its command line. */
+export const launchChromium = (args: readonly string[] = []): Promise<Browser> =>
   playwright.launch({
     executablePath: pathOf(chromium),
     headless: true,
     chromiumSandbox: process.getuid?.() !== 0, // its sandbox refuses to run as root
-    args: quiet,
+    args: [...quiet, ...args],
   })
