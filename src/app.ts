@@ -171,7 +171,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
 const webuiStages = (
   config: Config,
   { send, clock, log }: Platform,
-  { open }: State,
+  { open, tunnels }: State,
   people: readonly MiddlewareHandler<Env>[],
 ): MiddlewareHandler<Env>[] | undefined => {
   const { webui, allowedHosts, limits } = config
@@ -181,7 +181,7 @@ const webuiStages = (
   return [
     requireShown(webui),
     ...(sso ? people : []),
-    webuiProxy({ webui, allowedHosts, send, clock, log, limits, open, identity }),
+    webuiProxy({ webui, allowedHosts, send, clock, log, limits, open, tunnels, identity }),
   ]
 }
 

@@ -10,6 +10,7 @@ import { createLive, type Live } from './live.ts'
 import { createMetrics, type Metrics } from './metrics/metrics.ts'
 import type { Platform } from './platform.ts'
 import type { Stoppable } from './proxy/exchange.ts'
+import { createTunnels, type Tunnels } from './proxy/tunnels.ts'
 import { QuotaLedger } from './quota/ledger.ts'
 import { type Bans, createBans } from './ratelimit/bans.ts'
 import { createFailures, type Failures } from './ratelimit/failures.ts'
@@ -59,6 +60,8 @@ export interface State {
   readonly responses: StoredResponses
   /** Answers under way. */
   readonly open: Set<Stoppable>
+  /** WebSockets to Open WebUI. */
+  readonly tunnels: Tunnels
   /** The host is shutting down: no new work. */
   draining: boolean
 }
@@ -99,6 +102,7 @@ export const createState = (
     live: createLive(),
     responses: createStoredResponses(platform),
     open: new Set(),
+    tunnels: createTunnels(),
     draining: false,
   }
 }

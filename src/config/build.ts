@@ -97,6 +97,8 @@ const toLimits = (limits: ConfigFile['limits']): Config['limits'] => ({
   headerTimeout: limits.header_timeout,
   bodyIdle: limits.body_idle,
   writeStall: limits.write_stall,
+  websockets: limits.websockets,
+  websocketsPerClient: limits.websockets_per_client,
 })
 
 /** Whatever the file says, no value of these is ever kept. */

@@ -334,6 +334,10 @@ export interface LimitsConfig {
   readonly bodyIdle: number
   /** ms a client may leave an answer unread before it is given up. */
   readonly writeStall: number
+  /** WebSockets at once. */
+  readonly websockets: number
+  /** Of these for one client. */
+  readonly websocketsPerClient: number
 }
 
 export interface DatabaseConfig {

@@ -38,6 +38,8 @@ export interface UpgradeTarget {
   readonly origin: string
   readonly path: string
   readonly headers: readonly (readonly [name: string, value: string])[]
+  /** Called once when the client's connection is closed, whether it was joined or not. */
+  readonly closed: () => void
 }
 
 /** What a request carries from stage to stage. Each line says who writes it; nobody changes it afterwards. */

@@ -18,7 +18,6 @@ export const foreignPage =
     const site = headers.get('sec-fetch-site')
     if (site === 'same-origin' || site === 'none') return false
     const origin = headers.get('origin')
-    // A page of the web has an address of the web; `app://notes` and `chrome-extension://…` are programs.
     if (origin !== null && !isOfWeb(origin)) return false
     const own = (from: string) => originAllowed(from, c.get('client').host, allowedHosts)
     if (site !== null) return !granted(c)
@@ -26,7 +25,9 @@ export const foreignPage =
     return isBrowser(headers) && (isElement(headers) || isReferredFrom(headers, own))
   }
 
-const isOfWeb = (origin: string): boolean => origin === 'null' || /^https?:\/\//i.test(origin)
+/** A page has an address of the web, or none (`null`); `app://notes` and `chrome-extension://…` are programs. */
+export const isOfWeb = (origin: string): boolean =>
+  origin === 'null' || /^https?:\/\//i.test(origin)
 
 const isBrowser = (headers: Headers): boolean => /^Mozilla\//.test(headers.get('user-agent') ?? '')
 

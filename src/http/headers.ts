@@ -107,9 +107,11 @@ export const toFallback = (
   const connection = connectionNames(headers.get('connection'))
   const kept: [string, string][] = []
   for (const [name, value] of headers) {
-    if (hopByHop.has(name) || connection.has(name) || isIdentityHeader(name)) continue
-    if (setAnew.has(name) || reserved.has(folded(name))) continue
-    if (gatewayOnly.has(name) || (name === 'authorization' && isGatewayCredential(value))) continue
+    // Servers behind us may take `Transfer_Encoding` for the header that it resembles.
+    const plain = folded(name)
+    if (hopByHop.has(plain) || connection.has(plain) || isIdentityHeader(name)) continue
+    if (setAnew.has(plain) || reserved.has(plain)) continue
+    if (gatewayOnly.has(plain) || (name === 'authorization' && isGatewayCredential(value))) continue
     const said = name === 'cookie' ? withoutSession(value) : value
     if (said !== '' || value === '') kept.push([name, said])
   }
@@ -118,10 +120,14 @@ export const toFallback = (
 
 const none: ReadonlySet<string> = new Set()
 
+/** Is one of the carriers there that hold a bare key? */
+export const hasKey = (headers: Headers): boolean =>
+  [...gatewayOnly].some((name) => headers.has(name))
+
 export const fromFallback = (headers: HeaderList): [string, string][] => {
   const listed = headers.find(([name]) => name === 'connection')?.[1] ?? null
   const connection = connectionNames(listed)
-  return headers.filter(([name]) => !hopByHop.has(name) && !connection.has(name)) as [
+  return headers.filter(([name]) => !hopByHop.has(name) && !connection.has(folded(name))) as [
     string,
     string,
   ][]
@@ -163,5 +169,5 @@ const connectionNames = (connection: string | null): ReadonlySet<string> =>
     (connection ?? '')
       .toLowerCase()
       .split(',')
-      .map((name) => name.trim()),
+      .map((name) => folded(name.trim())),
   )

@@ -60,7 +60,23 @@ export const originAllowed = (
   host: string | undefined,
   allowedHosts: readonly string[],
 ): boolean => {
-  if (!origin || !/^https?:\/\//.test(origin)) return false
-  const from = origin.replace(/^https?:\/\//, '').toLowerCase()
-  return from === (host ?? '').toLowerCase() || allowedHosts.includes(hostName(from))
+  const [, scheme, from = ''] = /^(https?):\/\/(.+)$/i.exec(origin ?? '') ?? []
+  if (scheme === undefined) return false
+  const usual = scheme.toLowerCase() === 'https' ? ':443' : ':80'
+  const same = withoutPort(from, usual) === withoutPort(host ?? '', usual)
+  return same || allowedHosts.includes(hostName(from))
+}
+
+/** Lower case, without this port: browsers leave it out where it is usual, and other programs need not. */
+const withoutPort = (host: string, port: string): string => {
+  const text = host.toLowerCase()
+  return text.endsWith(port) ? text.slice(0, -port.length) : text
+}
+
+/** What to do about a page whose address we do not know as ours; empty where the origin names no host. */
+export const allowedHostsHint = (origin: string | undefined): string => {
+  const host = hostName(origin?.replace(/^https?:\/\//i, ''))
+  return /^[a-z0-9.-]{1,253}$/.test(host)
+    ? ` If "${host}" is this gateway, as behind a proxy that changes Host, add it to allowed_hosts.`
+    : ''
 }

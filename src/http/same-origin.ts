@@ -3,7 +3,7 @@ import { check, type Look } from './check.ts'
 import type { Env } from './env.ts'
 import { Failure } from './errors.ts'
 import { isFreelySent } from './foreign-page.ts'
-import { originAllowed } from './host-check.ts'
+import { allowedHostsHint, originAllowed } from './host-check.ts'
 
 /**
  * For requests that change something and are proven by what a browser sends along by itself: only our own pages may
@@ -22,9 +22,12 @@ const sameOrigin =
         ? originAllowed(c.req.header('origin'), c.get('client').host, allowedHosts)
         : // `none`: the user, by reloading for example.
           site === 'same-origin' || site === 'none'
-    if (!own) {
-      throw new Failure('origin_not_allowed', 'This is accepted from pages of this address only.')
-    }
+    if (own) return
+    const hint = site === undefined ? allowedHostsHint(c.req.header('origin')) : ''
+    throw new Failure(
+      'origin_not_allowed',
+      `This is accepted from pages of this address only.${hint}`,
+    )
   }
 
 const safe = new Set(['GET', 'HEAD', 'OPTIONS'])
@@ -48,8 +51,9 @@ export const refuseForeignPages = (
     const { headers } = c.req.raw
     const harmless = safe.has(c.req.method) || !isFreelySent(headers) || !isForeign(c, allowedHosts)
     if (!harmless && !granted(c)) {
-      const message =
-        'A page of another site may not use this. A grant with set_cors can let it in.'
+      const { headers: given } = c.req.raw
+      const hint = given.has('sec-fetch-site') ? '' : allowedHostsHint(c.req.header('origin'))
+      const message = `A page of another site may not use this. A grant with set_cors can let it in.${hint}`
       throw new Failure('origin_not_allowed', message)
     }
   })

@@ -4,15 +4,26 @@ import type { WebuiConfig } from '../config/config.ts'
 import { check } from '../http/check.ts'
 import type { BodyWatch, Env } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
-import { fromFallback, type HeaderList, isWebuiToken, toFallback } from '../http/headers.ts'
-import { originAllowed } from '../http/host-check.ts'
+import { isOfWeb } from '../http/foreign-page.ts'
+import {
+  fromFallback,
+  type HeaderList,
+  hasKey,
+  isGatewayCredential,
+  isWebuiToken,
+  toFallback,
+} from '../http/headers.ts'
+import { allowedHostsHint, originAllowed } from '../http/host-check.ts'
 import { leavingOf } from '../http/leaving.ts'
 import { showPage, wantsPage } from '../http/page.ts'
+import { refuseHalfUpgrade, requireHandshake } from '../http/websocket.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Clock, Log } from '../platform.ts'
 import { type Send, UpstreamError } from '../upstream/upstream.ts'
 import { type ExchangeLimits, exchange, type Stoppable } from './exchange.ts'
+import { withOwnLocation } from './own-location.ts'
 import { webuiDownPage } from './pages.ts'
+import type { TunnelLimits, Tunnels } from './tunnels.ts'
 
 export interface WebuiOptions {
   readonly webui: WebuiConfig
@@ -20,9 +31,10 @@ export interface WebuiOptions {
   readonly send: Send
   readonly clock: Clock
   readonly log: Log
-  readonly limits: ExchangeLimits
+  readonly limits: ExchangeLimits & TunnelLimits
   /** Exchanges under way. */
   readonly open: Set<Stoppable>
+  readonly tunnels: Tunnels
   /** How Open WebUI is told who is calling. Absent: it is told nothing, and its own login stays in charge. */
   readonly identity?: ((caller: Caller) => HeaderList) | undefined
 }
@@ -58,6 +70,7 @@ export const webuiProxy = (options: WebuiOptions): Handler<Env> =>
   }
 
 const pass = async (c: Context<Env>, options: WebuiOptions): Promise<Response> => {
+  refuseHalfUpgrade(c)
   const { method, headers, body } = c.req.raw
   const bodyless = method === 'GET' || method === 'HEAD'
   const {
@@ -84,7 +97,7 @@ const pass = async (c: Context<Env>, options: WebuiOptions): Promise<Response> =
   const empty = method === 'HEAD' || status === 204 || status === 304
   return new Response(empty ? null : stream, {
     status: status as ContentfulStatusCode,
-    headers: fromFallback(answered),
+    headers: withOwnLocation(fromFallback(answered), options.webui.url),
   })
 }
 
@@ -133,21 +146,55 @@ const webuiDown = async (c: Context<Env>): Promise<Response> => {
 
 /**
  * Joins a WebSocket. Browsers open one from any page and send their cookies along, so only our own origins may
- * (RFC 6455 §10.2, hazards 136).
+ * (RFC 6455 §10.2). What names no page is a program: with no cookie and no proof of ours it has nothing that a page
+ * could have borrowed, and it passes as a stranger to whom Open WebUI's own token has to speak.
  */
-const joinSocket = (
+const joinSocket = async (
   c: Context<Env>,
   upgrade: NonNullable<Env['Bindings']['upgrade']>,
   options: WebuiOptions,
 ): Promise<Response> => {
-  const { webui, allowedHosts } = options
-  if (!originAllowed(c.req.header('origin'), c.get('client').host, allowedHosts)) {
-    const message = 'WebSockets are accepted from pages of this address only.'
-    throw new Failure('origin_not_allowed', message)
-  }
+  const { webui, allowedHosts, tunnels, limits } = options
+  const named = isNamedPage(c)
+  if (named ? !isOwnPage(c, allowedHosts) : bearsProof(c)) throw notFromHere(c, named)
+  requireHandshake(c)
+  const closed = tunnels.enter(c.get('client'), c.get('auth')?.caller, limits)
   return upgrade({
     origin: new URL(webui.url).origin,
     path: pathAndQuery(c),
-    headers: [...told(c, options), ['connection', 'Upgrade'], ['upgrade', 'websocket']],
+    headers: [
+      ...told(c, named ? options : { ...options, identity: undefined }),
+      ['connection', 'Upgrade'],
+      ['upgrade', 'websocket'],
+    ],
+    closed,
   })
+}
+
+/** Browsers name the page of every WebSocket; apps name themselves (`app://…`), or nothing. */
+const isNamedPage = (c: Context<Env>): boolean => {
+  const origin = c.req.header('origin')
+  return origin !== undefined && isOfWeb(origin)
+}
+
+/** Some browsers say it themselves, which holds behind a proxy that changes Host, too. */
+const isOwnPage = (c: Context<Env>, allowedHosts: readonly string[]): boolean =>
+  c.req.header('sec-fetch-site') === 'same-origin' ||
+  originAllowed(c.req.header('origin'), c.get('client').host, allowedHosts)
+
+const bearsProof = (c: Context<Env>): boolean => {
+  const { headers } = c.req.raw
+  return (
+    headers.has('cookie') ||
+    isGatewayCredential(headers.get('authorization') ?? '') ||
+    hasKey(headers)
+  )
+}
+
+const notFromHere = (c: Context<Env>, named: boolean): Failure => {
+  const hint = named
+    ? allowedHostsHint(c.req.header('origin'))
+    : ' A program that sends cookies or a credential of this gateway must send Origin as well.'
+  const message = `WebSockets are accepted from pages of this address only.${hint}`
+  return new Failure('origin_not_allowed', message)
 }

@@ -43,6 +43,8 @@ describe('defaults', () => {
         headerTimeout: 15_000,
         bodyIdle: 30_000,
         writeStall: 120_000,
+        websockets: 1000,
+        websocketsPerClient: 50,
       },
       compareWith: undefined,
       labelHeader: 'x-postern-label',

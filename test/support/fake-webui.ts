@@ -76,6 +76,11 @@ const answer = (request: IncomingMessage, response: ServerResponse, received: nu
     setTimeout(() => response.end('data: 2\n\n'), 80)
     return
   }
+  if (request.url?.startsWith('/redirect?to=')) {
+    const to = decodeURIComponent(request.url.slice('/redirect?to='.length))
+    response.writeHead(307, { location: to }).end()
+    return
+  }
   response.setHeader('set-cookie', ['token=1; HttpOnly', 'other=2'])
   response.setHeader('content-type', 'text/html; charset=utf-8')
   response.end(`<title>Open WebUI</title>${request.method} ${request.url} ${received}`)

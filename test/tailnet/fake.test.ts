@@ -81,7 +81,11 @@ describeWith(tailnetParts, 'the made-up tailscaled, beside the real one', () => 
 
 /** Says what came back of an upgrade and two bytes, up to their echo. */
 const upgradeOver = async (socket: Socket): Promise<string> => {
-  const fields = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Key: x']
+  const fields = [
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+  ]
   socket.write([`GET /ws/accept HTTP/1.1`, `Host: ${gatewayName}`, ...fields, '\r\n'].join('\r\n'))
   let said = ''
   for await (const chunk of socket) {

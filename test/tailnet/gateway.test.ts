@@ -315,7 +315,9 @@ describeWith(tailnetParts, 'the gateway on a real tailnet', () => {
     const socket = await rig().nodes.laptop.dial(gatewayName, 80)
     const fields = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13']
     const head = ['GET /ws/accept HTTP/1.1', `Host: ${gatewayName}`, `Origin: ${origin}`]
-    socket.write([...head, ...fields, 'Sec-WebSocket-Key: x', '', ''].join('\r\n'))
+    socket.write(
+      [...head, ...fields, 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', '', ''].join('\r\n'),
+    )
     let said = ''
     for await (const chunk of socket) {
       said += chunk.toString()

@@ -16,7 +16,7 @@ const upgrade = async (
   const fields = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13']
   const asked = [...(origin === undefined ? [] : [`Origin: ${origin}`]), ...more]
   const head = ['GET /ws/socket.io/accept HTTP/1.1', `Host: ${name}`, ...fields, ...asked]
-  socket.write([...head, 'Sec-WebSocket-Key: x', '', ''].join('\r\n'))
+  socket.write([...head, 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', '', ''].join('\r\n'))
   let said = ''
   for await (const chunk of socket) {
     said += chunk.toString()
@@ -52,13 +52,18 @@ describe.each(['front', 'loopback'] as const)('a WebSocket to Open WebUI, by the
     ['our name on another port', `https://${name}:8443`],
     ['our name with a user', `https://${name}@evil.example`],
     ['no page', 'null'],
-    ['nothing', undefined],
-  ])('is refused for %s (hazards 136)', async (_what, origin) => {
+  ])('is refused for %s', async (_what, origin) => {
     const before = doors.now.webui.upgrades.length
     const forged = ['X-Forwarded-Host: evil.example', 'Forwarded: host=evil.example']
     expect(await upgrade(way, laptop, origin, forged)).toMatch(/^HTTP\/1\.1 403 /)
     expect(doors.now.webui.upgrades.length).toBe(before)
   })
+})
+
+it('a program that names no page is joined, and Open WebUI hears nothing of who is calling', async () => {
+  const bearer = 'Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.e30.x'
+  expect(await upgrade('front', laptop, undefined, [bearer])).toMatch(/^HTTP\/1\.1 101 /)
+  expect(doors.now.webui.upgrades.at(-1)?.headers.authorization).toBe(bearer.slice(15))
 })
 
 it('a WebSocket is refused at a door that was shut meanwhile', async () => {

@@ -54,6 +54,44 @@ describe('everything that is not ours', () => {
     }
   })
 
+  it('gets no header that a laxer server would take for one about this connection', async () => {
+    const lines = [
+      'Transfer_Encoding: chunked',
+      'Content_Length: 5',
+      'Keep_Alive: 5',
+      'X_Api_Key: alice:alice-password',
+      'X.Listed: 1',
+      'Connection: X-Listed, close',
+      'X_Own: kept',
+    ]
+    const { statuses } = await raw(
+      gateway.port,
+      `GET /odd HTTP/1.1\r\nHost: localhost\r\n${lines.join('\r\n')}\r\n\r\n`,
+    )
+    expect(statuses).toEqual([200])
+    const names = Object.keys(last()?.headers ?? {})
+    expect(names).toContain('x_own')
+    expect(names.filter((name) => /[_.]/.test(name))).toEqual(['x_own'])
+  })
+
+  it.each([
+    [(url: string) => `${url}/auth?next=%2F#top`, '/auth?next=%2F#top'],
+    [(url: string) => `${url.replace('127.0.0.1', 'localhost')}/auth`, '/auth'],
+    [(url: string) => `${url.replace('http:', '')}/auth`, '/auth'],
+    [() => 'https://login.example.com/x', 'https://login.example.com/x'],
+    [() => 'http://127.0.0.1:1/x', 'http://127.0.0.1:1/x'],
+    [() => '/auth', '/auth'],
+    [() => 'auth', 'auth'],
+  ])('leads to the same path at our address where it leads to its own: %#', async (to, seen) => {
+    const response = await fetch(
+      `${gateway.url}/redirect?to=${encodeURIComponent(to(webui.url))}`,
+      {
+        redirect: 'manual',
+      },
+    )
+    expect([response.status, response.headers.get('location')]).toEqual([307, seen])
+  })
+
   it('is told of TLS by a proxy that the listener trusts, and by nobody else', async () => {
     const proto = async (url: string) => {
       await fetch(url, { headers: { 'x-forwarded-proto': 'https' } })
@@ -151,7 +189,7 @@ describe('a WebSocket', () => {
   })
 
   it.each([
-    ['no Origin', ''],
+    ['no Origin and a cookie', ''],
     ['a foreign Origin', 'Origin: https://evil.example\r\n'],
     ['a foreign Origin that ends like ours', 'Origin: http://localhost.evil.example\r\n'],
     ['the Origin null', 'Origin: null\r\n'],
@@ -164,6 +202,86 @@ describe('a WebSocket', () => {
     expect(statuses).toEqual([403])
     expect(closed).toBe(true)
     expect(webui.upgrades.length).toBe(before)
+  })
+
+  it.each([
+    ['cookies', 'Cookie: token=1\r\n'],
+    ['a password of ours', `Authorization: Basic ${btoa('alice:alice-password')}\r\n`],
+    ['a key of ours', 'x-api-key: alice:alice-password\r\n'],
+    ['a page that is elsewhere', 'Origin: https://evil.example\r\n'],
+  ])('without Origin is refused with %s, and told what to do', async (_what, headers) => {
+    const { statuses, text } = await raw(gateway.port, upgrade('/ws/accept', headers))
+    expect(statuses).toEqual([403])
+    expect(text).toMatch(/allowed_hosts|must send Origin/)
+  })
+
+  it.each([
+    ['nothing', ''],
+    ['a token of Open WebUI', 'Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.e30.x\r\n'],
+    ['an app for a page', 'Origin: app://conduit\r\n'],
+  ])('of a program with %s passes', async (_what, headers) => {
+    const { statuses } = await raw(gateway.port, upgrade('/ws/accept', headers), 300)
+    expect(statuses).toEqual([101])
+  })
+
+  it.each([
+    ['http://localhost:80', 'localhost'],
+    ['http://localhost', 'localhost:80'],
+    ['https://localhost:443', 'localhost'],
+    ['https://localhost', 'localhost:443'],
+    ['https://LOCALHOST', 'localhost'],
+  ])('of a page of %s is one of %s', async (origin, host) => {
+    const request = upgrade('/ws/accept', `Origin: ${origin}\r\nCookie: token=1\r\n`)
+    const { statuses } = await raw(gateway.port, request.replace('localhost', host), 300)
+    expect(statuses).toEqual([101])
+  })
+
+  it.each([
+    ['http://localhost:443', 'localhost'],
+    ['https://localhost', 'localhost:80'],
+    ['https://localhost:8443', 'localhost'],
+  ])('of a page of %s is not one of %s', async (origin, host) => {
+    const request = upgrade('/ws/accept', `Origin: ${origin}\r\nCookie: token=1\r\n`)
+    const { statuses } = await raw(
+      gateway.port,
+      request.replace('Host: localhost', `Host: ${host}`),
+    )
+    expect(statuses).toEqual([403])
+  })
+
+  it('behind a proxy that changes Host is accepted where the browser itself says that it is ours', async () => {
+    const headers =
+      'Origin: https://chat.example.org\r\nSec-Fetch-Site: same-origin\r\nCookie: token=1\r\n'
+    const { statuses } = await raw(gateway.port, upgrade('/ws/accept', headers), 300)
+    expect(statuses).toEqual([101])
+    const other = headers.replace('same-origin', 'cross-site')
+    const refused = await raw(gateway.port, upgrade('/ws/accept', other))
+    expect(refused.statuses).toEqual([403])
+    expect(refused.text).toContain('\\"chat.example.org\\"')
+    expect(refused.text).toContain('allowed_hosts')
+  })
+
+  it.each([
+    ['version 12', '13', '12', 426],
+    ['no version', 'Sec-WebSocket-Version: 13\r\n', '', 426],
+    ['no key', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n', '', 400],
+    ['a short key', 'dGhlIHNhbXBsZSBub25jZQ==', 'dGhlIHNhbXBsZSBub25j', 400],
+    ['a key that is not base64', 'dGhlIHNhbXBsZSBub25jZQ==', 'dGhlIHNhbXBsZSBub25jZ%==', 400],
+    ['a key with stray bits', 'dGhlIHNhbXBsZSBub25jZQ==', 'dGhlIHNhbXBsZSBub25jZR==', 400],
+    [
+      'two keys',
+      'Sec-WebSocket-Key',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Key',
+      400,
+    ],
+    ['HTTP/1.0', 'HTTP/1.1', 'HTTP/1.0', 400],
+    ['POST', 'GET', 'POST', 400],
+  ])('with %s is refused by us', async (_what, from, to, status) => {
+    const [before, asked] = [webui.upgrades.length, webui.requests.length]
+    const { statuses, text } = await raw(gateway.port, upgrade('/ws/accept', own).replace(from, to))
+    expect(statuses).toEqual([status])
+    if (status === 426) expect(text.toLowerCase()).toContain('\r\nsec-websocket-version: 13\r\n')
+    expect([webui.upgrades.length, webui.requests.length]).toEqual([before, asked])
   })
 
   it('is accepted from a host that the configuration allows', async () => {
@@ -217,6 +335,59 @@ describe('a WebSocket', () => {
     const theirs = webui.sockets.at(-1)
     socket.destroy()
     await until(() => theirs?.destroyed === true)
+  })
+})
+
+describe('WebSockets of one address', () => {
+  let bounded: TestGateway
+  beforeAll(async () => {
+    bounded = await startTestGateway({
+      webui: { url: webui.url },
+      listeners: [{ name: 'proxy', bind: '127.0.0.1:0', trusted_proxies: ['127.0.0.1'] }],
+      limits: { websockets: 12, websockets_per_client: 5 },
+    })
+  })
+  afterAll(() => bounded.stop())
+  const sockets = new Set<Socket>()
+  /** The status; a joined one stays open. */
+  const from = async (address: string, path = '/ws/accept'): Promise<number> => {
+    const socket = connect(bounded.port, '127.0.0.1')
+    socket.on('error', () => {})
+    sockets.add(socket)
+    socket.write(upgrade(path, `${own}X-Forwarded-For: ${address}\r\n`))
+    const head: Buffer = await new Promise((resolve) => socket.once('data', resolve))
+    return Number(/^HTTP\/1\.1 (\d+)/.exec(head.toString())?.[1])
+  }
+  const close = async () => {
+    for (const socket of sockets) socket.destroy()
+    sockets.clear()
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+
+  it('are bounded, and so are those of all addresses together', async () => {
+    const five = await Promise.all(Array.from({ length: 20 }, () => from('203.0.113.1')))
+    expect(five.filter((status) => status === 101)).toHaveLength(5)
+    expect(five.filter((status) => status === 429)).toHaveLength(15)
+    for (let i = 0; i < 5; i++) expect(await from('203.0.113.2')).toBe(101)
+    expect([await from('203.0.113.3'), await from('203.0.113.3')]).toEqual([101, 101])
+    expect(await from('203.0.113.3')).toBe(503)
+    await close()
+    expect(await from('203.0.113.1')).toBe(101)
+    await close()
+  })
+
+  it('give their place back however they end', async () => {
+    for (const path of ['/ws/refuse', '/ws/close', '/ws/half', '/ws/redirect']) {
+      for (let i = 0; i < 4; i++) await from('203.0.113.4', path)
+    }
+    await close()
+    for (let i = 0; i < 5; i++) expect(await from('203.0.113.4')).toBe(101)
+    webui.sockets.at(-1)?.destroy()
+    await until(() => [...sockets].some((socket) => socket.destroyed))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(await from('203.0.113.4')).toBe(101)
+    expect(await from('203.0.113.4')).toBe(429)
+    await close()
   })
 })
 

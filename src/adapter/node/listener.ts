@@ -11,6 +11,7 @@ import type { ListenerConfig } from '../../config/config.ts'
 import type { Bindings } from '../../http/env.ts'
 import { inspectFraming } from '../../http/framing.ts'
 import type { Leaving } from '../../http/leaving.ts'
+import { continueWhenRead } from './continue.ts'
 import { refuseOnWire } from './refuse.ts'
 import { splice } from './splice.ts'
 
@@ -40,11 +41,16 @@ export const createListener = ({ declared, fetch, headerTimeout }: ListenerOptio
     return fetch(request, bindingsOf(declared(), incoming, outgoing))
   })
   const tunnels = new Set<Socket>()
-  const server = createServer(serverOptions(headerTimeout), (incoming, outgoing) => {
+  const answer = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     canonicalize(incoming)
     // Once it has declined an upgrade, Node 26 says nothing of what it cannot parse on that connection: no answer, no end.
     if (incoming.headers.upgrade !== undefined) outgoing.shouldKeepAlive = false
     handle(incoming, outgoing).catch(() => outgoing.destroy())
+  }
+  const server = createServer(serverOptions(headerTimeout), answer)
+  server.on('checkContinue', (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    continueWhenRead(incoming, outgoing)
+    answer(incoming, outgoing)
   })
   server.on('upgrade', (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
     // Before anything is awaited: an unheard 'error' would end the process (hazards 139).
@@ -78,8 +84,8 @@ const serverOptions = (headerTimeout: number): ServerOptions => ({
   keepAliveInitialDelay: 30_000,
   maxHeaderSize: 16 * 1024,
   // h2c and other upgrades are ignored, as RFC 9110 §7.8 allows: the request is served as plain HTTP.
-  shouldUpgradeCallback: ({ method, headers }) =>
-    method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket',
+  shouldUpgradeCallback: ({ method, httpVersion, headers }) =>
+    method === 'GET' && httpVersion === '1.1' && headers.upgrade?.toLowerCase() === 'websocket',
 })
 
 const framings = new WeakMap<IncomingMessage, Bindings['framing']>()
@@ -142,6 +148,8 @@ const upgrade = async (
   const bindings: Bindings = {
     ...bindingsOf(listener, incoming),
     upgrade: async (target) => {
+      if (socket.destroyed) target.closed()
+      else socket.once('close', target.closed)
       const refusal = await splice(socket, head, target)
       spliced = refusal === undefined
       return refusal ?? new Response(null, { status: 200 })

@@ -47,10 +47,13 @@ const isWebSocket = ({ method, headers }: Request): boolean =>
 const handshake =
   /^(?:connection|host|content-length|sec-websocket-(?:key|version|accept|extensions))$/
 
-/** Joins the client's WebSocket to the server's; the runtime passes the messages on. */
-const join = async ({ origin, path, headers }: UpgradeTarget): Promise<Response> => {
+/**
+ * Joins the client's WebSocket to the server's; the runtime passes the messages on, and does not say when they end: here
+ * only those that are being opened are counted.
+ */
+const join = async ({ origin, path, headers, closed }: UpgradeTarget): Promise<Response> => {
   const kept = headers.filter(([name]) => !handshake.test(name)) as [string, string][]
-  const answer = await fetch(origin + path, { headers: kept, redirect: 'manual' })
+  const answer = await fetch(origin + path, { headers: kept, redirect: 'manual' }).finally(closed)
   const { status, webSocket } = answer
   // A response of `fetch` is immutable, and the app adds headers to every answer.
   if (!webSocket) return new Response(answer.body, answer)

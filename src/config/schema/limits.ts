@@ -71,6 +71,19 @@ export const limits = z
       .timer()
       .prefault('2m')
       .describe('How long a client may leave an answer unread before it is given up.'),
+    websockets: z
+      .int()
+      .min(1)
+      .prefault(1000)
+      .describe('WebSockets to Open WebUI at once; the next is answered 503.'),
+    websockets_per_client: z
+      .int()
+      .min(1)
+      .prefault(50)
+      .describe(
+        'Of these from one address (IPv6 by /64), or of one login where `webui.sso` tells who it is; the next is answered ' +
+          '429. Each open chat page has one.',
+      ),
   })
   .prefault({})
   .describe('Bounds on one request.')

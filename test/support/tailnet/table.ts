@@ -193,7 +193,7 @@ export const frontRows: Readonly<Record<string, FrontRow>> = {
   'an upgrade that is not taken': row('phone', 'loopback', [
     ['Connection', 'Upgrade'],
     ['Upgrade', 'websocket'],
-    ['Sec-WebSocket-Key', 'x'],
+    ['Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ=='],
   ]),
   'a range': row('phone', 'loopback', [['Range', 'bytes=0-1']]),
   'a body': row('phone', 'loopback', [], { method: 'POST', body: '{"a":1}' }),
