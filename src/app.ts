@@ -10,7 +10,7 @@ import { requireOpenDoor } from './http/doors.ts'
 import type { Env } from './http/env.ts'
 import { Failure, fail } from './http/errors.ts'
 import { refuseUpgrade, requireSoundRequest } from './http/guards.ts'
-import { health, readiness } from './http/health.ts'
+import { type Degraded, health, readiness } from './http/health.ts'
 import { hostCheck } from './http/host-check.ts'
 import { onError } from './http/on-error.ts'
 import { requestId } from './http/request-id.ts'
@@ -56,7 +56,8 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   app.use(requestId(platform), accessLog({ log, clock, enabled: config.log.access }))
   app.use(observe(state.metrics), findClient(), requireSoundRequest())
   app.get('/healthz', health())
-  app.get('/readyz', readiness({ store: platform.store, draining: () => state.draining }))
+  const draining = () => state.draining
+  app.get('/readyz', readiness({ store: platform.store, draining, degraded: degradedIn(state) }))
 
   // Every request but health: by an open door, who is shut out, and how much is too much.
   app.use(requireOpenDoor(config.mode))
@@ -166,6 +167,15 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   }
   return app
 }
+
+/** What anyone may hear of it: which listener, and neither port nor remedy. */
+const degradedIn =
+  ({ forwards }: State) =>
+  (): Degraded[] =>
+    forwards.astray().map(({ listener }) => ({
+      part: 'identity',
+      detail: `listener "${listener}" believes no identity: tailscaled leads others to it, too`,
+    }))
 
 /** @param people what stands before an Open WebUI that has no login of its own */
 const webuiStages = (

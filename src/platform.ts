@@ -82,7 +82,8 @@ export interface Clock {
 
 /**
  * One question to tailscaled's LocalAPI, `/localapi/v0/…`. Resolves with whatever was answered, up to a megabyte of it;
- * rejects when nothing was, when it was more, or with the signal's reason. The caller sets the time limit.
+ * rejects when nothing was (`NoTailscaled`: nothing is there), when it was more, or with the signal's reason. The caller
+ * sets the time limit.
  */
 export type LocalApi = (request: LocalApiRequest) => Promise<LocalApiAnswer>
 
@@ -99,6 +100,14 @@ export interface LocalApiAnswer {
   readonly status: number
   readonly etag: string | null
   readonly body: string
+}
+
+/** There is no tailscaled where it could be asked. */
+export class NoTailscaled extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'NoTailscaled'
+  }
 }
 
 export interface PasswordVerifier {

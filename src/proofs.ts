@@ -58,7 +58,7 @@ export const createProofs = (
     tokens,
     keys: createKeyScheme({ ...platform, keys: state.keys, tokens }),
     tailnet: believesTailnet(config.mode)
-      ? createTailnetScheme({ ...platform, ...config.tailscale, directory: state.directory })
+      ? createTailnetScheme({ ...platform, ...config.tailscale, ...state })
       : undefined,
     ownName: ownNameAsked(config.allowedHosts, state.directory.suffix),
     speaksFor:

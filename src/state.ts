@@ -17,6 +17,7 @@ import { createFailures, type Failures } from './ratelimit/failures.ts'
 import { createLimiter, type Limiter } from './ratelimit/limits.ts'
 import { createStoredResponses, type StoredResponses } from './responses/stored-responses.ts'
 import { createDirectory, type Directory } from './tailscale/directory.ts'
+import { createForwards, type Forwards } from './tailscale/forwards.ts'
 import { type Admission, createAdmission } from './upstream/admit.ts'
 import { keyHeader } from './upstream/credential/credential.ts'
 import { createHealth, type HealthRecord } from './upstream/health.ts'
@@ -35,6 +36,8 @@ export interface State {
   readonly keySets: KeySets
   readonly endedSessions: ReturnType<typeof createEndedSessions>
   readonly directory: Directory
+  /** Doors of tailscaled that lead astray. */
+  readonly forwards: Forwards
   readonly registry: Pick<Registry, 'providers' | 'lookAgain'>
   /** The configuration where it is kept, if it can be changed from here. */
   readonly document: ConfigDocument | undefined
@@ -86,6 +89,7 @@ export const createState = (
     endedSessions: createEndedSessions(platform),
     keySets: createKeySets({ ...platform, getJson: fetchJson(platform.send) }),
     directory: createDirectory({ ...platform, localApi: platform.tailscale }),
+    forwards: createForwards({ ...platform, localApi: platform.tailscale }),
     registry,
     document,
     bodies: createBodyMemory(),

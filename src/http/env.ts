@@ -20,6 +20,8 @@ export interface Bindings {
   readonly peer: string
   /** Port of the socket's other end; 0 for a socket file. */
   readonly peerPort: number
+  /** Absent where connections are not ours (Workers). */
+  readonly connection?: Connection
   /** Verdict on the raw request line and header list, and the one canonical target. */
   readonly framing: Framing
   /**
@@ -31,6 +33,16 @@ export interface Bindings {
   readonly leaving?: Leaving
   /** Present when the client asks to switch to WebSocket: joins it to this server and answers what that said. */
   readonly upgrade?: (target: UpgradeTarget) => Promise<Response>
+}
+
+/** The connection that a request came on. */
+export interface Connection {
+  /** `clock.elapsed()` when it was accepted. */
+  readonly openedAt: number
+  /** Its listener was declared otherwise when it was accepted. */
+  readonly outdated: boolean
+  /** Takes no further request after this one. */
+  retire(): void
 }
 
 /** Where a WebSocket leads, and with which headers it is asked for. */

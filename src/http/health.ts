@@ -8,13 +8,21 @@ export const health = (): Handler<Env> => (c) => c.json({ status: 'ok' })
 export interface ReadinessOptions {
   readonly store: Pick<Store, 'healthy'>
   readonly draining: () => boolean
+  /** What is not as it should be although requests are answered. */
+  readonly degraded: () => readonly Degraded[]
+}
+
+export interface Degraded {
+  readonly part: string
+  readonly detail: string
 }
 
 /** Should new requests be sent here? Names the part that says no. */
 export const readiness =
-  ({ store, draining }: ReadinessOptions): Handler<Env> =>
+  ({ store, draining, degraded }: ReadinessOptions): Handler<Env> =>
   (c) => {
     if (draining()) return c.json({ status: 'draining', failing: 'shutdown' }, 503)
     if (!store.healthy()) return c.json({ status: 'unavailable', failing: 'database' }, 503)
-    return c.json({ status: 'ok' })
+    const less = degraded()
+    return c.json({ status: 'ok', ...(less.length > 0 && { degraded: less }) })
   }

@@ -173,7 +173,7 @@ const atTailnet = async (
   c: Context<Env>,
   { tailnet, ownName }: AuthenticateOptions,
 ): Promise<Auth | undefined> => {
-  const { listener, peer, peerPort } = c.env
+  const { listener, peer, peerPort, connection } = c.env
   const client = c.get('client')
   const found = await tailnet?.identify({
     listener,
@@ -181,6 +181,7 @@ const atTailnet = async (
     peerPort,
     client,
     headers: c.req.raw.headers,
+    ...(connection && { connection }),
   })
   if (found === 'mismatch') return { failure: 'identity_mismatch', user: '' }
   if (found === undefined) return undefined

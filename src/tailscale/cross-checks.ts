@@ -2,8 +2,9 @@ import ipaddr from 'ipaddr.js'
 import type { Config } from '../config/config.ts'
 import { safeVersion } from './expose-preconditions.ts'
 import type { TailnetFacts } from './facts.ts'
+import { isAstray } from './forwards.ts'
 import { addressOf, type Door, doorsOf } from './serve-config.ts'
-import { type Listening, listenerAt, listening } from './serve-config-target.ts'
+import { type Listening, listenerAt, listening, mayLeadTo } from './serve-config-target.ts'
 import type { Status } from './shapes.ts'
 import { olderThan } from './version.ts'
 
@@ -141,9 +142,12 @@ const leadsAstray = (
   door: Door,
   listeners: readonly Listening[],
 ): TailnetProblem[] => {
-  const to = listenerAt(door.leadsTo, listeners)
+  const to =
+    listenerAt(door.leadsTo, listeners) ??
+    listeners.find((each) => isAstray(door, each) && mayLeadTo(door.leadsTo, each))
   if (to === undefined) return []
   if (door.mount === '') return forwarded(config, door, to)
+  if (isAstray(door, to)) return [throughProxy(door, to)]
   const found = to.identity === 'none' ? [asProxy(door, to)] : []
   if (!door.funnel || isPublic(config)) return found
   const message = `tailscaled lets the internet in at ${addressOf(door)}, to listener "${to.name}", and "mode" is "${config.mode}"`
@@ -157,12 +161,29 @@ const asProxy = (door: Door, { name }: Listening): TailnetProblem =>
     'Lead it to a listener of identity "serve": `postern expose serve`',
   )
 
+/** tailscaled takes away no header but its own, and connects from an address of this very node. */
+const throughProxy = (door: Door, { name, identity }: Listening): TailnetProblem =>
+  error(
+    `tailscaled leads ${addressOf(door)} to listener "${name}", ${
+      identity === 'whois'
+        ? 'to which everyone who comes that way is this machine'
+        : 'which would believe whom they claim to be'
+    }; it believes nobody until that ends`,
+    `Lead it to a listener of identity "serve": \`tailscale serve --${door.scheme}=${door.port} off\`, and \`postern expose serve\``,
+  )
+
 /** Bytes are passed on as they come: headers that tailscaled would have taken away, too. */
 const forwarded = ({ grants }: Checked, door: Door, { name, identity }: Listening) => {
   const where = `tailscaled passes the bytes of port ${door.port} on to listener "${name}"`
-  const remedy = `Turn it off (\`tailscale serve --tcp=${door.port} off\`), and run \`postern expose serve\``
+  const option = door.scheme === 'tls' ? 'tls-terminated-tcp' : 'tcp'
+  const remedy = `Turn it off (\`tailscale serve --${option}=${door.port} off\`), and run \`postern expose serve\``
   if (identity === 'serve' || identity === 'caddy') {
-    return [error(`${where}, which would believe whom they claim to come from`, remedy)]
+    const message = `${where}, which would believe whom they claim to come from; it believes nobody until that ends`
+    return [error(message, remedy)]
+  }
+  if (identity === 'whois') {
+    const message = `${where}, to which all of them are this machine; it believes nobody until that ends`
+    return [error(message, remedy)]
   }
   if (identity === 'none' && grants.some(({ src }) => src.includes('(loopback)'))) {
     return [error(`${where}, where all look like this machine: a grant for "(loopback)"`, remedy)]

@@ -36,6 +36,24 @@ export const listenerAt = (
   return place && listeners.find(({ bind }) => isAt(bind, place))
 }
 
+/**
+ * The same, where a wrong no would be worse than a wrong yes: what a name leads to is for the resolver to say, so one at the
+ * listener's port may lead to it, and what another path leads to for the file system, so one to a socket of the same name may.
+ */
+export const mayLeadTo = (target: string, listener: Listening): boolean => {
+  if (listenerAt(target, [listener]) !== undefined) return true
+  const { bind } = listener
+  if (target.startsWith('unix:')) {
+    return bind.kind === 'unix' && nameOf(target) === nameOf(bind.path)
+  }
+  const place = bind.kind === 'tcp' ? placeOf(target) : undefined
+  return place !== undefined && isAtPort(bind, place) && !ipaddr.isValid(place.host)
+}
+
+const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
+
+const isAtPort = (bind: Bind, { port }: Place): boolean => bind.kind === 'tcp' && bind.port === port
+
 interface Place {
   readonly host: string
   readonly port: number
@@ -57,5 +75,7 @@ const isAt = (bind: Bind, { host, port }: Place): boolean => {
   if (host === 'localhost') return ['loopback', 'unspecified'].includes(own.range())
   if (!ipaddr.isValid(host)) return false
   const other = ipaddr.process(host)
-  return own.range() === 'unspecified' || own.toString() === other.toString()
+  if (own.range() === 'unspecified' || own.toString() === other.toString()) return true
+  // To connect to `0.0.0.0` is to connect to this machine.
+  return other.range() === 'unspecified' && own.range() === 'loopback'
 }

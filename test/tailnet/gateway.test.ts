@@ -21,7 +21,7 @@ import { chatStream, type Exchange } from '../support/fake-upstream.ts'
 import { describeWith } from '../support/parts/need.ts'
 import { must } from '../support/parts/run.ts'
 import { until } from '../support/raw.ts'
-import { served } from '../support/tailnet/doorways.ts'
+import { type Doorway, served } from '../support/tailnet/doorways.ts'
 import { type Answer, askOver, type HeaderLines } from '../support/tailnet/http.ts'
 import { capability } from '../support/tailnet/people.ts'
 import { tailnetParts } from '../support/tailnet/programs.ts'
@@ -66,14 +66,16 @@ describeWith(tailnetParts, 'the gateway on a real tailnet', () => {
         auth_failures: { max: 5 },
       },
     })
+    await rig.serve(served(gatewayName, doorways()))
+  })
+  const doorways = (): readonly Doorway[] => {
     const { socket, port } = behind
-    const doorways = [
+    return [
       { port: 80, target: { socket }, acceptAppCaps: [capability] },
       { port: 443, kind: 'https', funnel: true, target: { socket }, acceptAppCaps: [capability] },
       { port: 8080, target: { port } },
-    ] as const
-    await rig.serve(served(gatewayName, doorways))
-  })
+    ]
+  }
   afterAll(() => behind?.stop())
 
   const rig = () => tailnet.now
@@ -157,16 +159,40 @@ describeWith(tailnetParts, 'the gateway on a real tailnet', () => {
     expect([wrong.status, codeOf(wrong)]).toEqual([401, 'invalid_credentials'])
   })
 
-  test('five wrong passwords by Funnel shut out that address, and nobody else', async () => {
+  test('five wrong passwords by Funnel ban that address, and no other', async () => {
     const guesses: Answer[] = []
     for (let i = 0; i < 5; i++) {
       guesses.push(await internet('203.0.113.9', list([basic('owner', `guess-${i}`)])))
     }
     expect(statuses(guesses)).toEqual([401, 401, 401, 401, 401])
-    expect((await internet('203.0.113.9', list([basic('owner')]))).status).toBe(429)
+    expect((await internet('203.0.113.9', list())).status).toBe(429)
+    expect((await internet('203.0.113.9', list([basic('owner')]))).status).toBe(200)
     expect((await internet(another, list([basic('owner')]))).status).toBe(200)
     expect((await rig().ask('laptop', list(), secure)).status).toBe(200)
     expect(behind.gateway.store.bans.map(({ address }) => address)).toEqual(['203.0.113.9'])
+  })
+
+  test('a forward of bytes to the socket takes every identity from it, from the first request on until it is gone', async () => {
+    const { socket } = behind
+    const alice = await rig().addressOf('laptop')
+    // Bob's machine, by way of the forward, says what tailscaled would say of alice.
+    const lie = list([
+      ['Tailscale-User-Login', 'alice@example.com'],
+      ['X-Forwarded-For', alice],
+    ])
+    const asBob = () => rig().ask('phone', lie, { port: 9000 })
+    const known = async (node: NodeName) => (await rig().ask(node, list(), secure)).status
+    expect([await known('laptop'), await known('phone')]).toEqual([200, 200])
+    const forward = { port: 9000, kind: 'tcp', target: { socket } } as const
+    await rig().serve(served(gatewayName, [...doorways(), forward]))
+    expect((await asBob()).status).toBe(401)
+    expect([await known('laptop'), await known('phone')]).toEqual([401, 401])
+    const password = await rig().ask('phone', list([basic('owner')]), secure)
+    expect(password.status).toBe(200)
+    await rig().serve(served(gatewayName, doorways()))
+    await behind.gateway.state.forwards.look(behind.gateway.gateway.listeners)
+    await expect.poll(() => known('laptop')).toBe(200)
+    expect(await known('phone')).toBe(200)
   })
 
   test('`curl http://gateway/v1/models`, by MagicDNS name', async () => {

@@ -195,6 +195,54 @@ describe('configuration and tailscaled', () => {
 
   it.each([
     [
+      'whois',
+      'web',
+      { '/': { Proxy: 'http://100.64.0.1:80' } },
+      /^error: .*everyone who comes that way is this machine/,
+    ],
+    [
+      'caddy',
+      'web',
+      { '/': { Proxy: 'unix:/data/node.sock' } },
+      /^error: .*believe whom they claim to be/,
+    ],
+  ])(
+    'a door of tailscaled to a listener of identity %s, even by its own proxy',
+    (identity, _, Handlers, pattern) => {
+      const bind =
+        identity === 'whois' ? tcp('100.64.0.1', 80) : { kind: 'unix', path: 'node.sock' }
+      const node = { ...common, name: 'node', identity, bind } as never
+      const config = { ...base, front: 'none', listeners: [node] } as Checked
+      const serveConfig = served({
+        TCP: { 8080: { HTTP: true } },
+        Web: { 'gateway.tail.test:8080': { Handlers } },
+      })
+      expect(said(config, { serveConfig })).toEqual([expect.stringMatching(pattern)])
+    },
+  )
+
+  it.each(['box:8788', 'http://box:8788', '0.0.0.0:8788', 'unix:/elsewhere/tailnet.sock'])(
+    'bytes forwarded to what may be a listener of ours: %s',
+    (TCPForward) => {
+      const loopback = {
+        ...common,
+        name: 'loopback',
+        identity: 'serve',
+        bind: tcp('127.0.0.1', 8788),
+      } as const
+      const config = { ...base, listeners: [...base.listeners, loopback] } as Checked
+      const serveConfig = served({
+        ...web(ours),
+        TCP: { 443: { HTTPS: true }, 9000: { TCPForward } },
+      })
+      expect(said(config, { serveConfig })).toEqual([
+        expect.stringMatching(/^error: .*believes nobody/),
+      ])
+    },
+  )
+
+  it.each([
+    [
       'nothing served',
       base,
       {},

@@ -83,8 +83,7 @@ describe('tailscaled in a bad way (hazards 58)', () => {
     const before = tailscaled.calls.length
     const answers = await Promise.all(times(40, () => front.ask(laptop, list())))
     expect(new Set(statuses(answers))).toEqual(new Set([401]))
-    const asked = tailscaled.calls.slice(before).filter((path) => path.includes('/whois'))
-    expect(asked).toHaveLength(1)
+    expect(tailscaled.calls.slice(before)).toHaveLength(1)
     for (const from of [laptop, phone])
       expect(msOf(await front.ask(from, list()))).toBeLessThan(100)
     await tailscaled.fault(undefined)

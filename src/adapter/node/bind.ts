@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
-import { isAbsolute, join } from 'node:path'
+import { resolve } from 'node:path'
 import type { ListenerConfig } from '../../config/config.ts'
 import { openTo, preparePlace, withPrivateMode } from './socket-file.ts'
 
@@ -38,8 +38,14 @@ export const redeclareBind = async (listener: ListenerConfig, dataDir: string): 
   await openTo(path, await preparePlace(path, listener))
 }
 
-const socketPath = (path: string, dataDir: string): string =>
-  isAbsolute(path) ? path : join(dataDir, path)
+/** The same declaration, with the path of its socket file as the system knows it. */
+export const located = (listener: ListenerConfig, dataDir: string): ListenerConfig => {
+  const { bind } = listener
+  if (bind.kind === 'tcp') return listener
+  return { ...listener, bind: { kind: 'unix', path: socketPath(bind.path, dataDir) } }
+}
+
+const socketPath = (path: string, dataDir: string): string => resolve(dataDir, path)
 
 const listen = (server: Server, options: object): Promise<void> =>
   new Promise((resolve, reject) => {

@@ -4,7 +4,7 @@ import type { Config, ListenerConfig } from '../../config/config.ts'
 import type { Env } from '../../http/env.ts'
 import type { Platform } from '../../platform.ts'
 import type { State } from '../../state.ts'
-import { bindServer, redeclareBind } from './bind.ts'
+import { bindServer, located, redeclareBind } from './bind.ts'
 import { createListener, type Listener } from './listener.ts'
 
 export interface GatewayOptions {
@@ -17,6 +17,8 @@ export interface GatewayOptions {
 export interface Gateway {
   /** Listener name to address. */
   readonly addresses: ReadonlyMap<string, string>
+  /** What it listens on, with the absolute paths of socket files. */
+  readonly listeners: readonly ListenerConfig[]
   /** New requests follow the new configuration at once; running ones end under the old one. */
   reload(config: Config): Promise<void>
   /** Takes no new connections, lets answers finish for `grace` ms, then ends what is left with an error. */
@@ -25,6 +27,9 @@ export interface Gateway {
 
 interface Bound extends Listener {
   declared: ListenerConfig
+  /** The declaration with the absolute path of its socket file, and since when it has this identity. */
+  located: ListenerConfig
+  since: number
   readonly address: string
 }
 
@@ -56,12 +61,20 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     try {
       for (const declared of fresh) {
         const own = createListener({
-          declared: () => bound.get(keyOf(declared))?.declared ?? declared,
+          declared: () => bound.get(keyOf(declared))?.located ?? located(declared, dataDir),
+          since: () => bound.get(keyOf(declared))?.since ?? 0,
+          clock: platform.clock,
           fetch: (request, bindings) => app.fetch(request, bindings),
           headerTimeout: limits.headerTimeout,
         })
         const address = await bindServer(own.server, declared, dataDir)
-        bound.set(keyOf(declared), { ...own, declared, address })
+        bound.set(keyOf(declared), {
+          ...own,
+          declared,
+          located: located(declared, dataDir),
+          since: 0,
+          address,
+        })
       }
     } catch (error) {
       await closeAll(fresh.map(keyOf))
@@ -74,7 +87,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     for (const declared of listeners) {
       const kept = bound.get(keyOf(declared))
       if (!kept) continue
+      if (kept.declared.identity !== declared.identity) kept.since = platform.clock.elapsed()
       kept.declared = declared
+      kept.located = located(declared, dataDir)
       kept.server.headersTimeout = limits.headerTimeout
     }
   }
@@ -84,6 +99,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   return {
     get addresses() {
       return new Map([...bound.values()].map(({ declared, address }) => [declared.name, address]))
+    },
+    get listeners() {
+      return [...bound.values()].map((each) => each.located)
     },
     reload: async (config) => {
       const before = [...bound.values()].map(({ declared }) => declared)

@@ -8,9 +8,10 @@ import {
 import type { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { ListenerConfig } from '../../config/config.ts'
-import type { Bindings } from '../../http/env.ts'
+import type { Bindings, Connection } from '../../http/env.ts'
 import { inspectFraming } from '../../http/framing.ts'
 import type { Leaving } from '../../http/leaving.ts'
+import type { Clock } from '../../platform.ts'
 import { continueWhenRead } from './continue.ts'
 import { refuseOnWire } from './refuse.ts'
 import { splice } from './splice.ts'
@@ -19,8 +20,11 @@ import { splice } from './splice.ts'
 export type Fetch = (request: Request, bindings: Bindings) => Response | Promise<Response>
 
 export interface ListenerOptions {
-  /** Its declaration; a reload may change whom it trusts while it stays open. */
+  /** Its declaration, with the absolute path of a socket file; a reload may change whom it trusts while it stays open. */
   readonly declared: () => ListenerConfig
+  /** Since when, `clock.elapsed()`, it may believe what it may now. */
+  readonly since: () => number
+  readonly clock: Clock
   readonly fetch: Fetch
   readonly headerTimeout: number
 }
@@ -35,10 +39,19 @@ export interface Listener {
  * An HTTP server for one listener. Node's parser has refused broken framing before we are called; here the raw request
  * is judged and its target brought into the one canonical spelling before any library looks at it.
  */
-export const createListener = ({ declared, fetch, headerTimeout }: ListenerOptions): Listener => {
+export const createListener = (options: ListenerOptions): Listener => {
+  const { declared, fetch, headerTimeout, since, clock } = options
+  const openedAt = new WeakMap<Socket, number>()
+  const connectionOf = (socket: Socket, retire: () => void): Connection => {
+    const opened = openedAt.get(socket) ?? 0
+    return { openedAt: opened, outdated: opened < since(), retire }
+  }
   const handle = getRequestListener((request, env) => {
     const { incoming, outgoing } = env as { incoming: IncomingMessage; outgoing: ServerResponse }
-    return fetch(request, bindingsOf(declared(), incoming, outgoing))
+    const connection = connectionOf(incoming.socket, () => {
+      outgoing.shouldKeepAlive = false
+    })
+    return fetch(request, bindingsOf(declared(), incoming, connection, outgoing))
   })
   const tunnels = new Set<Socket>()
   const answer = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
@@ -58,8 +71,11 @@ export const createListener = ({ declared, fetch, headerTimeout }: ListenerOptio
     tunnels.add(socket)
     socket.once('close', () => tunnels.delete(socket))
     canonicalize(incoming)
-    void upgrade(declared(), fetch, incoming, socket, head)
+    const connection = connectionOf(socket, () => {})
+    const bindings = bindingsOf(declared(), incoming, connection)
+    void upgrade(bindings, fetch, incoming, socket, head)
   })
+  server.on('connection', (socket: Socket) => openedAt.set(socket, clock.elapsed()))
   server.on('clientError', refuseOnWire)
   server.on('connect', (_incoming: IncomingMessage, socket: Socket) => {
     socket.on('error', () => socket.destroy())
@@ -106,9 +122,11 @@ const canonicalize = (incoming: IncomingMessage): void => {
 const bindingsOf = (
   listener: ListenerConfig,
   incoming: IncomingMessage,
+  connection: Connection,
   outgoing?: ServerResponse,
 ): Bindings => ({
   listener,
+  connection,
   peer: listener.bind.kind === 'unix' ? 'unix' : (incoming.socket.remoteAddress ?? ''),
   peerPort: incoming.socket.remotePort ?? 0,
   framing: framings.get(incoming) as Bindings['framing'],
@@ -134,7 +152,7 @@ const leavingOf = (outgoing: ServerResponse): Leaving => ({
 })
 
 const upgrade = async (
-  listener: ListenerConfig,
+  plain: Bindings,
   fetch: Fetch,
   incoming: IncomingMessage,
   socket: Socket,
@@ -146,7 +164,7 @@ const upgrade = async (
     headers.append(incoming.rawHeaders[i] ?? '', incoming.rawHeaders[i + 1] ?? '')
   }
   const bindings: Bindings = {
-    ...bindingsOf(listener, incoming),
+    ...plain,
     upgrade: async (target) => {
       if (socket.destroyed) target.closed()
       else socket.once('close', target.closed)

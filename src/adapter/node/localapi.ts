@@ -1,5 +1,10 @@
 import { type IncomingMessage, request } from 'node:http'
-import type { LocalApi, LocalApiAnswer, LocalApiRequest } from '../../platform.ts'
+import {
+  type LocalApi,
+  type LocalApiAnswer,
+  type LocalApiRequest,
+  NoTailscaled,
+} from '../../platform.ts'
 import { type Daemon, daemonsOfThisSystem } from './tailscaled.ts'
 
 export interface LocalApiOptions {
@@ -31,7 +36,9 @@ export const createLocalApi =
         failures.push(error)
       }
     }
-    throw failures[0] ?? new Error('this system has no place for the socket of tailscaled')
+    const [cause] = failures
+    const reason = 'this system has no place for the socket of tailscaled'
+    throw new NoTailscaled(cause instanceof Error ? cause.message : reason, { cause })
   }
 
 /** Nothing was sent, so the next place may be tried. */

@@ -33,6 +33,8 @@ export interface RunOptions {
   readonly dataDir: string
 }
 
+/** ms between two looks at where tailscaled leads; what is believed does not wait for them. */
+const lookEvery = 2000
 /** ms for answers to finish after SIGTERM. */
 const grace = 30_000
 
@@ -108,6 +110,7 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   process.on('SIGHUP', reload.soon)
   const { clock } = platform
   const watched = checks.watch(() => config)
+  const looking = setInterval(() => void state.forwards.look(gateway.listeners), lookEvery)
   const deadline = keepDeadline({
     place: () => placeOf(config),
     clock,
@@ -118,6 +121,7 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   await untilSignalled(nodeLog)
   watcher.close()
   watched.stop()
+  clearInterval(looking)
   deadline.stop()
   registry.stop()
   await Promise.all([gateway.stop(grace), exporter.stop()])

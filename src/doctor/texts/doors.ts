@@ -6,7 +6,7 @@ export const doors = {
     says: '{message}',
     remedy: '{remedy}',
     means:
-      'Configuration and tailscaled contradict each other in a way that would open a door unguarded, or keep the gateway from starting: tailscaled older than 1.102.2 with a public mode, a public mode without a user, Funnel on while the mode says `serve`, a tailscaled without a network device (which makes every loopback port reachable from the tailnet), a port that tailscaled has taken, a listener at an address of another node, bytes passed on past the identity headers. The gateway refuses to start.',
+      'Configuration and tailscaled contradict each other in a way that would open a door unguarded, or keep the gateway from starting: tailscaled older than 1.102.2 with a public mode, a public mode without a user, Funnel on while the mode says `serve`, a tailscaled without a network device (which makes every loopback port reachable from the tailnet), a port that tailscaled has taken, a listener at an address of another node, bytes passed on past the identity headers. The gateway refuses to start; a running one believes nobody on a listener to which tailscaled leads others, from the first request on, until that door is gone.',
   },
   'doors.doubt': {
     severity: 'warning',

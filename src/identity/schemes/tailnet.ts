@@ -2,6 +2,7 @@ import type { Bindings, Client } from '../../http/env.ts'
 import type { Platform } from '../../platform.ts'
 import type { Directory, Peer } from '../../tailscale/directory.ts'
 import { decodeWords } from '../../tailscale/encoded-word.ts'
+import type { Forwards } from '../../tailscale/forwards.ts'
 import type { Caller, Capabilities } from '../caller.ts'
 import { namedByCaddy } from './caddy.ts'
 
@@ -12,6 +13,8 @@ export interface TailnetRequest {
   readonly peerPort: number
   readonly client: Client
   readonly headers: Headers
+  /** Absent on hosts whose connections are not their own, where nothing can lead astray. */
+  readonly connection?: Bindings['connection']
 }
 
 /** A caller, nobody, or a header that says another than tailscaled does. */
@@ -27,6 +30,8 @@ export interface TailnetSchemeOptions {
   /** Capabilities whose entries count as grants. */
   readonly capabilities: readonly string[]
   readonly fingerprint: Platform['fingerprint']
+  /** Absent: every door of tailscaled leads where it should. */
+  readonly forwards?: Pick<Forwards, 'trusts'>
 }
 
 /**
@@ -66,24 +71,35 @@ export const createTailnetScheme = (options: TailnetSchemeOptions): TailnetSchem
     return told === null ? caller : merged(caller, told, options.capabilities)
   }
 
+  const bySource = (request: TailnetRequest): TailnetIdentity | Promise<TailnetIdentity> => {
+    switch (request.listener.identity) {
+      case 'none':
+        return undefined
+      case 'serve':
+        return behindServe(request)
+      case 'whois':
+        return atTailnetAddress(request)
+      case 'caddy':
+        return namedByCaddy(request, options.fingerprint)
+    }
+  }
+
   return {
     identify: (request) => {
-      if (request.client.door !== 'tailnet') return undefined
-      switch (request.listener.identity) {
-        case 'none':
-          return undefined
-        case 'serve':
-          return behindServe(request)
-        case 'whois':
-          return atTailnetAddress(request)
-        case 'caddy':
-          return namedByCaddy(request, options.fingerprint)
-      }
+      const { listener, connection } = request
+      if (request.client.door !== 'tailnet' || listener.identity === 'none') return undefined
+      const trusted = !connection || (options.forwards?.trusts(listener, connection) ?? true)
+      return after(trusted, (isTrusted) => {
+        if (isTrusted) return bySource(request)
+        // The next one may be one of tailscaled's own.
+        connection?.retire()
+        return undefined
+      })
     },
   }
 }
 
-const after = <A, B>(value: A | Promise<A>, next: (value: A) => B): B | Promise<B> =>
+const after = <A, B>(value: A | Promise<A>, next: (value: A) => B | Promise<B>): B | Promise<B> =>
   value instanceof Promise ? value.then(next) : next(value)
 
 /** Compared as written first: a login that merely looks encoded is itself. */
