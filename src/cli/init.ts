@@ -97,6 +97,7 @@ async function write(flags: Flags, found: Surroundings, choices: Choices): Promi
   const { hash: ownerHash, generated } = await newPassword({
     ...flags,
     unattended: flags.yes === true,
+    about: [owner],
   })
   const plain = firstRunConfig({ ownerHash, owner, found: found.servers, ...(webui && { webui }) })
   const config = caddy ? behindCaddy(plain) : plain

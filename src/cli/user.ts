@@ -60,7 +60,7 @@ const withPassword = (command: Command): Command =>
     .option('--password-stdin', 'read the password from standard input')
     .addHelpText(
       'after',
-      '\nThe password comes from standard input, $POSTERN_PASSWORD or a prompt. Without any of them and without a ' +
+      '\nIt has 12 characters or more, or three words, and is none of those that are guessed first. The password comes from standard input, $POSTERN_PASSWORD or a prompt. Without any of them and without a ' +
         'terminal\na random one is made and printed once.',
     )
 
@@ -68,7 +68,8 @@ async function add(name: string, flags: AddFlags): Promise<void> {
   const file = await readUsers(flags.config)
   const same = [...file.users.keys()].find((it) => it.toLowerCase() === name.toLowerCase())
   if (same !== undefined) throw new Error(`there is already a user ${same}`)
-  const { hash, generated } = await newPassword(flags)
+  const about = [name, ...(flags.login === undefined ? [] : [flags.login])]
+  const { hash, generated } = await newPassword({ ...flags, about })
   const groups = flags.group?.map((group) => group.replace(/^(?!group:)/, 'group:'))
   const entry = {
     password: hash,
@@ -85,7 +86,8 @@ async function passwd(name: string, flags: Flags): Promise<void> {
   if (typeof entry.password === 'string' && /^(env|file):/.test(entry.password)) {
     throw new Error(`the hash of ${name} is kept in ${entry.password}; change it there`)
   }
-  const { hash, generated } = await newPassword(flags)
+  const about = [name, ...(typeof entry.login === 'string' ? [entry.login] : [])]
+  const { hash, generated } = await newPassword({ ...flags, about })
   await save(file, name, { field: 'password', value: hash })
   tell(`password of ${name} changed`, generated)
 }

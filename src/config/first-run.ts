@@ -25,8 +25,8 @@ export const firstRunConfig = ({
   // Sockets to listen on. On 127.0.0.1 only this machine can connect.
   "listeners": [
     { "name": "local", "bind": "127.0.0.1:8787", "identity": "none", "trusted_proxies": [] },
-    // Every machine of the network, without TLS; better to put Caddy in front and set "front": "caddy":
-    // { "name": "lan", "bind": "0.0.0.0:8788" },
+    // For a proxy on another machine, which ends TLS; other machines could connect without it, and show passwords:
+    // { "name": "lan", "bind": "0.0.0.0:8788", "trusted_proxies": ["192.168.1.5"] },
     // A socket in the data directory, for a proxy on this machine:
     // { "name": "caddy", "bind": "unix:caddy.sock", "trusted_proxies": ["unix"] },
   ],

@@ -60,7 +60,7 @@ describe('postern user add', () => {
   })
 
   it('warns when no grant covers the login', async () => {
-    process.env.POSTERN_PASSWORD = 'x'
+    process.env.POSTERN_PASSWORD = 'correct horse'
     const { err } = await user('add', 'bob')
     expect(err).toMatch(
       /users\.bob: no grant covers the login "bob"\. Add it to the "src" of a grant/,
@@ -87,7 +87,7 @@ describe('postern user add', () => {
     ['a name that means everybody', '*', /cannot be a login/],
     ['a name that reaches into the prototype', '__proto__', /not allowed/],
   ])('refuses %s and leaves the file alone', async (_, name, message) => {
-    process.env.POSTERN_PASSWORD = 'x'
+    process.env.POSTERN_PASSWORD = 'correct horse'
     expect((await user('add', name)).failure).toMatch(message)
     expect(readFileSync(path, 'utf8')).toBe(FILE)
   })
@@ -105,10 +105,10 @@ describe('postern user add', () => {
 
 describe('postern user passwd', () => {
   it('changes the hash and nothing else', async () => {
-    process.env.POSTERN_PASSWORD = 'another'
+    process.env.POSTERN_PASSWORD = 'another battery'
     expect((await user('passwd', 'owner')).out).toBe('password of owner changed\n')
     const hash = saved()?.get('owner')?.password ?? ''
-    expect(await bcrypt.compare('another', hash)).toBe(true)
+    expect(await bcrypt.compare('another battery', hash)).toBe(true)
     expect(readFileSync(path, 'utf8')).toBe(FILE.replace(HASH, hash))
   })
 
@@ -126,7 +126,7 @@ describe('postern user passwd', () => {
 
 describe('postern user remove', () => {
   it('takes the user out and keeps the comments', async () => {
-    process.env.POSTERN_PASSWORD = 'x'
+    process.env.POSTERN_PASSWORD = 'correct horse'
     await user('add', 'alice')
     expect((await user('remove', 'alice')).code).toBe(0)
     expect(readFileSync(path, 'utf8')).toBe(FILE)
@@ -180,10 +180,23 @@ describe('a password', () => {
     ['a\nb', 'the password has a control character in it'],
     ['a'.repeat(73), 'the password is 73 bytes long; bcrypt takes at most 72'],
     ['ä'.repeat(37), 'the password is 74 bytes long; bcrypt takes at most 72'],
-    ['a'.repeat(72), undefined],
-    ['p:ä ß', undefined],
+    ['bvkqwzxnhtrd'.repeat(6), undefined],
+    [`${'correct horse battery staple '.repeat(2)}fits!`, undefined],
+    ['Zwölf:Boxkämpfer ß', undefined],
+    ['x', /^the password has 1 characters: use 12 or more, or 3 words$/],
+    ['password12345', /^the password is one of the first that are tried/],
   ])('%j: %s', (password, refused) => {
-    expect(refusePassword(password)).toBe(refused)
+    if (refused instanceof RegExp) expect(refusePassword(password)).toMatch(refused)
+    else expect(refusePassword(password)).toBe(refused)
+  })
+
+  it('is not taken when it is weak, or made of the user’s own name, and nothing is written', async () => {
+    for (const weak of ['hunter2', 'password2026!', 'alice@example.com', 'alice-password']) {
+      process.env.POSTERN_PASSWORD = weak
+      const ran = await user('add', 'alice', '--login', 'alice@example.com')
+      expect(ran.failure).toMatch(/12 or more|first that are tried/)
+    }
+    expect(saved()?.has('alice')).toBe(false)
   })
 
   it('is never taken from an argument', async () => {

@@ -16,6 +16,8 @@ const everyone = `"grants": [
       { "role": "admin" }, { "role": "user" }, { "models": "**" } ] } },
 ]`
 
+const everyoneAdmin = 'makes everyone an admin, who may read and change all of this'
+
 describe('a configuration of Aperture’s loads unchanged:', () => {
   it('self-hosted, with a key nobody needs', () => {
     const { config, errors, notes } = load(`{
@@ -28,7 +30,7 @@ describe('a configuration of Aperture’s loads unchanged:', () => {
         },
         "old": { "baseurl": "http://h", "models": ["m"], "disabled": true },
       }, ${everyone} }`)
-    expect({ errors, notes }).toEqual({ errors: [], notes: [] })
+    expect({ errors, notes }).toEqual({ errors: [], notes: [everyoneAdmin] })
     expect(config?.grants).toEqual([
       { src: ['*'], entries: [{ role: 'admin' }, { role: 'user' }, { models: ['**'] }] },
     ])
@@ -165,7 +167,7 @@ describe('a configuration of Aperture’s loads unchanged:', () => {
       "exporters": { "s3": { "endpoint": "https://s3.example.net", "bucket_name": "gw", "region": "us-east-1",
         "prefix": "prod", "access_key_id": "AK", "access_secret": "SK", "every": 1800, "limit": 2000 } },
     }`)
-    expect([errors, notes]).toEqual([[], []])
+    expect([errors, notes]).toEqual([[], [everyoneAdmin]])
   })
 
   it('sections for what Postern does not do, each named', () => {
@@ -174,9 +176,10 @@ describe('a configuration of Aperture’s loads unchanged:', () => {
       "flags": { "chat_ui": { "value": true } },
     }`)
     expect(errors).toEqual([])
-    expect(notes).toEqual(
-      ['connectors', 'flags'].map((key) => `${key} has no effect in this version`),
-    )
+    expect(notes).toEqual([
+      everyoneAdmin,
+      ...['connectors', 'flags'].map((key) => `${key} has no effect in this version`),
+    ])
   })
 })
 

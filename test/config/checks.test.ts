@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { testConfig } from '../support/config.ts'
-import { HASH, said, valid } from './read.ts'
+import { HASH, read, said, valid } from './read.ts'
 
 const grant = (src: string[], ...entries: object[]): object => ({
   src,
@@ -9,6 +9,10 @@ const grant = (src: string[], ...entries: object[]): object => ({
 const ADMIN = { role: 'admin', models: '**' }
 const USER = { password: HASH }
 const LISTENER = { name: 'a', bind: '127.0.0.1:1' }
+
+const withoutTls =
+  'listener "a" takes passwords and keys from any network without TLS, where they can be read on the way'
+const everyoneAdmin = 'makes everyone an admin, who may read and change all of this'
 
 describe('listeners', () => {
   const listeners = (...list: object[]) => valid({ listeners: list })
@@ -21,6 +25,7 @@ describe('listeners', () => {
     expect(said(listeners(LISTENER, { name: 'a', bind: '0.0.0.0:1' }))).toEqual([
       'error listeners[1].name: two listeners are named "a"',
       'error listeners[1].bind: listener "a" already has this address',
+      `warning listeners[1].bind: ${withoutTls}`,
     ])
   })
 
@@ -31,7 +36,23 @@ describe('listeners', () => {
       expect(said({ listeners: list })).toContain(
         'error listeners[0].bind: other machines can connect here, and no user is defined',
       )
-      expect(said(valid({ listeners: list }))).toEqual([])
+      const wide = bind.startsWith('100.64.') ? [] : [`warning listeners[0].bind: ${withoutTls}`]
+      expect(said(valid({ listeners: list }))).toEqual(wide)
+      const proxied = [{ ...list[0], trusted_proxies: ['192.168.1.5'] }]
+      expect(said(valid({ listeners: proxied }))).toEqual([])
+    },
+  )
+
+  it.each(['funnel', 'both'])(
+    'must not take passwords in the clear where the internet comes in: %s',
+    (mode) => {
+      const listeners = [
+        { name: 'tailnet', bind: 'unix:t.sock', identity: 'serve' },
+        { name: 'a', bind: '0.0.0.0:8787' },
+      ]
+      const file = valid({ mode, front: 'tailscale', listeners })
+      expect(said(file)).toEqual([`error listeners[1].bind: ${withoutTls}`])
+      expect(read(file).problems[0]?.remedy).toMatch(/Bind 127\.0\.0\.1.*trusted_proxies/)
     },
   )
 
@@ -133,7 +154,12 @@ describe('users', () => {
     expect(said({ users, groups, grants })).toEqual([
       'warning users.a: no grant covers the login "a"',
     ])
-    expect(said({ users, grants: [grant(['*'], ADMIN)] })).toEqual([])
+    expect(said({ users, grants: [grant(['*'], ADMIN)] })).toEqual([
+      `warning grants[0].src[0]: ${everyoneAdmin}`,
+    ])
+    expect(
+      said({ users, grants: [grant(['owner'], ADMIN), grant(['*'], { role: 'user' })] }),
+    ).toEqual([])
   })
 })
 
@@ -287,7 +313,25 @@ describe('grants', () => {
       'warning grants[0].src[1]: no user has the login "onwer"',
       'warning grants[0].src[2]: group "group:x" is not defined and has no members',
       'warning grants[0].src[3]: "tag:ci" matches nobody while "mode" is "local"',
+      `warning grants[0].src[4]: ${everyoneAdmin}`,
     ])
+  })
+
+  it.each([
+    ['local', 'warning'],
+    ['serve', 'warning'],
+    ['funnel', 'error'],
+    ['both', 'error'],
+  ])('in mode %s that make everyone an admin: %s', (mode, severity) => {
+    const file = valid({ mode, front: 'tailscale', grants: [grant(['owner', '*'], ADMIN)] })
+    expect(said(file)).toEqual([`${severity} grants[0].src[1]: ${everyoneAdmin}`])
+    const temporary = valid({
+      mode,
+      front: 'tailscale',
+      grants: [grant(['owner'], ADMIN)],
+      temp_grants: [grant(['*'], ADMIN)],
+    })
+    expect(said(temporary)).toEqual([`${severity} temp_grants[0].src[0]: ${everyoneAdmin}`])
   })
 
   describe('when callers come by the tailnet', () => {

@@ -56,6 +56,10 @@ describe('mode', () => {
   it('serve warns of a listener that other networks reach', () => {
     const listeners = [SOCKET, { name: 'lan', bind: '0.0.0.0:8787' }]
     expect(said(file({ mode: 'serve', listeners }))).toEqual([
+      'warning listeners[1].bind: listener "lan" takes passwords and keys from any network without TLS, where they can be read on the way',
+    ])
+    const proxied = [SOCKET, { ...listeners[1], trusted_proxies: ['192.168.1.5'] }]
+    expect(said(file({ mode: 'serve', listeners: proxied }))).toEqual([
       'warning listeners[1].bind: listener "lan" takes passwords from any network, while "mode" is "serve"',
     ])
   })

@@ -75,7 +75,7 @@ describe('issuers', () => {
       app: { 'tailscale.com/cap/aperture': [{ role: 'admin', models: '**' }] },
     })
     const grants = [grant('carol@example.com'), grant('group:ops')]
-    const listeners = [{ name: 'a', bind: '0.0.0.0:8787' }]
+    const listeners = [{ name: 'a', bind: '0.0.0.0:8787', trusted_proxies: ['10.0.0.1'] }]
     const file = { listeners, grants }
     const trusting = { ...file, issuers: [entry({ groups_claim: 'groups' })] }
     expect(said(trusting)).toEqual([])

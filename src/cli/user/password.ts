@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { text as readAll } from 'node:stream/consumers'
 import { isCancel, password as prompt } from '@clack/prompts'
 import bcrypt from 'bcryptjs'
+import { weakness } from '../../config/values/password-strength.ts'
 
 /** About a third of a second of a core for each check that no cache answers. */
 const COST = 12
@@ -14,8 +15,10 @@ export interface NewPassword {
 
 export interface PasswordFlags {
   readonly passwordStdin?: boolean
-  /** Asks nobody, even on a terminal. */
+  /** Asks nothing, even on a terminal. */
   readonly unattended?: boolean
+  /** Names of the user, which a guesser tries first. */
+  readonly about?: readonly string[]
 }
 
 /**
@@ -26,7 +29,7 @@ export interface PasswordFlags {
 export async function newPassword(flags: PasswordFlags): Promise<NewPassword> {
   const given = await givenPassword(flags)
   const password = given ?? generatePassword()
-  const refused = refusePassword(password)
+  const refused = refusePassword(password, flags.about)
   if (refused !== undefined) throw new Error(refused)
   const hash = await bcrypt.hash(password, COST)
   return given === undefined ? { hash, generated: password } : { hash }
@@ -35,17 +38,17 @@ export async function newPassword(flags: PasswordFlags): Promise<NewPassword> {
 async function givenPassword(flags: PasswordFlags): Promise<string | undefined> {
   if (flags.passwordStdin) return (await readAll(process.stdin)).replace(/\r?\n$/, '')
   if (process.env.POSTERN_PASSWORD !== undefined) return process.env.POSTERN_PASSWORD
-  return process.stdin.isTTY && !flags.unattended ? askTwice() : undefined
+  return process.stdin.isTTY && !flags.unattended ? askTwice(flags.about) : undefined
 }
 
-async function askTwice(): Promise<string> {
-  const first = await ask('Password')
-  if ((await ask('Once more')) !== first) throw new Error('the two passwords differ')
+async function askTwice(about: PasswordFlags['about']): Promise<string> {
+  const first = await ask('Password: 12 characters or more, or three words', about)
+  if ((await ask('Once more', about)) !== first) throw new Error('the two passwords differ')
   return first
 }
 
-async function ask(message: string): Promise<string> {
-  const answer = await prompt({ message, validate: (value = '') => refusePassword(value) })
+async function ask(message: string, about: PasswordFlags['about']): Promise<string> {
+  const answer = await prompt({ message, validate: (value = '') => refusePassword(value, about) })
   if (isCancel(answer)) throw new Error('cancelled; nothing was changed')
   return answer
 }
@@ -54,11 +57,15 @@ async function ask(message: string): Promise<string> {
 const generatePassword = (): string => randomBytes(15).toString('base64url')
 
 /** Why this cannot be a password, or undefined. */
-export function refusePassword(password: string): string | undefined {
+export function refusePassword(
+  password: string,
+  about: readonly string[] = [],
+): string | undefined {
   if (password === '') return 'the password is empty'
   // Basic credentials cannot carry them (RFC 7617 section 2).
   if (/\p{Cc}/u.test(password)) return 'the password has a control character in it'
-  // bcrypt looks at no more, so a longer one would match everything that begins like it (hazards 21).
+  // bcrypt looks at no more, so a longer one would match everything that begins like it.
   const { length } = new TextEncoder().encode(password)
-  return length > 72 ? `the password is ${length} bytes long; bcrypt takes at most 72` : undefined
+  if (length > 72) return `the password is ${length} bytes long; bcrypt takes at most 72`
+  return weakness(password, about)
 }

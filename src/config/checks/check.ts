@@ -26,6 +26,8 @@ export interface Declared {
   readonly quotas: readonly string[]
   /** Of `mcp` and `connectors`. */
   readonly toolServers: readonly string[]
+  /** Names of listeners that name a proxy, well or not. */
+  readonly proxied: ReadonlySet<string>
   /** All of them are well-formed, or there are none. */
   readonly grantsWhole: boolean
 }
@@ -46,6 +48,7 @@ export function check(file: ConfigFile, root: Json, original: (path: Path) => Pa
     hooks: keysOf(root, 'hooks'),
     quotas: keysOf(root, 'quotas'),
     toolServers: [...keysOf(root, 'mcp', 'servers'), ...keysOf(root, 'connectors', 'servers')],
+    proxied: proxiedIn(valueAt(root, ['listeners'])),
     grantsWhole: sizeOf(valueAt(root, ['grants'])) === file.grants?.length,
   }
   return [
@@ -67,6 +70,12 @@ export function check(file: ConfigFile, root: Json, original: (path: Path) => Pa
 function loginOf(root: Json, name: string): string {
   const login = valueAt(root, ['users', name, 'login'])
   return (typeof login === 'string' ? login : name).toLowerCase()
+}
+
+const proxiedIn = (listeners: Json | undefined): ReadonlySet<string> => {
+  const list: readonly Json[] = Array.isArray(listeners) ? listeners : []
+  const proxied = list.filter((each) => (sizeOf(valueAt(each, ['trusted_proxies'])) ?? 0) !== 0)
+  return new Set(proxied.map((each) => String(valueAt(each, ['name']))))
 }
 
 const sizeOf = (value: Json | undefined): number | undefined =>

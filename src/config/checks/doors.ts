@@ -12,7 +12,8 @@ export function checkDoors(file: ConfigFile, declared: Declared): Finding[] {
       ...boundTooWide(listener, index),
       ...hopSecret(listener, index),
     ]),
-    ...modeAndListeners(file),
+    ...modeAndListeners(file, declared),
+    ...withoutTls(file, declared),
     ...withoutCredentials(file, declared),
     ...webuiSecrets(file),
   ]
@@ -51,7 +52,7 @@ function hopSecret({ bind, identity, hop_secret }: Listener, index: number): Fin
 }
 
 /** A mode that nothing serves would look open and be shut, and one that is shut has no use for such a listener. */
-function modeAndListeners({ mode, listeners }: ConfigFile): Finding[] {
+function modeAndListeners({ mode, listeners }: ConfigFile, declared: Declared): Finding[] {
   const identified = listeners.filter(({ identity }) => identity !== 'none')
   if (mode === 'local') {
     return identified.map(({ name, identity }) => {
@@ -68,12 +69,30 @@ function modeAndListeners({ mode, listeners }: ConfigFile): Finding[] {
       '"identity": "serve" }'
     return [error(['mode'], message, remedy)]
   }
-  return mode === 'serve' ? openBeside(listeners) : []
+  return mode === 'serve' ? openBeside(listeners, declared) : []
 }
 
-function openBeside(listeners: readonly Listener[]): Finding[] {
+/** We speak plain HTTP, so what is shown to us can be read on the way: by everyone, where the way is not this machine's. */
+function withoutTls({ mode, listeners }: ConfigFile, { proxied }: Declared): Finding[] {
+  return listeners.flatMap(({ bind, identity, name }, index) => {
+    const isPrivate = bind.kind === 'unix' || isLoopbackBind(bind) || isTailnetBind(bind)
+    // Who names a proxy has one in front that ends TLS.
+    if (identity !== 'none' || isPrivate || proxied.has(name)) return []
+    const message = `listener ${quote(name)} takes passwords and keys from any network without TLS, where they can be read on the way`
+    const remedy =
+      'Bind 127.0.0.1 and put Caddy or tailscaled in front, or name the proxy that ends TLS in "trusted_proxies"'
+    const problem = isPublic(mode) ? error : warning
+    return [problem(['listeners', index, 'bind'], message, remedy)]
+  })
+}
+
+const isPublic = (mode: ConfigFile['mode']): boolean => mode === 'funnel' || mode === 'both'
+
+function openBeside(listeners: readonly Listener[], { proxied }: Declared): Finding[] {
   return listeners.flatMap(({ bind, identity, name }, index) => {
     if (identity !== 'none' || bind.kind === 'unix' || isLoopbackBind(bind)) return []
+    // Else `withoutTls` says more of it.
+    if (!proxied.has(name) && !isTailnetBind(bind)) return []
     const message = `listener ${quote(name)} takes passwords from any network, while "mode" is "serve"`
     const remedy = 'Bind 127.0.0.1, or set "mode": "both" if that is meant'
     return [warning(['listeners', index, 'bind'], message, remedy)]
@@ -81,9 +100,7 @@ function openBeside(listeners: readonly Listener[]): Finding[] {
 }
 
 function withoutCredentials({ mode }: ConfigFile, declared: Declared): Finding[] {
-  if ((mode !== 'funnel' && mode !== 'both') || declared.users.length > 0 || declared.issuers) {
-    return []
-  }
+  if (!isPublic(mode) || declared.users.length > 0 || declared.issuers) return []
   const message = `mode ${quote(mode)} opens the door to the internet, and no user is defined`
   return [error(['mode'], message, 'Run `postern user add NAME`, or set "mode": "serve"')]
 }

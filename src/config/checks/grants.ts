@@ -1,4 +1,4 @@
-import { type Finding, type Path, quote, warning } from '../problem.ts'
+import { error, type Finding, type Path, quote, warning } from '../problem.ts'
 import { nearest } from '../read/nearest.ts'
 import { CAPABILITY, type GrantEntryFile, WITHOUT_EFFECT } from '../schema/grants.ts'
 import type { ConfigFile } from '../schema.ts'
@@ -21,6 +21,7 @@ export function checkGrants(file: ConfigFile, declared: Declared): Finding[] {
       (file[list] ?? []).flatMap((grant, index) => [
         ...checkSources(grant, [list, index, 'src'], known),
         ...checkApp(grant, [list, index], file, declared),
+        ...everyoneAdmin(grant, [list, index, 'src'], file),
       ]),
     ),
     ...unusedGroups(file),
@@ -43,6 +44,17 @@ function checkApp(grant: Grant, path: Path, file: ConfigFile, declared: Declared
   ])
   if (grant.ip !== undefined) findings.push(noEffect([...path, 'ip']))
   return [...findings, ...Object.keys(grant.app).flatMap((name) => checkName(name, path))]
+}
+
+/** `*` is everyone who has an account, a key or a device of the tailnet: one stolen password is then the whole gateway. */
+function everyoneAdmin({ src, app }: Grant, path: Path, { mode }: ConfigFile): Finding[] {
+  const at = src.indexOf('*')
+  if (at === -1 || !app[CAPABILITY].some(({ role }) => role === 'admin')) return []
+  const message = 'makes everyone an admin, who may read and change all of this'
+  const remedy =
+    'Name the logins of the admins, or "(owner)"; a second grant to "*" can have "role": "user"'
+  const problem = mode === 'funnel' || mode === 'both' ? error : warning
+  return [problem([...path, at], message, remedy)]
 }
 
 /** Any name is somebody's; one that is nearly ours is a slip that would grant nothing. */
