@@ -3,6 +3,7 @@ import { changedLines } from '../config/changed-lines.ts'
 import type { Config } from '../config/config.ts'
 import { setAt } from '../config/edit.ts'
 import { hideSecrets, restoreSecrets } from '../config/keep.ts'
+import { newReferences } from '../config/new-references.ts'
 import type { ParseResult } from '../config/parse.ts'
 import type { Problem } from '../config/problem.ts'
 import { type Detail, Failure } from '../http/errors.ts'
@@ -48,8 +49,8 @@ export const modeRoutes = (options: ConfigRoutesOptions): AdminRoute[] => [
       const current = await options.document.read()
       const edited = setAt(current.text, ['mode'], body.mode)
       const { problems, config } = options.document.parse(edited)
-      if (!config) throw refused(problems.map(toDetail))
-      if (!options.staysAdmin(c, config)) throw refused([lockedOut])
+      if (!config) throw refusal(problems.map(toDetail))
+      if (!options.staysAdmin(c, config)) throw refusal([lockedOut])
       await apply(options, c, current, edited, 'mode.set')
       return c.json(body)
     },
@@ -92,8 +93,11 @@ export const configRoutes = (options: ConfigRoutesOptions): AdminRoute[] =>
       body: text,
       answers: verdict,
       handle: async (request: AdminRequest<Text>) => {
-        const { problems, unknown } = await judge(options, request.body.config)
-        const errors = [...unknown, ...problems.map(sentence)]
+        const { problems, unknown, forbidden } = await judge(options, request.body.config)
+        const errors = [
+          ...[...unknown, ...forbidden].map(({ location, message }) => `${location}: ${message}.`),
+          ...problems.map(sentence),
+        ]
         return request.c.json({ valid: errors.length === 0, errors: errors.length ? errors : null })
       },
     }),
@@ -160,7 +164,7 @@ const put = async (
   { c, body }: AdminRequest<Text>,
 ): Promise<Response> => {
   const wanted = c.req.header('if-match')?.replace(/^W\/|"/g, '')
-  if (!wanted) throw refused([{ location: 'header.If-Match', message: 'is required' }])
+  if (!wanted) throw refusal([{ location: 'header.If-Match', message: 'is required' }])
   const now = await replace(options, c, body.config, wanted)
   return c.json({ config: shown(now.text) }, 200, { etag: `"${now.version}"` })
 }
@@ -173,18 +177,19 @@ const replace = async (
   wanted: string,
 ): Promise<{ readonly text: string; readonly version: string }> => {
   if (edited.trim() === '') {
-    throw refused([{ location: 'body.config', message: 'config must not be empty' }])
+    throw refusal([{ location: 'body.config', message: 'config must not be empty' }])
   }
-  const { current, restored, problems, unknown, config } = await judge(options, edited)
+  const { current, restored, problems, unknown, forbidden, config } = await judge(options, edited)
   if (wanted !== '*' && wanted !== current.version) throw stale()
-  const details = [
-    ...unknown.map((message) => ({ location: 'body.config', message })),
-    ...problems.map(toDetail),
-  ]
+  if (forbidden.length > 0) {
+    const detail = forbidden.map(({ message }) => message).join(' | ')
+    await options.audit(c, 'config.replace', 'denied', { target: 'configuration', detail })
+  }
+  const details = [...unknown, ...forbidden, ...problems.map(toDetail)]
   // Also of warnings, as in Aperture: a person who saves is there to read them.
-  if (details.length > 0 || !config) throw refused(details)
+  if (details.length > 0 || !config) throw refusal(details)
   if (!options.staysAdmin(c, config)) {
-    throw refused([lockedOut])
+    throw refusal([lockedOut])
   }
   await apply(options, c, current, restored, 'config.replace')
   return options.document.read()
@@ -243,20 +248,32 @@ type Judged = ParseResult & {
   readonly current: { readonly text: string; readonly version: string }
   /** With its secrets. */
   readonly restored: string
-  /** Marks that stand for nothing. */
-  readonly unknown: readonly string[]
+  /** Marks that stand for nothing. Nothing else of the text was read. */
+  readonly unknown: readonly Detail[]
+  /** References that may not be made from here. Nothing else of the text was read. */
+  readonly forbidden: readonly Detail[]
 }
 
 const judge = async ({ document }: ConfigRoutesOptions, edited: string): Promise<Judged> => {
   const current = await document.read()
   const restored = restoreSecrets(edited, current.text)
   if (restored.unknown) {
-    const unknown = restored.unknown.map((mark) => `"${mark}" stands for no secret that is there`)
-    return { current, restored: edited, unknown, problems: [] }
+    const unknown = restored.unknown.map((mark) => ({
+      location: 'body.config',
+      message: `"${mark}" stands for no secret that could be here`,
+    }))
+    return { current, restored: edited, unknown, forbidden: [], problems: [] }
   }
+  // Before it is parsed, which looks references up and tells what is wrong with what they lead to.
+  const forbidden = newReferences(current.text, restored.text).map(({ path, message }) => ({
+    location: path,
+    message,
+  }))
+  const judged = { current, restored: restored.text, unknown: [], forbidden }
+  if (forbidden.length > 0) return { ...judged, problems: [] }
   const parsed = document.parse(restored.text)
   const problems = broughtIn(parsed.problems, document.parse(current.text).problems)
-  return { current, restored: restored.text, unknown: [], ...parsed, problems }
+  return { ...judged, ...parsed, problems }
 }
 
 /**
@@ -289,7 +306,7 @@ const toDetail = (problem: Problem): Detail => ({
   message: sentence(problem),
 })
 
-const refused = (details: readonly Detail[]): Failure =>
+const refusal = (details: readonly Detail[]): Failure =>
   new Failure('invalid_content', 'The configuration was not taken.', { details })
 
 const stale = (): Failure =>

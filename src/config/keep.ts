@@ -2,11 +2,12 @@ import { setAt } from './edit.ts'
 import type { Json, Path } from './problem.ts'
 import { valueAt } from './read/remainder.ts'
 import { readSource } from './read/source.ts'
-import { inlineSecrets } from './values/references.ts'
+import { fieldOf, inlineSecrets } from './values/references.ts'
 
 /**
  * A configuration can be read, edited and put back without its secrets leaving the gateway: each that stands in the
- * text is shown as a mark that names its place, and a mark that comes back stands for what was there. References
+ * text is shown as a mark that names its place, and a mark that comes back, in a field of the same kind, stands for what was
+ * there: the hash of a password must not become a provider's key. References
  * (`env:`, `file:`) say nothing and stay as they are.
  */
 const mark = 'keep:'
@@ -43,7 +44,8 @@ export const restoreSecrets = (edited: string, current: string): Restored => {
     const written = valueAt(value, path) as string
     const name = headerName(path, written)
     const place = written.slice(name.length + mark.length)
-    const secret = secrets.get(place)
+    const secret =
+      place.endsWith(`/${fieldOf(path)}`) || inHeaders(path, place) ? secrets.get(place) : undefined
     if (typeof secret !== 'string') unknown.push(mark + place)
     else text = setAt(text, path, name + withoutHeaderName(place, secret))
   }
@@ -55,6 +57,9 @@ const headerName = (path: Path, value: Json | undefined): string =>
   path.includes('add_headers') && typeof value === 'string'
     ? (/^[^:]*: */.exec(value)?.[0] ?? '')
     : ''
+
+const inHeaders = (path: Path, pointer: string): boolean =>
+  fieldOf(path) === 'add_headers' && pointer.includes('/add_headers/')
 
 const withoutHeaderName = (pointer: string, secret: string): string =>
   pointer.includes('/add_headers/') ? secret.replace(/^[^:]*: */, '') : secret

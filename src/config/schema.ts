@@ -8,6 +8,7 @@ import { authFailures, database, limits, log, rateLimits, redis } from './schema
 import { defaultListeners, listeners } from './schema/listeners.ts'
 import { provider } from './schema/providers.ts'
 import { quotas } from './schema/quotas.ts'
+import { references } from './schema/references.ts'
 import { tailscale } from './schema/tailscale.ts'
 import { user } from './schema/users.ts'
 import { ui, webui } from './schema/webui.ts'
@@ -70,6 +71,7 @@ export const fileSchema = z.strictObject({
   rate_limits: rateLimits,
   auth_failures: authFailures,
   limits,
+  references,
   database,
   exporters,
   redis,

@@ -100,6 +100,114 @@ describe.each(['/aperture', '/postern/api'])('%s/config', (base) => {
     expect(document.text).toBe(file)
   })
 
+  it.each([
+    ['a variable', '"env:HOME"', 'providers.local.apikey'],
+    ['a variable, written otherwise', `"\${HOME}"`, 'providers.local.apikey'],
+    ['a file', '"file:/etc/hostname"', 'providers.local.apikey'],
+    [
+      'a file beside one that is listed',
+      '"file:/run/credentials/../shadow"',
+      'providers.local.apikey',
+    ],
+    [
+      'a folder that begins like one that is listed',
+      '"file:/run/credentials2/x"',
+      'providers.local.apikey',
+    ],
+    ['the key file of a service account', '"keyfile::/etc/google.json"', 'providers.local.apikey'],
+    ['a variable with a key file', '"keyfile::env:GOOGLE"', 'providers.local.apikey'],
+    ['a reference of another field', '"env:OWNER_HASH"', 'providers.local.apikey'],
+    [
+      'a reference in a header',
+      '"x", "add_headers": ["X-Key: file:/etc/hostname"]',
+      'providers.local.add_headers',
+    ],
+    [
+      'a reference in an address',
+      '"x" }, "other": { "baseurl": "env:HOME"',
+      'providers.other.baseurl',
+    ],
+  ])(
+    'is refused with a new reference to %s, which is not even looked up',
+    async (_what, value, location) => {
+      document.text = file
+        .replace(`"${hash}"`, '"env:OWNER_HASH"')
+        .replace(
+          '{\n',
+          '{ "references": { "env": ["PROVIDER_*"], "files": ["/run/credentials"] },\n',
+        )
+      const asked: string[] = []
+      const { parse } = document
+      document.parse = (text) => {
+        asked.push(text)
+        return parse(text)
+      }
+      const config = document.text.replace('"sk-secret-one"', () => value)
+      for (const method of ['PUT', 'POST']) {
+        const path = method === 'PUT' ? `${base}/config` : `${base}/config:validate`
+        const answer = await send(method, path, { config }, { 'if-match': '*' })
+        expect(answer.status).toBe(method === 'PUT' ? 422 : 200)
+        const text = await answer.text()
+        expect(text).toContain(location)
+        expect(text).toContain('references')
+        expect(text).not.toMatch(/cannot be read|is not set|is empty/)
+      }
+      expect(asked).toEqual([])
+      expect(document.text).not.toBe(config)
+      expect(audited()).toEqual(['owner config.replace denied'])
+    },
+  )
+
+  it('takes references that are listed, or in the file already, wherever they are of the same kind', async () => {
+    const at = (apikey: string) =>
+      file
+        .replace('"sk-secret-one"', apikey)
+        .replace(
+          '{\n',
+          '{ "references": { "env": ["PROVIDER_*"], "files": ["/run/credentials/"] },\n',
+        )
+    const env: Record<string, string> = { OLD: 'a', PROVIDER_ONE: 'b' }
+    document.parse = (text) =>
+      parseConfig(text, {
+        file: 'postern.hujson',
+        env: (name) => env[name],
+        readFile: (path) => (path === '/run/credentials/two' ? 'c' : undefined),
+      })
+    document.text = at('"env:OLD"')
+    const put = (config: string) => send('PUT', `${base}/config`, { config }, { 'if-match': '*' })
+    const renamed = at('"env:OLD"').replace('"local"', '"renamed"')
+    expect((await put(renamed)).status).toBe(200)
+    for (const apikey of [
+      '"env:PROVIDER_ONE"',
+      '"file:/run/credentials/two"',
+      '"env:PROVIDER_ONE"',
+    ]) {
+      expect([apikey, (await put(at(apikey))).status]).toEqual([apikey, 200])
+    }
+    // Gone from the file, it would be new again.
+    expect((await put(at('"env:OLD"'))).status).toBe(422)
+  })
+
+  it('cannot widen the list of references, and can shorten it', async () => {
+    const listed = (env: string) => file.replace('{\n', `{ "references": { "env": [${env}] },\n`)
+    document.text = listed('"A", "B"')
+    const put = (config: string) => send('PUT', `${base}/config`, { config }, { 'if-match': '*' })
+    for (const env of ['"A", "B", "C"', '"*"', '"A*", "B"']) {
+      const answer = await put(listed(env))
+      expect(answer.status).toBe(422)
+      expect(await answer.text()).toContain('references.env')
+    }
+    expect((await put(listed('"A"'))).status).toBe(200)
+    expect((await put(listed('"A", "B"'))).status).toBe(422)
+  })
+
+  it('takes no mark of a secret for a field of another kind', async () => {
+    const config = file.replace('"sk-secret-one"', '"keep:/users/owner/password"')
+    const answer = await send('PUT', `${base}/config`, { config }, { 'if-match': '*' })
+    expect(answer.status).toBe(422)
+    expect(await answer.text()).not.toContain(hash)
+  })
+
   it.each<[string, string, Record<string, string>, string]>([
     ['without If-Match', file, {}, 'header.If-Match'],
     ['empty', '  ', { 'if-match': '*' }, 'body.config'],

@@ -42,6 +42,57 @@ const REFERENCE = /^(env:|file:|keyfile::|\$\{)/
 /** Does the text say where a value is, instead of being it? */
 export const isReference = (text: string): boolean => REFERENCE.test(text)
 
+/** A place in the file that leads to a value outside of it. */
+export interface Reference {
+  readonly path: Path
+  /** As it is written, without the name of a header. */
+  readonly text: string
+  readonly kind: 'env' | 'file'
+  /** Of the variable, or path of the file. */
+  readonly name: string
+}
+
+/** Every reference that `resolveReferences` would follow. */
+export function referencesIn(root: Json, path: Path = []): Reference[] {
+  if (typeof root === 'string') {
+    const text = referableText(root, path)
+    const found = text && target(text, !URLS.has(String(path.at(-1))))
+    return found ? [{ path, text, ...found }] : []
+  }
+  if (root === null || typeof root !== 'object') return []
+  return Object.entries(root).flatMap(([key, value]) =>
+    referencesIn(value as Json, [...path, Array.isArray(root) ? Number(key) : key]),
+  )
+}
+
+/** What kind of value a place holds: the name of its key, in a list that of the list. */
+export const fieldOf = (path: Path): string =>
+  String(path.findLast((segment) => typeof segment === 'string') ?? '')
+
+type Target = Pick<Reference, 'kind' | 'name'>
+
+/** Undefined: the text is a value, not a reference. */
+function target(text: string, mayBeFile: boolean): Target | undefined {
+  if (mayBeFile && text.startsWith(KEYFILE)) {
+    const place = text.slice(KEYFILE.length)
+    return target(place, true) ?? { kind: 'file', name: place }
+  }
+  const variable = /^env:(.*)$/s.exec(text)?.[1] ?? /^\$\{(.*)\}$/s.exec(text)?.[1]
+  if (variable !== undefined) return { kind: 'env', name: variable }
+  if (!mayBeFile || !text.startsWith('file:')) return undefined
+  return { kind: 'file', name: text.slice('file:'.length) }
+}
+
+/** The part of a value that may be a reference; undefined where none is read. In a list of headers it follows the name. */
+function referableText(text: string, path: Path): string | undefined {
+  const key = String(path.at(-1))
+  const isHeader = path[0] === 'providers' && path[2] === 'add_headers'
+  if (!SECRETS.has(key) && !URLS.has(key) && !isHeader) return undefined
+  return isHeader ? text.slice(headerName(text).length) : text
+}
+
+const headerName = (line: string): string => /^[^:]*: */.exec(line)?.[0] ?? ''
+
 /** Where a secret itself stands in the file, not a reference to it. */
 export function inlineSecrets(root: Json, path: Path = []): Path[] {
   if (typeof root === 'string') {
@@ -55,12 +106,10 @@ export function inlineSecrets(root: Json, path: Path = []): Path[] {
 }
 
 function resolveText(text: string, path: Path, lookup: Lookup, findings: Finding[]): string {
-  const key = String(path.at(-1))
-  const isHeader = path[0] === 'providers' && path[2] === 'add_headers'
-  if (!SECRETS.has(key) && !URLS.has(key) && !isHeader) return text
-  const name = isHeader ? (/^[^:]*: */.exec(text)?.[0] ?? '') : ''
-  const reference = text.slice(name.length)
-  const found = lookUp(reference, lookup, !URLS.has(key))
+  const reference = referableText(text, path)
+  if (reference === undefined) return text
+  const name = text.slice(0, text.length - reference.length)
+  const found = lookUp(reference, lookup, !URLS.has(String(path.at(-1))))
   if (found === undefined) return text
   if ('missing' in found) {
     findings.push(error(path, found.missing, found.remedy))
@@ -69,36 +118,35 @@ function resolveText(text: string, path: Path, lookup: Lookup, findings: Finding
   return name + found.value
 }
 
-/** The mark stays, so that the content is read as what it is. The file may be in a variable where there are none. */
-function keyFile(place: string, lookup: Lookup): Found {
-  const found = lookUp(/^(env:|file:|\$\{)/.test(place) ? place : `file:${place}`, lookup, true)
-  return found && 'value' in found ? { value: KEYFILE + found.value } : found
-}
-
 type Found =
   | { readonly value: string }
   | { readonly missing: string; readonly remedy: string }
   | undefined
 
 function lookUp(text: string, lookup: Lookup, mayBeFile: boolean): Found {
-  if (mayBeFile && text.startsWith(KEYFILE)) return keyFile(text.slice(KEYFILE.length), lookup)
-  const variable = /^env:(.*)$/s.exec(text)?.[1] ?? /^\$\{(.*)\}$/s.exec(text)?.[1]
-  if (variable !== undefined) {
-    const value = lookup.env(variable)
-    if (value) return { value }
-    const state = value === undefined ? 'not set' : 'empty'
-    const remedy = 'Set it in the environment that starts the gateway'
-    // Aperture's sentence first, for its own way of writing one.
-    const macro = text.startsWith('$')
-      ? `unsubstituted macros: [${quote(variable).slice(1, -1)}]; `
-      : ''
-    return { missing: `${macro}environment variable ${quote(variable)} is ${state}`, remedy }
-  }
-  if (!mayBeFile || !text.startsWith('file:')) return undefined
-  const path = text.slice('file:'.length)
-  const value = lookup.readFile(path)?.replace(/\r?\n$/, '')
+  const found = target(text, mayBeFile)
+  if (found === undefined) return undefined
+  const value =
+    found.kind === 'env' ? fromEnvironment(text, found, lookup) : fromFile(found, lookup)
+  // The mark stays, so that the content is read as what it is.
+  const mark = text.startsWith(KEYFILE) ? KEYFILE : ''
+  return 'value' in value ? { value: mark + value.value } : value
+}
+
+function fromEnvironment(text: string, { name }: Target, { env }: Lookup): NonNullable<Found> {
+  const value = env(name)
+  if (value) return { value }
+  const state = value === undefined ? 'not set' : 'empty'
+  const remedy = 'Set it in the environment that starts the gateway'
+  // Aperture's sentence first, for its own way of writing one.
+  const macro = text.startsWith('$') ? `unsubstituted macros: [${quote(name).slice(1, -1)}]; ` : ''
+  return { missing: `${macro}environment variable ${quote(name)} is ${state}`, remedy }
+}
+
+function fromFile({ name }: Target, { readFile }: Lookup): NonNullable<Found> {
+  const value = readFile(name)?.replace(/\r?\n$/, '')
   if (value) return { value }
   const state = value === undefined ? 'cannot be read' : 'is empty'
   const remedy = 'Create it, readable by the user that runs the gateway'
-  return { missing: `file ${quote(path)} ${state}`, remedy }
+  return { missing: `file ${quote(name)} ${state}`, remedy }
 }
