@@ -116,6 +116,11 @@ test('Anthropic’s list holds what speaks Messages, each id once', () => {
       created_at: '1970-01-01T00:00:00Z',
       max_input_tokens: 200_000,
       max_tokens: null,
+      lifecycle: 'active',
+      capabilities: null,
+      deprecated_at: null,
+      line: null,
+      retires_at: null,
     },
     expect.objectContaining({ type: 'model', id: 'claude-y', max_input_tokens: null }),
   ])

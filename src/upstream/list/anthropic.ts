@@ -20,4 +20,10 @@ const anthropicModel = ({ model, details }: Offer) => ({
   created_at: new Date((details.created ?? 0) * 1000).toISOString().replace('.000', ''),
   max_input_tokens: details.contextLength ?? null,
   max_tokens: details.maxOutputTokens ?? null,
+  // Their SDK's types ask for these; null is what the API has for them where there is nothing to say.
+  lifecycle: 'active',
+  capabilities: null,
+  deprecated_at: null,
+  line: null,
+  retires_at: null,
 })
