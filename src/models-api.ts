@@ -1,11 +1,13 @@
-import type { Hono, MiddlewareHandler } from 'hono'
+import type { Context, Hono, MiddlewareHandler } from 'hono'
 import { keepCaptures } from './capture/keep.ts'
 import type { Config } from './config/config.ts'
 import { notHere } from './dialect/not-here.ts'
 import { type Operation, operations } from './dialect/operations.ts'
+import { RESOURCE } from './dialect/resources.ts'
 import { readAnswer } from './hooks/answer/read.ts'
 import { redactAll } from './hooks/redact/redact.ts'
 import { runHooks } from './hooks/run-hooks.ts'
+import { check } from './http/check.ts'
 import type { Env } from './http/env.ts'
 import { Failure, fail } from './http/errors.ts'
 import { methodNotAllowed } from './http/guards.ts'
@@ -14,6 +16,7 @@ import { counting } from './metrics/observe.ts'
 import type { Platform } from './platform.ts'
 import { authorizeTarget } from './policy/guards.ts'
 import { logDropped } from './proxy/dropped-headers.ts'
+import { takeResource } from './proxy/resources.ts'
 import { reverseProxy } from './proxy/reverse-proxy.ts'
 import { readTarget } from './proxy/target.ts'
 import { enforceQuotas, settling } from './quota/enforce.ts'
@@ -78,6 +81,22 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
     tried,
   })
 
+  const resource = takeResource({ registry, limits, memory: state.bodies, ...platform })
+  /** What a provider keeps for its account, for callers who may use it; else this refusal. */
+  const resourceOr = (refusal: (c: Context<Env>) => Failure): readonly Stage[] => [
+    check(function resourceOr(c) {
+      return resource(c, refusal(c))
+    }),
+    budgets,
+    hooks,
+    captures,
+    dropped,
+    proxy,
+  ]
+
+  const ofResources: Stage = (c, next) =>
+    c.get('target').operation.operation === RESOURCE ? hooks(c, next) : next()
+
   const serve = (operation: Operation): readonly Stage[] => [
     readTarget({ operation, limits, memory: state.bodies, ...platform }),
     requireSpoken(registry, operation.named !== undefined),
@@ -110,13 +129,20 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
       for (const operation of operations.filter(({ dialect }) => dialect !== 'ollama')) {
         for (const path of operation.paths) {
           app.on('POST', [path], ...guards, ...serve(operation))
-          app.on('ALL', [path], ...guards, () => fail(methodNotAllowed(['POST'])))
+          app.on('ALL', [path], ...guards, ...resourceOr(() => methodNotAllowed(['POST'])))
         }
       }
       for (const call of storedCalls) {
         const path = `/v1/responses/:id${call.suffix}`
-        const read = readStoredCall({ call, stored: responses, registry, limits, waitUntil })
-        app.on(call.method, [path], ...guards, read, budgets, captures, dropped, proxy)
+        const read = readStoredCall({
+          call,
+          stored: responses,
+          registry,
+          limits,
+          waitUntil,
+          otherwise: resource,
+        })
+        app.on(call.method, [path], ...guards, read, budgets, ofResources, captures, dropped, proxy)
       }
       for (const suffix of ['', '/cancel', '/input_items']) {
         const methods = storedCalls
@@ -141,7 +167,8 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
         each,
         `${each}/*`,
       ])) {
-        app.on('ALL', [path], ...guards, (c) => fail(new Failure('not_found', notHere(c.req.path))))
+        const refusal = (c: Context<Env>) => new Failure('not_found', notHere(c.req.path))
+        app.on('ALL', [path], ...guards, ...resourceOr(refusal))
       }
     },
     ollama: (app, below, guards) => {

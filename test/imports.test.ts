@@ -12,6 +12,7 @@ const values = new Set([
   'admin/act.ts', // what an admin did, and what the store keeps of it
   'admin/questions.ts', // what pages and the API ask the store
   'capture/captured.ts', // what is kept of bodies, and for how long
+  'dialect/resources.ts', // what providers keep for an account, and the configuration grants
   'doctor/machine.ts', // what a host finds out about itself, and the doctor reads
   'identity/caller.ts', // what authentication proves, read by every later stage
   'identity/api-key.ts', // what the store keeps and authentication looks up

@@ -1,4 +1,5 @@
 import type { Operation } from '../dialect/operations.ts'
+import { RESOURCE } from '../dialect/resources.ts'
 import type { AnswerKind } from './answer.ts'
 
 /** What an operation is answered with; the first is assumed where the bytes say nothing. Empty: not known. */
@@ -8,6 +9,8 @@ export const expectedKinds = (
 ): readonly AnswerKind[] => {
   if (operation === undefined) return []
   const { operation: name } = operation
+  // A file that was uploaded is anything.
+  if (name === RESOURCE) return ['opaque', 'json', 'events', 'lines']
   if (/(?:^|\/)speech$/.test(name)) return ['opaque', 'events', 'json']
   if (/(?:^|\/)(?:transcriptions|translations)$/.test(name)) return ['json', 'events', 'opaque']
   if (name === 'streamGenerateContent') return ['events', 'list']

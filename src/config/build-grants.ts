@@ -26,6 +26,7 @@ export const toEntry = (entry: GrantEntryFile): GrantEntry => {
   return {
     ...(role && { role }),
     ...(models !== undefined && { models: typeof models === 'string' ? [models] : models }),
+    ...(entry.provider_resources && { providerResources: entry.provider_resources }),
     ...(add_headers && { addHeaders: add_headers }),
     ...(cors && { cors }),
     ...(entry.send_hooks && { sendHooks: entry.send_hooks }),

@@ -156,6 +156,8 @@ export interface GrantEntry {
   readonly role?: 'user' | 'admin'
   /** `provider/model` globs. Absent: the entry gives no model, and what else it says goes for every model. */
   readonly models?: readonly string[]
+  /** `provider/family`: what of a provider's account may be used (dialect/resources). */
+  readonly providerResources?: readonly string[]
   readonly addHeaders?: readonly (readonly [name: string, value: string])[]
   readonly cors?: CorsConfig
   readonly sendHooks?: readonly SendHook[]

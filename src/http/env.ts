@@ -130,6 +130,8 @@ export interface Permissions {
   /** Capabilities of the configuration's grants that are not ours to read, by name. */
   readonly capabilities: ReadonlyMap<string, readonly unknown[]>
   allows(provider: string, model: string): boolean
+  /** May they use this family of what a provider keeps for the gateway's account (dialect/resources)? */
+  allowsResource(provider: string, family: string): boolean
   /** Entries that go for requests for this model, those for every model among them; without one, all entries. */
   entriesFor(provider?: string, model?: string): readonly GrantEntry[]
 }
@@ -137,12 +139,22 @@ export interface Permissions {
 /** What stands for the model of a request that names none and that its provider is to choose. */
 export const DEFAULT_MODEL = '(default)'
 
+/**
+ * What stands for the model of a request that asks none, or that leads to models which it does not name: entries of grants
+ * go for it that go for any model of its provider.
+ */
+export const ANY_MODEL = '(any)'
+
 /** What a request is for, and what is to be sent for it. */
 export interface Target {
   /** It costs nothing, so it needs no budget. */
   readonly free?: boolean
   /** Default: POST. */
   readonly method?: string
+  /** It makes the provider work, and no answer says how much: no budget in dollars, tokens or compute can hold. */
+  readonly unmetered?: boolean
+  /** An answer without a body is a good one. */
+  readonly mayBeEmpty?: boolean
   readonly operation: Operation
   /** As the client wrote it, `provider/` prefix included; undefined: the request names none. */
   readonly model: string | undefined

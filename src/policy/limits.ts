@@ -20,5 +20,7 @@ export function narrow(
     role: mayManage ? own.role : 'user',
     allows: (provider, model) =>
       own.allows(provider, model) && namesOf(provider, model, hasTags).some(covers),
+    // Batches, assistants and their kin lead to models that no request names.
+    allowsResource: (provider, family) => !limits.models && own.allowsResource(provider, family),
   }
 }

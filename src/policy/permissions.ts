@@ -1,7 +1,7 @@
 import type { GrantConfig, GrantEntry } from '../config/config.ts'
 import { compileGlobs } from '../config/values/glob.ts'
 import { spellingsOf } from '../dialect/model-tags.ts'
-import type { Permissions } from '../http/env.ts'
+import { ANY_MODEL, type Permissions } from '../http/env.ts'
 
 type Granted = Pick<GrantConfig, 'entries' | 'capabilities'>
 
@@ -24,6 +24,7 @@ export function merge(grants: readonly Granted[], hasTags: HasTags = never): Per
   if (!role) return nobody
   const matches = compileGlobs(entries.flatMap((entry) => entry.models ?? []))
   const headers = new Set(entries.flatMap((entry) => entry.filterableHeaders ?? []))
+  const resources = new Set(entries.flatMap((entry) => entry.providerResources ?? []))
   return {
     role,
     readMetrics: entries.some(({ readMetrics }) => readMetrics),
@@ -31,6 +32,7 @@ export function merge(grants: readonly Granted[], hasTags: HasTags = never): Per
     filters: (header) => headers.has('*') || headers.has(header.toLowerCase()),
     capabilities: mergeCapabilities(grants),
     allows: (provider, model) => namesOf(provider, model, hasTags).some(matches),
+    allowsResource: (provider, family) => resources.has(`${provider}/${family}`),
     entriesFor: covering(entries, hasTags),
   }
 }
@@ -40,13 +42,22 @@ function covering(entries: readonly GrantEntry[], hasTags: HasTags): Permissions
   const compiled = entries.map((entry) => ({
     entry,
     matches: entry.models ? compileGlobs(entry.models) : () => true,
+    matchesProvider: entry.models ? compileGlobs(entry.models.map(providerPart)) : () => true,
   }))
   return (provider, model = '') => {
     if (provider === undefined) return entries
+    if (model === ANY_MODEL) {
+      return compiled
+        .filter(({ matchesProvider }) => matchesProvider(provider))
+        .map(({ entry }) => entry)
+    }
     const names = namesOf(provider, model, hasTags)
     return compiled.filter(({ matches }) => names.some(matches)).map(({ entry }) => entry)
   }
 }
+
+/** Of a `provider/model` glob. */
+const providerPart = (glob: string): string => glob.split('/', 1)[0] ?? ''
 
 function mergeCapabilities(grants: readonly Granted[]): Permissions['capabilities'] {
   const merged = new Map<string, readonly unknown[]>()
@@ -71,6 +82,8 @@ export function intersect(person: Permissions, speaker: Permissions): Permission
     filters: (header) => person.filters(header) && speaker.filters(header),
     capabilities: person.capabilities,
     allows: (provider, model) => person.allows(provider, model) && speaker.allows(provider, model),
+    allowsResource: (provider, family) =>
+      person.allowsResource(provider, family) && speaker.allowsResource(provider, family),
     entriesFor: (provider, model) => [
       ...person.entriesFor(provider, model),
       ...speaker.entriesFor(provider, model),
@@ -84,5 +97,6 @@ const nobody: Permissions = {
   filters: () => false,
   capabilities: new Map(),
   allows: () => false,
+  allowsResource: () => false,
   entriesFor: () => [],
 }

@@ -15,6 +15,8 @@ export interface AnswerWatchOptions {
   readonly hasLength: boolean
   /** Its head does not wait for the first byte. */
   readonly goesAtOnce: boolean
+  /** It must have a body. */
+  readonly required: boolean
   /** Those who watch it besides; they see what the client sees. */
   readonly watch: BodyWatch
 }
@@ -24,7 +26,7 @@ export interface AnswerWatchOptions {
  * client.
  */
 export const watchAnswer = (options: AnswerWatchOptions): BodyWatch => {
-  const { reading, finder, hasLength, goesAtOnce, watch } = options
+  const { reading, finder, hasLength, goesAtOnce, required, watch } = options
   let scrubber: Scrubber | undefined
   const scrubberFor = (): Scrubber => {
     const kind = reading.assumed
@@ -43,7 +45,7 @@ export const watchAnswer = (options: AnswerWatchOptions): BodyWatch => {
   }
   return {
     ...watch,
-    required: !goesAtOnce,
+    required,
     reading,
     push: (chunk) => passed(reading.push(chunk)),
     flush: () => {

@@ -147,9 +147,17 @@ const accept = (asking: Asking, head: Accepted): BodyWatch => {
   const type = headers.find(([name]) => name === 'content-type')?.[1] ?? ''
   const goesAtOnce = reading.agreed && isStreamed(labelledKind(type))
   // What is packed is passed as it came: nothing of it can be read here, or taken out.
-  if (codingOf(headers) !== '') return { ...watch, required: !goesAtOnce }
+  const required = !goesAtOnce && !asking.c.get('target').mayBeEmpty
+  if (codingOf(headers) !== '') return { ...watch, required }
   const hasLength = headers.some(([name]) => name === 'content-length')
-  return watchAnswer({ reading, finder: asking.ready.finder, hasLength, goesAtOnce, watch })
+  return watchAnswer({
+    reading,
+    finder: asking.ready.finder,
+    hasLength,
+    goesAtOnce,
+    required,
+    watch,
+  })
 }
 
 /** All that watch an answer: ledger, hooks and captures. */

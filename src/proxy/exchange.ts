@@ -245,7 +245,7 @@ class Exchange implements UpstreamSink, Stoppable {
       return
     }
     const held = this.#held
-    if (held && this.#first === undefined) {
+    if (held && this.#first === undefined && this.#watch?.required) {
       this.#fail(new Failure('upstream_error', 'The model server answered with nothing.'))
       return
     }

@@ -13,7 +13,7 @@ import { addressOf, type Operation } from '../dialect/operations.ts'
 import { type BodyLimits, readBody } from '../http/body.ts'
 import type { BodyMemory, BodyMemoryLimits } from '../http/body-memory.ts'
 import { check } from '../http/check.ts'
-import { DEFAULT_MODEL, type Env, type Target } from '../http/env.ts'
+import { ANY_MODEL, DEFAULT_MODEL, type Env, type Target } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
 import type { Platform } from '../platform.ts'
 
@@ -23,8 +23,13 @@ export interface TargetOptions extends Pick<Platform, 'inflate' | 'random'> {
   readonly memory: BodyMemory
 }
 
+/** How a request is sent that is no call of a model, but of what a provider keeps. */
+export type SentAs = Pick<Target, 'method' | 'free' | 'unmetered' | 'mayBeEmpty' | 'address'>
+
 /** What a target is made of, beside its body. */
 interface Request extends Pick<TargetOptions, 'operation' | 'random'> {
+  /** In place of what the operation says. */
+  readonly sentAs: SentAs | undefined
   readonly url: string
   readonly contentType: string
   readonly size: number
@@ -32,24 +37,32 @@ interface Request extends Pick<TargetOptions, 'operation' | 'random'> {
 }
 
 /** Reads the body, once, and finds out what the request is for. */
-export const readTarget = (options: TargetOptions): MiddlewareHandler<Env> => {
-  const { operation, limits, memory, inflate, random } = options
-  return check(async function readTarget(c) {
-    const contentType = expectedType(c, operation)
-    const hold = memory.open(c.get('auth').caller?.login ?? '', limits)
-    try {
-      const bytes = await readBody(c.req.raw, { limits, hold, inflate })
-      const url = c.req.url
-      const { release } = hold
-      const size = bytes.byteLength
-      const target = await targetOf({ operation, random, url, contentType, size, release }, bytes)
-      c.set('target', target)
-      c.get('meter').asked(target)
-    } catch (error) {
-      hold.release()
-      throw error
-    }
+export const readTarget = (options: TargetOptions): MiddlewareHandler<Env> =>
+  check(async function readTarget(c) {
+    const target = await targetFor(c, options)
+    c.set('target', target)
+    c.get('meter').asked(target)
   })
+
+/** The body of a request and what it is for. @throws Failure, and then holds nothing */
+export const targetFor = async (
+  c: Context<Env>,
+  options: TargetOptions,
+  sentAs?: SentAs,
+): Promise<Target> => {
+  const { operation, random, limits, memory, inflate } = options
+  const contentType = expectedType(c, operation)
+  const hold = memory.open(c.get('auth').caller?.login ?? '', limits)
+  try {
+    const bytes = await readBody(c.req.raw, { limits, hold, inflate })
+    const url = c.req.url
+    const { release } = hold
+    const size = bytes.byteLength
+    return await targetOf({ operation, random, sentAs, url, contentType, size, release }, bytes)
+  } catch (error) {
+    hold.release()
+    throw error
+  }
 }
 
 const isForm = (contentType: string): boolean => /^multipart\//i.test(contentType)
@@ -73,7 +86,11 @@ const expectedType = (c: Context<Env>, { body }: Operation): string => {
 const targetOf = (request: Request, bytes: Uint8Array): Target | Promise<Target> => {
   const { operation, contentType } = request
   if (isForm(contentType)) return formTarget(request, readFormBody(bytes, contentType))
-  const options = { modelInPath: operation.named !== undefined, streams: streamsUnasked(operation) }
+  const options = {
+    modelInPath: operation.named !== undefined,
+    streams: streamsUnasked(operation),
+    ofResource: request.sentAs !== undefined,
+  }
   const read = readJsonBody(bytes, options)
   const made = (body: JsonBody): Target => jsonTarget(request, body, options)
   return read instanceof Promise ? read.then(made) : made(read)
@@ -146,7 +163,7 @@ type Unrouted = Omit<
   'model' | 'modelOptional' | 'otherModels' | 'stream' | 'forward' | 'address'
 >
 
-const inBody = (target: Unrouted, { operation }: Request, held: HeldBody): Target => {
+const inBody = (target: Unrouted, { operation, sentAs }: Request, held: HeldBody): Target => {
   const { body } = held
   const counted = body.stream && operation.operation.endsWith('completions')
   const askUsage = counted && !body.usageAsked
@@ -160,11 +177,12 @@ const inBody = (target: Unrouted, { operation }: Request, held: HeldBody): Targe
         forwarded(held.body, { model: unlessDefault(model), askUsage: askUsage && asksUsage }),
       ),
     address: toBase(operation),
+    ...sentAs,
   })
 }
 
 const unlessDefault = (model: string): string | undefined =>
-  model === DEFAULT_MODEL ? undefined : model
+  model === DEFAULT_MODEL || model === ANY_MODEL ? undefined : model
 
 /** Operations whose API has a model of its own for who names none; a stored prompt of the responses API names one too. */
 const OPTIONAL = new Set(['moderations', 'images/generations', 'images/edits', 'images/variations'])
@@ -174,7 +192,7 @@ const isOptional = ({ operation }: Operation, body?: JsonBody): boolean =>
   (operation === 'responses' && body?.member('prompt')?.kind === 'object')
 
 const formTarget = (request: Request, form: FormBody): Target => {
-  const { operation, size, contentType, random, release } = request
+  const { operation, size, contentType, random, release, sentAs } = request
   // 128 bits that were not known when the form was made: no content of it can hold them.
   const boundary = `postern-${[...random(16)].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`
   return {
@@ -195,6 +213,7 @@ const formTarget = (request: Request, form: FormBody): Target => {
     keep: () => {},
     sent: () => {},
     release,
+    ...sentAs,
   }
 }
 

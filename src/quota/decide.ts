@@ -14,8 +14,8 @@ export interface Offer {
   readonly amounts: Amounts
   /** By which `amounts` were reckoned. */
   readonly rates?: Price
-  /** `unbilled`: as far as is known nobody asks for money. */
-  readonly price: 'known' | 'unknown' | 'unbilled'
+  /** `unbilled`: as far as is known nobody asks for money. `unmetered`: no answer says what it uses. */
+  readonly price: 'known' | 'unknown' | 'unbilled' | 'unmetered'
 }
 
 export interface Refusal {
@@ -23,8 +23,8 @@ export interface Refusal {
   readonly bucket: string
   /** ms until it fits; Infinity: never by itself. */
   readonly wait: number
-  /** `closed`: it cannot be read. `unpriced`: nobody knows what would have to be charged. */
-  readonly why: 'spent' | 'busy' | 'unpriced' | 'closed'
+  /** `closed`: it cannot be read. `unpriced`, `unmetered`: what to charge is not known. */
+  readonly why: 'spent' | 'busy' | 'unpriced' | 'unmetered' | 'closed'
 }
 
 /** The buckets of a chain; fewer than were named where one cannot be used. */
@@ -56,7 +56,7 @@ function refusalBy(
     return { bucket, wait: never, why: 'closed' }
   }
   if (!limits.every((limit) => isPriced(limit, price))) {
-    return { bucket, wait: never, why: 'unpriced' }
+    return { bucket, wait: never, why: price === 'unmetered' ? 'unmetered' : 'unpriced' }
   }
   const wait = waitFor(bucketsIn(chain), amountFor(chain, amounts), now)
   if (wait === 0) return undefined
@@ -68,9 +68,12 @@ const lendEachOther = ([first, ...rest]: readonly QuotaLimit[]): boolean =>
   rest.every(({ unit }) => unit === first?.unit && unit !== 'concurrent')
 
 const isPriced = ({ unit, unknownPrice }: QuotaLimit, price: Offer['price']): boolean => {
+  if (price === 'unmetered') return countsRequests.has(unit) || unknownPrice === 'allow'
   if (unit !== 'dollars' || price === 'known') return true
   return unknownPrice ? unknownPrice === 'allow' : price === 'unbilled'
 }
+
+const countsRequests: ReadonlySet<QuotaLimit['unit']> = new Set(['requests', 'concurrent'])
 
 /** What a request comes to in a chain's unit. */
 export const amountFor = ([first]: HeldChain, amounts: Amounts): number =>

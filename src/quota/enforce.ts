@@ -84,8 +84,13 @@ const offerOf = async (
     chains,
     amounts: estimate(target, candidate, price),
     ...(price && { rates: price }),
-    price: price ? 'known' : isBilled(candidate) ? 'unknown' : 'unbilled',
+    price: target.unmetered ? 'unmetered' : priceState(candidate, price),
   }
+}
+
+const priceState = (candidate: Candidate, price: Price | undefined): Offer['price'] => {
+  if (price) return 'known'
+  return isBilled(candidate) ? 'unknown' : 'unbilled'
 }
 
 /** A price list that cannot be read knows no price. */
@@ -149,6 +154,7 @@ const sentences: Readonly<Record<Refusal['why'], string>> = {
   spent: 'is used up',
   busy: 'is held for requests that are under way',
   unpriced: 'cannot be kept: nobody knows the price of this model',
+  unmetered: 'cannot be kept: no answer says what this request uses',
   closed: 'cannot be read, so nothing passes: the configuration has to be corrected',
 }
 

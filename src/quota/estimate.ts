@@ -1,4 +1,5 @@
 import type { QuotaUnit } from '../config/config.ts'
+import { RESOURCE } from '../dialect/resources.ts'
 import type { Target } from '../http/env.ts'
 import { costOf } from '../prices/cost.ts'
 import { longestAnswer } from '../tokens/answer.ts'
@@ -17,7 +18,7 @@ const longestCompute = 300_000
  * that come together overspend together. Without a price it holds no dollars, as it will be charged none.
  */
 export function estimate(target: Target, candidate: Candidate, price: Price | undefined): Amounts {
-  if (target.operation.operation === 'responses/stored') return onlyOne
+  if (holdsNothing.has(target.operation.operation)) return onlyOne
   const { size, files, operation } = target
   const { most } = promptOf({ size, files, operation: operation.operation }, candidate)
   const output = longestAnswer(target, candidate)
@@ -31,7 +32,8 @@ export function estimate(target: Target, candidate: Candidate, price: Price | un
   }
 }
 
-/** What a stored response takes was held when it was asked for. */
+/** A stored response was held for when it was requested; nothing tells what a call on a resource takes. */
+const holdsNothing = new Set(['responses/stored', RESOURCE])
 const onlyOne: Amounts = { dollars: 0, tokens: 0, requests: 1, compute: 0, concurrent: 1 }
 
 /**

@@ -13,7 +13,7 @@ const MOST_UNSETTLED = 32
 
 /**
  * Routes a request that relies on stored responses to a provider that has them: one that runs in the background, and one
- * that continues an earlier response, which must be the caller's own. All other requests pass unchanged.
+ * that continues an earlier response, which must be the caller's own, or a conversation. All other requests pass unchanged.
  * @throws Failure `invalid_request`, `not_found`, `rate_limited`
  */
 export const routeStored = (stored: StoredResponses): MiddlewareHandler<Env> =>
@@ -24,6 +24,7 @@ export const routeStored = (stored: StoredResponses): MiddlewareHandler<Env> =>
     // Counting and compacting are of the API that keeps: others would not know them.
     if (operation.operation !== 'responses') preferKeeping(c)
     if (isOn(body, 'background')) routeBackground(c, stored)
+    if (isOn(body, 'conversation')) routeToConversation(c)
     const previous = body.member('previous_response_id')
     if (!previous) return
     const id = valueAt(body.bytes, previous.start, previous.end)
@@ -73,9 +74,27 @@ const routeToEarlier = async (
     throw new Failure('invalid_request', 'The field "previous_response_id" must be a string.')
   }
   const response = await stored.find(id, c.get('auth').caller?.login ?? '')
-  const there = (candidate: Candidate): boolean => candidate.provider.id === response?.provider
+  const { allowsResource } = c.get('permissions')
+  const there = ({ provider }: Candidate): boolean =>
+    response
+      ? provider.id === response.provider
+      : allowsResource(provider.id, 'responses') && storesResponses(provider)
   const candidates = c.get('candidates').filter(there)
   if (candidates.length === 0) throw noResponse(id)
+  c.set('candidates', candidates)
+}
+
+/** A conversation gives its content to every request in it: it needs a grant of the account's conversations. */
+const routeToConversation = (c: Context<Env>): void => {
+  const { allowsResource } = c.get('permissions')
+  const candidates = c
+    .get('candidates')
+    .filter(({ provider }) => allowsResource(provider.id, 'conversations'))
+  if (candidates.length === 0) {
+    throw new Failure('not_found', 'There is no conversation here that you may use.', {
+      reason: 'conversation_not_granted',
+    })
+  }
   c.set('candidates', candidates)
 }
 

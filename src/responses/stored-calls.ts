@@ -4,6 +4,7 @@ import { versionAt } from '../dialect/operations.ts'
 import { type BodyLimits, readBody } from '../http/body.ts'
 import { check } from '../http/check.ts'
 import type { Env, Target } from '../http/env.ts'
+import type { Failure } from '../http/errors.ts'
 import type { Platform } from '../platform.ts'
 import type { Provider } from '../upstream/upstream.ts'
 import { settled } from './remember-ids.ts'
@@ -41,6 +42,8 @@ export interface StoredCallOptions extends Pick<Platform, 'waitUntil'> {
   readonly stored: StoredResponses
   readonly registry: { providers(): readonly Provider[] }
   readonly limits: BodyLimits
+  /** Where the response is not this caller's: all responses of the account may be open to them. */
+  readonly otherwise: (c: Context<Env>, failure: Failure) => Promise<void>
 }
 
 /**
@@ -49,18 +52,18 @@ export interface StoredCallOptions extends Pick<Platform, 'waitUntil'> {
  * @throws Failure `not_found`
  */
 export const readStoredCall = (options: StoredCallOptions): MiddlewareHandler<Env> => {
-  const { call, stored, registry, limits } = options
+  const { call, stored, registry, limits, otherwise } = options
   return check(async function readStoredCall(c) {
     const { pathname, searchParams } = new URL(c.req.url)
     const id = pathname.split('/')[3] ?? ''
-    // The provider does not need it, and no byte of it may stay on the connection.
-    if (call.method === 'POST') await readBody(c.req.raw, { limits: { ...limits, body: LARGEST } })
     const response = await stored.find(id, c.get('auth').caller?.login ?? '')
     const provider = response && registry.providers().find((it) => it.id === response.provider)
     const usable = provider && !provider.disabled && storesResponses(provider)
     if (!response || !usable || !c.get('permissions').allows(provider.id, response.model)) {
-      throw noResponse(id)
+      return otherwise(c, noResponse(id))
     }
+    // The provider does not need it, and no byte of it may stay on the connection.
+    if (call.method === 'POST') await readBody(c.req.raw, { limits: { ...limits, body: LARGEST } })
     const charged = charge(c, response, options)
     const target = { ...targetOf(call, response, searchParams), free: !charged }
     c.set('target', target)

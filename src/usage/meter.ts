@@ -6,7 +6,15 @@ import type { Operation } from '../dialect/operations.ts'
 import { servingOf } from '../dialect/serving.ts'
 import { sessionOf } from '../dialect/session.ts'
 import { headerUsage, type TokenCounts } from '../dialect/usage.ts'
-import type { AnswerHead, AnswerOutcome, BodyWatch, Env, Meter, Target } from '../http/env.ts'
+import {
+  ANY_MODEL,
+  type AnswerHead,
+  type AnswerOutcome,
+  type BodyWatch,
+  type Env,
+  type Meter,
+  type Target,
+} from '../http/env.ts'
 import type { HeaderList } from '../http/headers.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Platform } from '../platform.ts'
@@ -245,6 +253,12 @@ class RequestMeter implements Meter {
     return this.#target && this.#candidate ? longestAnswer(this.#target, this.#candidate) : 0
   }
 
+  #upstreamModel(): string | null {
+    const model = this.#candidate?.model
+    if (model === undefined) return this.#named()
+    return model === ANY_MODEL ? null : model
+  }
+
   /** Of a request that no provider was asked for: what the model's provider calls it, so that it counts as one model. */
   #named(): string | null {
     const target = this.#target
@@ -281,7 +295,7 @@ class RequestMeter implements Meter {
       dialect: this.#target?.operation.dialect ?? 'none',
       model: this.#target?.model ?? null,
       provider: this.#candidate?.provider.id ?? null,
-      upstreamModel: this.#candidate?.model ?? this.#named(),
+      upstreamModel: this.#upstreamModel(),
       status: this.#status,
       outcome,
       errorCode,

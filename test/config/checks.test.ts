@@ -290,6 +290,26 @@ describe('grants', () => {
     ])
   })
 
+  it('take families of resources by name, and tell which there are', () => {
+    const providers = { openai: { baseurl: 'http://h' } }
+    const granting = (...provider_resources: string[]) =>
+      said(
+        valid({
+          providers,
+          grants: [grant(['owner'], { role: 'admin', models: '**', provider_resources })],
+        }),
+      )
+    expect(granting('openai/files', 'openai/vector_stores')).toEqual([])
+    expect(granting('opnai/files')).toEqual([
+      'warning grants[0].app["tailscale.com/cap/aperture"][0].provider_resources[0]: "opnai/files" names provider "opnai", which is not declared',
+    ])
+    for (const wrong of ['openai/file', 'openai/*', '**', 'files', 'openai/files/x', '/files']) {
+      expect(granting(wrong)).toEqual([
+        expect.stringContaining(`"${wrong}" does not name a family of a provider’s resources`),
+      ])
+    }
+  })
+
   it('take a pattern or a list of them, without a place for "all but"', () => {
     expect(grants(grant(['owner'], { role: 'admin', models: ['**', '!gpu/**'] }))).toEqual([
       'error grants[0].app["tailscale.com/cap/aperture"][0].models[1]: "!gpu/**" is no models pattern',

@@ -28,6 +28,18 @@ describe('a limited key', () => {
     expect(allows('other', 'small')).toBe(false)
   })
 
+  it('reaches nothing that a provider keeps when it is for some models only, for that leads to others', () => {
+    const open: readonly GrantConfig[] = [
+      { src: ['alice'], entries: [{ role: 'user', providerResources: ['local/batches'] }] },
+    ]
+    const { forCaller } = compileGrants({ grants: open, groups: new Map(), log })
+    expect(forCaller(key('alice'), place).allowsResource('local', 'batches')).toBe(true)
+    const ofRole = forCaller(key('alice', { role: 'user' }), place)
+    expect(ofRole.allowsResource('local', 'batches')).toBe(true)
+    const ofModels = forCaller(key('alice', { models: ['**'] }), place)
+    expect(ofModels.allowsResource('local', 'batches')).toBe(false)
+  })
+
   it('has no role but its own, and none that its login has not', () => {
     expect(policy.forCaller(key('owner', { role: 'user' }), place).role).toBe('user')
     expect(policy.forCaller(key('owner', { role: 'admin' }), place).role).toBe('admin')

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { GrantEntry } from '../../src/config/config.ts'
+import { ANY_MODEL } from '../../src/http/env.ts'
 import { intersect, merge } from '../../src/policy/permissions.ts'
 import { chat, providerKey, together } from '../support/setup.ts'
 
@@ -15,6 +16,31 @@ describe('what entries say beside role and models', () => {
     expect(entriesFor('a', 'm')).toEqual([{ role: 'user', models: ['**'] }, everywhere, some])
     expect(entriesFor('b', 'm')).toEqual([{ role: 'user', models: ['**'] }, everywhere])
     expect(entriesFor()).toHaveLength(4)
+  })
+
+  it('goes for a request without a model where the entry is for any model of its provider', () => {
+    const some: GrantEntry = { models: ['a/gpt-*', 'c/x'], ...headers('x-some') }
+    const any: GrantEntry = { models: ['**'], ...headers('x-any') }
+    const stars: GrantEntry = { models: ['*/gpt'], ...headers('x-stars') }
+    const { entriesFor } = of({ role: 'user' }, some, any, stars)
+    expect(entriesFor('a', ANY_MODEL)).toEqual([{ role: 'user' }, some, any, stars])
+    expect(entriesFor('b', ANY_MODEL)).toEqual([{ role: 'user' }, any, stars])
+  })
+
+  it('opens what a provider keeps by name only, and for two callers where both may', () => {
+    const one = of({ role: 'user', models: ['**'], providerResources: ['a/files', 'a/batches'] })
+    const other = of({ role: 'admin', models: ['**'], providerResources: ['a/files'] })
+    expect([one.allowsResource('a', 'files'), one.allowsResource('b', 'files')]).toEqual([
+      true,
+      false,
+    ])
+    const both = intersect(one, other)
+    expect([both.allowsResource('a', 'files'), both.allowsResource('a', 'batches')]).toEqual([
+      true,
+      false,
+    ])
+    const without = merge([{ entries: [{ providerResources: ['a/files'] }] }])
+    expect(without.allowsResource('a', 'files')).toBe(false)
   })
 
   it('is nothing without a role', () => {

@@ -39,6 +39,7 @@ function checkApp(grant: Grant, path: Path, file: ConfigFile, declared: Declared
   const place = [...path, 'app', CAPABILITY]
   const findings = grant.app[CAPABILITY].flatMap((entry, index) => [
     ...checkPatterns(entry, [...place, index], declared),
+    ...checkResources(entry, [...place, index], declared),
     ...checkKeys(entry, [...place, index], declared),
     ...checkCors(entry, [...place, index], file),
   ])
@@ -200,6 +201,19 @@ function checkPattern(pattern: string, path: Path, { providers }: Declared): Fin
     'which does not match any declared provider'
   return [warning(path, message, 'Correct the name, or add the provider')]
 }
+
+const checkResources = (
+  { provider_resources = [] }: GrantEntryFile,
+  path: Path,
+  { providers }: Declared,
+): Finding[] =>
+  provider_resources.flatMap((text, index) => {
+    const provider = text.slice(0, text.indexOf('/'))
+    if (providers.length === 0 || providers.includes(provider)) return []
+    const place = [...path, 'provider_resources', index]
+    const message = `${quote(text)} names provider ${quote(provider)}, which is not declared`
+    return [warning(place, message, 'Correct the name, or add the provider')]
+  })
 
 const groupsOfUsers = (file: ConfigFile): string[] =>
   Object.values(file.users).flatMap(({ groups }) => groups)

@@ -1,6 +1,13 @@
 import { z } from 'zod'
+import { resourceFamilies } from '../../dialect/resources.ts'
 import * as field from '../values/fields.ts'
-import { grantHeader, headerNames, methods, origins } from '../values/grant-fields.ts'
+import {
+  grantHeader,
+  headerNames,
+  methods,
+  origins,
+  providerResource,
+} from '../values/grant-fields.ts'
 import { sendHooks } from './hooks.ts'
 import { quotaRefs } from './quotas.ts'
 
@@ -39,6 +46,14 @@ export const grantEntry = z.strictObject({
       'Which models, as `provider/model`: `*` stands for anything but a slash, `?` for one character, `**` as a whole ' +
         'segment for any segments. One pattern, or several in a list. The rest of the entry then goes for these models, ' +
         'and without `models` for all.',
+    ),
+  provider_resources: z
+    .array(providerResource())
+    .optional()
+    .describe(
+      'What of a provider’s own account may be used, each as `"provider/family"`: ' +
+        `${resourceFamilies.map((family) => `\`${family}\``).join(', ')}. A caller with a family sees what other ` +
+        'callers keep there (docs/resources.md). Ours.',
     ),
   add_headers: z
     .array(grantHeader())

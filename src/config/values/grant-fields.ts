@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { resourceFamilies } from '../../dialect/resources.ts'
 import { quote } from '../problem.ts'
+import { nearest } from '../read/nearest.ts'
 import { header } from './fields.ts'
 
 /** What the gateway decides for every request, because it has to read body and answer. */
@@ -11,6 +13,23 @@ export const grantHeader = () =>
     error: 'this header is set by the gateway itself',
     params: { remedy: 'Remove it' },
   })
+
+/** `provider/family`. Neither is a pattern: a family that comes with a later version must not be granted by an earlier one. */
+export const providerResource = () =>
+  z.string().transform((text, ctx) => {
+    const [provider = '', family = '', ...rest] = text.split('/')
+    if (provider !== '' && families.includes(family) && rest.length === 0) return text
+    const meant = nearest(family, families)
+    const message = `${quote(text)} does not name a family of a provider’s resources`
+    const remedy =
+      meant === undefined
+        ? `Write "provider/family" with one of ${families.join(', ')}`
+        : `Did you mean ${quote(`${provider}/${meant}`)}?`
+    ctx.issues.push({ code: 'custom', message, input: text, params: { remedy } })
+    return z.NEVER
+  })
+
+const families: readonly string[] = resourceFamilies
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^\s\p{C}/?#@,*]+$/u

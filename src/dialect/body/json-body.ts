@@ -32,6 +32,8 @@ export interface JsonBodyOptions {
   readonly modelInPath: boolean
   /** What an absent `stream` means. */
   readonly streams: boolean
+  /** It is no request of a model: an `endpoint` in it steers nothing, and what it says of tokens bounds no answer. */
+  readonly ofResource?: boolean
 }
 
 /**
@@ -57,9 +59,9 @@ export const readEdited = (bytes: Uint8Array, options: JsonBodyOptions): JsonBod
 const bodyOf = (
   bytes: Uint8Array,
   { members, longStrings, remoteFiles }: Scan,
-  { modelInPath, streams }: JsonBodyOptions,
+  { modelInPath, streams, ofResource = false }: JsonBodyOptions,
 ): JsonBody => {
-  checkNames(members, modelInPath)
+  checkNames(members, modelInPath, ofResource ? ['endpoint'] : [])
   const member = (name: string): Member | undefined => members.find((each) => each.name === name)
   let json: Readonly<Record<string, unknown>> | undefined
   let files: readonly InlineFile[] | undefined
@@ -71,7 +73,7 @@ const bodyOf = (
     stream: streamOf(bytes, member('stream'), streams),
     usageAsked: asksForUsage(bytes, member('stream_options')),
     otherModels: otherModelsIn(bytes, members),
-    bounds: boundsIn(bytes, members),
+    bounds: boundsIn(bytes, ofResource ? [] : members),
     pricingHints: pricingHintsIn(bytes, members),
     files: () => {
       files ??= [...filesIn(bytes, longStrings), ...Array(remoteFiles).fill(remoteFile)]

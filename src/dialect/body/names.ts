@@ -77,9 +77,14 @@ const PLAIN = /^[a-z][a-z0-9_]*$/
  * judged one in another spelling than its own (`Model` beside `model`: modelcontextprotocol/go-sdk#805,
  * envoyproxy/ai-gateway#1863).
  * @param modelInPath the dialects whose paths name the model spell fields in camel case and leave the rest to the model
+ * @param accepts fields that steer nothing here
  * @throws Failure `invalid_request`
  */
-export const checkNames = (members: readonly Member[], modelInPath: boolean): void => {
+export const checkNames = (
+  members: readonly Member[],
+  modelInPath: boolean,
+  accepts: readonly string[] = [],
+): void => {
   const squashed = members.map(({ name }) => squashedName(name))
   for (let at = 0; at < members.length; at++) {
     const name = members[at]!.name
@@ -88,7 +93,7 @@ export const checkNames = (members: readonly Member[], modelInPath: boolean): vo
       throw new Failure('invalid_request', twice(members[first]!.name, name))
     }
     if (judged.has(name)) {
-      if (isSteering(name)) throw steered(name)
+      if (isSteering(name) && !accepts.includes(name)) throw steered(name)
       continue
     }
     const meant = modelInPath ? judgedByFold.get(foldCase(name)) : judgedBySquash.get(squashed[at]!)
