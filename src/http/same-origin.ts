@@ -64,3 +64,7 @@ const isForeign = (c: Context<Env>, allowedHosts: readonly string[]): boolean =>
   const origin = c.req.header('origin')
   return origin !== undefined && !originAllowed(origin, c.get('client').host, allowedHosts)
 }
+
+/** Browsers name their page in every POST; programs have none. */
+export const isFromProgram = (c: Context<Env>): boolean =>
+  c.req.header('origin') === undefined && c.req.header('sec-fetch-site') === undefined

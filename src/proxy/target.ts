@@ -15,6 +15,7 @@ import type { BodyMemory, BodyMemoryLimits } from '../http/body-memory.ts'
 import { check } from '../http/check.ts'
 import { ANY_MODEL, DEFAULT_MODEL, type Env, type Target } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
+import { isFromProgram } from '../http/same-origin.ts'
 import type { Platform } from '../platform.ts'
 
 export interface TargetOptions extends Pick<Platform, 'inflate' | 'random'> {
@@ -65,16 +66,19 @@ export const targetFor = async (
   }
 }
 
+const JSON_TYPE = 'application/json'
+
 const isForm = (contentType: string): boolean => /^multipart\//i.test(contentType)
 
 /**
  * Only what a web page cannot send without a CORS preflight, and only UTF-8. Where the API has a form, JSON is read as
- * well: Ollama and others take edits of pictures so.
+ * well: Ollama and others take edits of pictures so. Ollama reads JSON under any type or none, and its own documents and
+ * LiteLLM send it so: from programs it is taken as there.
  */
-const expectedType = (c: Context<Env>, { body }: Operation): string => {
+const expectedType = (c: Context<Env>, { body, dialect }: Operation): string => {
+  if (dialect === 'ollama' && isFromProgram(c)) return JSON_TYPE
   const contentType = c.req.header('content-type') ?? ''
-  const accepted =
-    body === 'json' ? ['application/json'] : ['multipart/form-data', 'application/json']
+  const accepted = body === 'json' ? [JSON_TYPE] : ['multipart/form-data', JSON_TYPE]
   const [type = '', ...parameters] = contentType.toLowerCase().split(';')
   const charset = parameters.find((parameter) => parameter.trim().startsWith('charset='))
   if (!accepted.includes(type.trim()) || (charset && !/^\s*charset="?utf-8"?\s*$/.test(charset))) {
@@ -107,6 +111,7 @@ const jsonTarget = (request: Request, body: JsonBody, options: JsonBodyOptions):
     operation,
     size,
     contentType,
+    ...(operation.dialect === 'ollama' && { sentType: JSON_TYPE }),
     usageAsked: body.usageAsked,
     bounds: body.bounds,
     pricingHints: body.pricingHints,

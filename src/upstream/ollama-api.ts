@@ -4,6 +4,7 @@ import { modelName } from '../dialect/body/model-name.ts'
 import { type BodyLimits, readBody } from '../http/body.ts'
 import type { Env } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
+import { isFromProgram } from '../http/same-origin.ts'
 import type { Platform } from '../platform.ts'
 import { keyHeader } from './credential/credential.ts'
 import { rootOf } from './join.ts'
@@ -90,7 +91,8 @@ const showModel = ({ registry, send, limits }: OllamaOptions): Handler<Env> => {
 
 /** Older clients say `name`. */
 const nameIn = async (c: Context<Env>, limits: BodyLimits): Promise<string> => {
-  if (!/^application\/json\s*(?:;|$)/i.test(c.req.header('content-type') ?? '')) {
+  const type = c.req.header('content-type') ?? ''
+  if (!isFromProgram(c) && !/^application\/json\s*(?:;|$)/i.test(type)) {
     throw new Failure('unsupported_media_type', 'Send the body as application/json.')
   }
   const bytes = await readBody(c.req.raw, {

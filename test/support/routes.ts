@@ -92,7 +92,8 @@ const ollamaAt = (below: string): Readonly<Record<string, Answers>> =>
     ...['tags', 'ps', 'version'].map((name) => [`GET ${below}/${name}`, guarded(200)]),
     ...['show', 'chat', 'generate', 'embed', 'embeddings'].map((name) => [
       `POST ${below}/${name}`,
-      json,
+      // Any type is read, and none of it is there.
+      guarded(400),
     ]),
     ...['tags', 'ps', 'version', 'show', 'chat', 'generate', 'embed', 'embeddings'].map((name) => [
       `ALL ${below}/${name}`,

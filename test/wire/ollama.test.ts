@@ -79,6 +79,37 @@ const lastRow = async () => {
 }
 const hi = { messages: [{ role: 'user', content: 'hi' }] }
 
+describe('a body under another type than JSON’s', () => {
+  const { authorization } = aliceHeaders
+  const types = {
+    'none, as LiteLLM sends it': {},
+    'the one that curl -d says': { 'content-type': 'application/x-www-form-urlencoded' },
+    'plain text': { 'content-type': 'text/plain' },
+  }
+
+  it.each(Object.entries(types))('is read as Ollama reads it: %s', async (_, type) => {
+    const body = new TextEncoder().encode(
+      JSON.stringify({ model: 'llama3.2', stream: false, ...hi }),
+    )
+    upstream.requests.length = 0
+    const init = { body, headers: { authorization, ...type } }
+    expect((await ask('/ollama/api/chat', {}, init)).status).toBe(200)
+    const sent = upstream.requests.find(({ path }) => path === '/api/chat')
+    expect(sent?.headers['content-type']).toBe('application/json')
+    expect((await ask('/ollama/api/show', {}, init)).status).toBe(200)
+  })
+
+  it('is refused from a page, which could send it without asking first', async () => {
+    const body = JSON.stringify({ model: 'llama3.2', ...hi })
+    for (const page of [{ origin: gateway.url }, { 'sec-fetch-site': 'same-origin' }]) {
+      const headers = { authorization, 'content-type': 'text/plain', ...page }
+      for (const call of ['chat', 'show']) {
+        expect((await ask(`/ollama/api/${call}`, {}, { body, headers })).status).toBe(415)
+      }
+    }
+  })
+})
+
 describe('Ollama’s own API lists', () => {
   it.each(['/ollama/api', '/api'])('at %s what the caller may use', async (below) => {
     const { models } = await (await ask(`${below}/tags`)).json()
