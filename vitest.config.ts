@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-// `unit` needs nothing but npm packages, `real` the parts that test/real/setup.ts brings, `tailnet` those that
-// test/tailnet/setup.ts builds.
+// `unit` needs nothing but npm packages, `real` and `field` the parts that test/real/setup.ts brings, `tailnet` those
+// that test/tailnet/setup.ts builds. `field` plays programs of others against the gateway.
 export default defineConfig({
   test: {
     projects: [
@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/real/**', 'test/tailnet/**'],
+          exclude: ['test/real/**', 'test/tailnet/**', 'test/field/**'],
           testTimeout: 15_000,
         },
       },
@@ -19,6 +19,15 @@ export default defineConfig({
           include: ['test/real/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'field',
+          include: ['test/field/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           fileParallelism: false,
         },
       },

@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util'
 import { deployParts } from '../deploy/parts.ts'
 import { caddy, oldestCaddy } from '../support/parts/caddy.ts'
 import { chromium } from '../support/parts/chromium.ts'
+import { javascriptClients, llamaIndex, pythonClients } from '../support/parts/clients.ts'
 import { codingAgents } from '../support/parts/coding-agents.ts'
 import { llamaServer, weights } from '../support/parts/llama.ts'
 import { openWebui } from '../support/parts/open-webui.ts'
@@ -18,6 +19,8 @@ import { pythonSdks } from '../support/parts/python-sdks.ts'
 import { goReader, pythonReaders } from '../support/parts/readers.ts'
 import { redis } from '../support/parts/redis.ts'
 import { s3rver } from '../support/parts/s3rver.ts'
+import { sdkSuites } from '../support/parts/sdk-suites.ts'
+import { steady } from '../support/parts/steady.ts'
 
 const parts: readonly Part[] = [
   caddy,
@@ -26,6 +29,11 @@ const parts: readonly Part[] = [
   pythonSdks,
   pythonReaders,
   goReader,
+  sdkSuites,
+  steady,
+  javascriptClients,
+  pythonClients,
+  llamaIndex,
   chromium,
   redis,
   s3rver,

@@ -3,11 +3,13 @@ import { join } from 'node:path'
 import { complete, isComplete, type Part, partsFolder } from './part.ts'
 import { must } from './run.ts'
 
-const packages = [
-  '@anthropic-ai/claude-code@2.1.197',
-  '@openai/codex@0.169.0',
-  '@google/gemini-cli@0.61.0',
-]
+export const agentVersions = {
+  '@anthropic-ai/claude-code': '2.1.197',
+  '@openai/codex': '0.169.0',
+  '@google/gemini-cli': '0.61.0',
+} as const
+
+const packages = Object.entries(agentVersions).map(([name, version]) => `${name}@${version}`)
 const folder = () => join(partsFolder(), 'coding-agents')
 const recipe = packages.join(' ')
 
