@@ -20,7 +20,9 @@ interface AddFlags extends LedgerFlags {
 /** `postern ban`: addresses shut out. A running gateway follows within a second. */
 export const banCommand = (): Command =>
   new Command('ban')
-    .description('addresses shut out; a running gateway follows within a second')
+    .description(
+      'addresses shut out; a running gateway follows within a second, or five with its ledger on a server',
+    )
     .addCommand(listCommand())
     .addCommand(addCommand())
     .addCommand(removeCommand())

@@ -30,6 +30,9 @@ export class LedgerWatch {
   readonly #send: (message: FromWorker) => void
   readonly #purge: Purge
   #bans: readonly Ban[] = []
+  /** Counts the bans that this gateway wrote, and what it was when `#bans` was last read. */
+  #bansWritten = 0
+  #bansReadAt = 0
   #keys: KeyRing | undefined
   #toldBalances = false
   #last: { database: OpenDatabase; version: unknown; inode: number } | undefined
@@ -70,6 +73,15 @@ export class LedgerWatch {
     }, every)
   }
 
+  /**
+   * The gateway has a ban that the list it was last sent lacks. The next list is sent even if it is the same as that
+   * one: the ban may have been lifted before anything looked.
+   */
+  banWritten(): void {
+    this.#bansWritten++
+    this.lookAgain()
+  }
+
   /** What this connection itself committed is not counted as a change by SQLite: look all the same. */
   lookAgain(): void {
     this.#last = undefined
@@ -82,16 +94,23 @@ export class LedgerWatch {
   /** @throws what the client throws, and when the file was taken away under it. */
   async look(database: OpenDatabase): Promise<void> {
     if (!(await this.#changed(database))) return
-    const bans = await selectBans(database.db, Date.now())
-    if (!same(bans, this.#bans)) {
-      this.#bans = bans
-      this.#send({ kind: 'bans', bans })
-    }
+    await this.#lookAtBans(database)
     await this.#lookAtQuotas(database)
     const keys = await selectKeyRing(database.db)
     if (same(keys, this.#keys)) return
     this.#keys = keys
     this.#send({ kind: 'keys', keys })
+  }
+
+  async #lookAtBans({ db }: OpenDatabase): Promise<void> {
+    const written = this.#bansWritten
+    const bans = await selectBans(db, Date.now())
+    // Read before a ban was written, the list would lift it. The next look has it.
+    if (written !== this.#bansWritten) return
+    if (written === this.#bansReadAt && same(bans, this.#bans)) return
+    this.#bans = bans
+    this.#bansReadAt = written
+    this.#send({ kind: 'bans', bans })
   }
 
   /** Balances once: from then on the gateway knows them better, or asks for what others charged. */

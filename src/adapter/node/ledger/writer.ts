@@ -141,7 +141,7 @@ export class LedgerWriter {
       const refuse = (at: number, error: unknown) => this.#refuseLine(batch.first + at, error)
       await within(PATIENCE, applyEach(database.db, batch.lines, refuse))
       this.#written(batch)
-      if (batch.lines.some(isAct)) this.#watch.lookAgain()
+      this.#noteChanges(batch.lines)
       if (!this.#up) this.#recovered()
       return true
     } catch (error) {
@@ -203,12 +203,19 @@ export class LedgerWriter {
       const { lines } = chunk
       await applyEach(database.db, lines, (at, error) => this.#setAside(lines[at] ?? '', error))
       this.#journal.drop(chunk)
+      this.#noteChanges(lines)
       this.#recovered()
     }
     // A batch that neither the database nor the journal takes is still trying: it will tell, not an idle connection.
     if (this.#pumping === undefined) this.#recovered()
     this.#watch.lookAgain()
     await this.#watch.look(database)
+  }
+
+  /** What the gateway wrote itself is no news to it, but what became of it since may be. */
+  #noteChanges(lines: readonly string[]): void {
+    if (lines.some(isAct)) this.#watch.lookAgain()
+    if (lines.some(isBan)) this.#watch.banWritten()
   }
 
   #recovered(): void {
@@ -249,6 +256,7 @@ export class LedgerWriter {
 
 /** Bans and keys may have changed by it. */
 const isAct = (line: string): boolean => line.startsWith('{"act":')
+const isBan = (line: string): boolean => line.startsWith('{"ban":')
 
 /** @throws when `work` takes longer than `ms`; it goes on all the same, and its outcome is nobody's. */
 const within = <T>(ms: number, work: Promise<T>): Promise<T> => {
