@@ -57,7 +57,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   app.use(observe(state.metrics), findClient(), requireSoundRequest())
   app.get('/healthz', health())
   const draining = () => state.draining
-  app.get('/readyz', readiness({ store: platform.store, draining, degraded: degradedIn(state) }))
+  app.get('/readyz', readiness({ ...platform, draining, degraded: degradedIn(state, platform) }))
 
   // Every request but health: by an open door, who is shut out, and how much is too much.
   app.use(requireOpenDoor(config.mode))
@@ -168,14 +168,21 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   return app
 }
 
-/** What anyone may hear of it: which listener, and neither port nor remedy. */
+/**
+ * What anyone may know of it: neither port nor reason. Without the Redis a gateway serves everything and counts alone, and
+ * so do all others: taking each of them out of service would leave none.
+ */
 const degradedIn =
-  ({ forwards }: State) =>
-  (): Degraded[] =>
-    forwards.astray().map(({ listener }) => ({
+  ({ forwards }: State, { shared }: Pick<Platform, 'shared'>) =>
+  (): Degraded[] => [
+    ...forwards.astray().map(({ listener }) => ({
       part: 'identity',
       detail: `listener "${listener}" believes no identity: tailscaled leads others to it, too`,
-    }))
+    })),
+    ...(shared?.trouble() === undefined
+      ? []
+      : [{ part: 'redis', detail: 'this gateway counts limits and wrong credentials alone' }]),
+  ]
 
 /** @param people what stands before an Open WebUI that has no login of its own */
 const webuiStages = (

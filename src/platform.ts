@@ -71,6 +71,8 @@ export interface Shared {
   announce(ban: Ban): Promise<void>
   /** Called with bans that others imposed. */
   onBan(listener: (ban: Ban) => void): void
+  /** Why the others cannot be asked, without a secret; undefined: they can. */
+  trouble(): string | undefined
 }
 
 export interface Clock {

@@ -1,4 +1,4 @@
-import type { Family } from './metrics/family.ts'
+import { type Family, single } from './metrics/family.ts'
 import { gauges } from './metrics/gauges.ts'
 import type { Platform } from './platform.ts'
 import { quotaGauges } from './quota/gauges.ts'
@@ -14,6 +14,20 @@ export const vitals =
       providers: state.registry.providers(),
       ledgerUp: platform.store.healthy(),
     }),
+    ...sharedGauge(platform),
     ...quotaGauges(state.quotas),
     ...(platform.vitals?.() ?? []),
   ]
+
+/** Only where there is a Redis to count in. */
+const sharedGauge = ({ shared }: Platform): Family[] =>
+  shared
+    ? [
+        single(
+          'gauge',
+          'postern_redis_up',
+          '1 when limits are counted together with other gateways.',
+          shared.trouble() === undefined ? 1 : 0,
+        ),
+      ]
+    : []

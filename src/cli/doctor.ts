@@ -49,8 +49,11 @@ const doctor = async (flags: Flags): Promise<void> => {
 const lookAt = async (flags: Flags): Promise<readonly Finding[]> => {
   const { config, problems } = await loadConfig(flags.config)
   const running = () => gatewayRuns(flags.data)
-  const database = () => config?.database ?? { url: 'file:postern.db', authToken: undefined }
-  const machine = createMachine({ dataDir: flags.data, database, running })
+  const inForce = config ?? {
+    database: { url: 'file:postern.db', authToken: undefined },
+    redis: undefined,
+  }
+  const machine = createMachine({ dataDir: flags.data, config: () => inForce, running })
   if (!config) return examineWithout(problems, machine)
   const progress = showProgress()
   try {

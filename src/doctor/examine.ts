@@ -79,6 +79,7 @@ const askedOnce = (machine: Machine): Machine => {
       return facts
     },
     ledger: () => machine.ledger(),
+    redis: () => machine.redis(),
     connects: (host, port) => machine.connects(host, port),
     ask: (bind, path) => machine.ask(bind, path),
     upgrade: (url, headers) => machine.upgrade(url, headers),

@@ -3,6 +3,8 @@ export interface Machine {
   facts(): Promise<MachineFacts>
   /** What the file of the ledger is like; undefined: a server has it. */
   ledger(): Promise<LedgerFile | undefined>
+  /** Why the Redis of the configuration cannot be used; undefined: it can, or there is none. */
+  redis(): Promise<string | undefined>
   /** Does anything listen there? */
   connects(host: string, port: number): Promise<boolean>
   /**

@@ -17,7 +17,7 @@ export interface Degraded {
   readonly detail: string
 }
 
-/** Should new requests be sent here? Names the part that says no. */
+/** Should new requests be sent here? Names the part that says no, and the parts that are less than they should be. */
 export const readiness =
   ({ store, draining, degraded }: ReadinessOptions): Handler<Env> =>
   (c) => {

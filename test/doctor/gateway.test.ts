@@ -6,6 +6,8 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { createMachine } from '../../src/adapter/node/doctor.ts'
 import { checkGateway } from '../../src/doctor/checks/gateway.ts'
 import type { MachineFacts } from '../../src/doctor/machine.ts'
+import type { Shared } from '../../src/platform.ts'
+import { testConfig } from '../support/config.ts'
 import { startUpstream } from '../support/fake-upstream.ts'
 import { startTestGateway } from '../support/gateway.ts'
 import { freePort } from '../support/parts/port.ts'
@@ -20,8 +22,11 @@ const dataDir = async () => {
 /** Sockets as they are; what is told of the rest. */
 const look = async (binds: readonly (string | object)[], facts: Partial<MachineFacts> = {}) => {
   const folder = await dataDir()
-  const database = () => ({ url: 'file:postern.db', authToken: undefined })
-  const { ask, absolute } = createMachine({ dataDir: folder, database, running: async () => true })
+  const { ask, absolute } = createMachine({
+    dataDir: folder,
+    config: () => testConfig({}),
+    running: async () => true,
+  })
   const listeners = binds.map((bind, at) =>
     typeof bind === 'string' ? { name: `l${at}`, bind } : { name: `l${at}`, ...bind },
   )
@@ -29,6 +34,16 @@ const look = async (binds: readonly (string | object)[], facts: Partial<MachineF
 }
 const said = async (...args: Parameters<typeof look>) =>
   complaints(checkGateway, await look(...args))
+
+/** Gateways to count with, of which none counts anything. */
+const noOthers: Shared = {
+  take: async () => 0,
+  fail: async () => 0,
+  forget: async () => {},
+  announce: async () => {},
+  onBan: () => {},
+  trouble: () => undefined,
+}
 
 describe('the gateway', () => {
   it('answers on each of its listeners, whatever they believe', async () => {
@@ -64,6 +79,27 @@ describe('the gateway', () => {
       severity: 'error',
       says: expect.stringContaining('database fails'),
     })
+  })
+
+  it('counts alone: the Redis is to blame, or what the gateway knows of it', async () => {
+    const trouble = () => 'WRONGPASS'
+    const shared = { ...noOthers, trouble }
+    const gateway = await startTestGateway({}, { platform: { shared } })
+    onTestFinished(() => gateway.stop())
+    const patient = await look([`127.0.0.1:${gateway.port}`])
+    const config = { ...patient.config, redis: { url: 'redis://10.0.0.5:6379' } }
+    const findings = async (redis: string | undefined) => {
+      const machine = { ...patient.machine, redis: async () => redis }
+      return (await checkGateway(given({ ...patient, config, machine }))).map(
+        ({ id, says }) => `${id}: ${says}`,
+      )
+    }
+    expect(await findings(undefined)).toEqual([
+      `gateway.alone: the gateway at 127.0.0.1:${gateway.port} counts limits for itself: it cannot use its Redis`,
+    ])
+    expect(await findings('WRONGPASS')).toEqual([
+      'gateway.redis_away: the Redis at 10.0.0.5:6379 cannot be used: WRONGPASS',
+    ])
   })
 
   it('is another one, with other data', async () => {

@@ -16,6 +16,7 @@ import { upsertBan } from '../../src/store/bans.ts'
 import type { Database } from '../../src/store/schema.ts'
 import type { UsageRow } from '../../src/usage/row.ts'
 import { failureRow, insertUsage, usageRow } from '../store/fixtures.ts'
+import { testConfig } from '../support/config.ts'
 import { complaints, given, type Patient } from './patient.ts'
 
 const folder = async () => {
@@ -38,8 +39,8 @@ const written = async (fill: (db: Database) => Promise<unknown> = async () => {}
 
 /** The questions and the file, as they are. */
 const patientOf = (dataDir: string, url = 'file:postern.db'): Patient => {
-  const database = () => ({ url, authToken: undefined })
-  const machine = createMachine({ dataDir, database, running: async () => false })
+  const config = () => ({ ...testConfig({}), database: { url, authToken: undefined } })
+  const machine = createMachine({ dataDir, config, running: async () => false })
   const reader = new LedgerReader({ url, authToken: undefined, dataDir })
   onTestFinished(() => reader.close())
   return { machine: { ledger: () => machine.ledger() }, ask: reader.ask.bind(reader) }

@@ -5,15 +5,16 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { createMachine } from '../../src/adapter/node/doctor.ts'
 import { checkMachine } from '../../src/doctor/checks/machine.ts'
 import type { Check } from '../../src/doctor/given.ts'
+import { testConfig } from '../support/config.ts'
 import { complaints, given, type Patient } from './patient.ts'
 
 const said = (patient: Patient) => complaints(checkMachine as Check, patient)
 const MiB = 1024 * 1024
+const config = () => testConfig({})
 
 /** This machine, with a data folder of the test's making. */
 const here = async (dataDir: string) => {
-  const database = () => ({ url: 'file:postern.db', authToken: undefined })
-  return createMachine({ dataDir, database, running: async () => false })
+  return createMachine({ dataDir, config, running: async () => false })
 }
 const folder = async (mode: number) => {
   const path = await mkdtemp(join(tmpdir(), 'doctor-data-'))
@@ -93,8 +94,7 @@ describe('what Node tells of this machine', () => {
 
   it('does not fail when nobody can tell whether a gateway runs', async () => {
     const running = () => Promise.reject(new Error('no rights'))
-    const database = () => ({ url: 'file:postern.db', authToken: undefined })
-    const machine = createMachine({ dataDir: await folder(0o700), database, running })
+    const machine = createMachine({ dataDir: await folder(0o700), config, running })
     expect((await machine.facts()).running).toBeUndefined()
   })
 })

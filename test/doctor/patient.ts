@@ -55,6 +55,7 @@ export const given = ({ config = {}, facts = {}, data = {}, machine, ...rest }: 
     machine: {
       facts: async () => told,
       ledger: async () => undefined,
+      redis: async () => undefined,
       connects,
       ask: async () => {
         throw new Error('the test has no gateway')

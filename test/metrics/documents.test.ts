@@ -13,7 +13,17 @@ const neverAsked = (): never => {
   throw new Error('not asked')
 }
 const counters = { waiting: 0, waitingBytes: 0, journaled: 0, shed: 0 }
+const unused = async () => 0
+/** With everything that a metric is about. */
 const platform = createPlatform({
+  shared: {
+    take: unused,
+    fail: unused,
+    forget: async () => {},
+    announce: async () => {},
+    onBan: () => {},
+    trouble: () => undefined,
+  },
   store: memoryStore(),
   passwords: { verify: neverAsked },
   send: neverAsked,

@@ -230,6 +230,7 @@ describe('the same wrong credential', () => {
       },
       forget: async (address) => void common.delete(address),
       announce: async () => {},
+      trouble: () => undefined,
       onBan: () => {},
     }
     const gateways = times(3, () => openLock({ users, shared }))

@@ -1,25 +1,31 @@
 import { isAbsolute, resolve } from 'node:path'
-import type { DatabaseConfig } from '../../config/config.ts'
+import type { Config } from '../../config/config.ts'
 import type { Machine } from '../../doctor/machine.ts'
 import { factsOf } from './doctor/facts.ts'
 import { lookAtLedger } from './doctor/ledger.ts'
+import { whyRedisFails } from './doctor/redis.ts'
 import { askListener, connects, upgrade } from './doctor/sockets.ts'
 import { readExposure } from './expose/record.ts'
 
 export interface MachineOptions {
   readonly dataDir: string
-  readonly database: () => DatabaseConfig
+  /** What of the configuration there is to look at. */
+  readonly config: () => Pick<Config, 'database' | 'redis'>
   /** Does a gateway hold the data folder? */
   readonly running: () => Promise<boolean>
 }
 
 /** What Node can find out about the machine for the doctor. Changes nothing. */
-export const createMachine = ({ dataDir, database, running }: MachineOptions): Machine => {
+export const createMachine = ({ dataDir, config, running }: MachineOptions): Machine => {
   const folder = resolve(dataDir)
   const absolute = (path: string) => (isAbsolute(path) ? path : resolve(folder, path))
   return {
     facts: () => factsOf(folder, running),
-    ledger: () => lookAtLedger({ url: database().url, dataDir: folder }),
+    ledger: () => lookAtLedger({ url: config().database.url, dataDir: folder }),
+    redis: async () => {
+      const { redis } = config()
+      return redis && (await whyRedisFails(redis))
+    },
     connects,
     ask: (bind, path) =>
       askListener(bind.kind === 'unix' ? { kind: 'unix', path: absolute(bind.path) } : bind, path),

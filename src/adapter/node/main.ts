@@ -67,7 +67,7 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   const vitals = createVitals(store)
   const machine = createMachine({
     dataDir,
-    database: () => config.database,
+    config: () => config,
     running: async () => true,
   })
   const parts = { store, passwords, send, log, tailscale, sessionSecret, vitals, machine }

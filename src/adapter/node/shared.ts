@@ -1,7 +1,7 @@
-import { z } from 'zod'
 import type { RedisConfig } from '../../config/config.ts'
 import type { Log, Shared } from '../../platform.ts'
-import type { Ban } from '../../ratelimit/ban.ts'
+import { createNews } from './redis-news.ts'
+import { createRedisState, type RedisState } from './redis-state.ts'
 
 export interface OpenShared {
   readonly counters: Shared
@@ -13,9 +13,12 @@ const PATIENCE = 100
 /** After a question that was not answered none is asked for so long, ms. */
 const REST = 1000
 const LONGEST_PAUSE = 2000
+/** ms between two looks whether it is still there, for times without requests; and how long each may take. */
+const LOOK_EVERY = 5000
+const LOOK_PATIENCE = 1000
 
 /**
- * Counts in a Redis or Valkey. It need not be there: nobody waits for it at the start, and it is found again by itself.
+ * Counts in a Redis or Valkey. It need not be there: nothing waits for it at the start, and it is found again by itself.
  * Loaded only where it is configured.
  */
 export const openShared = async (config: RedisConfig, log: Log): Promise<OpenShared> => {
@@ -35,9 +38,9 @@ export const openShared = async (config: RedisConfig, log: Log): Promise<OpenSha
       reconnectStrategy: (tries) => Math.min(50 * 2 ** tries, LONGEST_PAUSE),
     },
   })
-  const news = client.duplicate({ disableOfflineQueue: false })
-  const ask = createAsk(log)
-  const channel = `${prefix}bans`
+  const state = createRedisState(log, () => performance.now())
+  const questions = createQuestions(state, () => client.isReady)
+  const { ask } = questions
   const limiters = new Map<string, InstanceType<typeof RateLimiterRedis>>()
 
   /** Whole seconds, as Redis has them; one for each rule, so that a changed rule begins anew. */
@@ -54,10 +57,17 @@ export const openShared = async (config: RedisConfig, log: Log): Promise<OpenSha
   const guessesOf = (address: string, window: number) =>
     `${prefix}guesses:${Math.max(1, Math.ceil(window / 1000))}:${address}`
 
-  for (const each of [client, news]) {
-    each.on('error', ask.failed)
-    each.connect().catch(ask.failed)
-  }
+  /** Asks what a request would: a replica answers a ping, and takes no counts. */
+  const look = (): void =>
+    void questions.look(() => limiterFor('look', Number.MAX_SAFE_INTEGER, 1000).penalty('look'))
+  const looking = setInterval(look, LOOK_EVERY)
+  looking.unref()
+  const failed = (error: unknown): void => state.failed('limits', error)
+  client.on('ready', look)
+  client.on('error', failed)
+  client.connect().catch(failed)
+  const channel = `${prefix}bans`
+  const news = createNews(client.duplicate({ disableOfflineQueue: false }), channel, { state, log })
 
   const counters: Shared = {
     take: (bucket, { events, window }) =>
@@ -76,21 +86,16 @@ export const openShared = async (config: RedisConfig, log: Log): Promise<OpenSha
     forget: (address, window) =>
       ask(async () => void (await client.del(guessesOf(address, window)))),
     announce: (ban) => ask(async () => void (await client.publish(channel, JSON.stringify(ban)))),
-    onBan: (listener) => {
-      const hear = (text: string): void => {
-        const ban = readBan(text)
-        if (ban) listener(ban)
-        else log('warn', 'redis.unreadable', { channel })
-      }
-      // Waits until there is a connection, and is done again after each break.
-      news.subscribe(channel, hear).catch(ask.failed)
-    },
+    onBan: news.onBan,
+    trouble: state.trouble,
   }
   return {
     counters,
     close: () => {
+      clearInterval(looking)
+      client.off('error', failed).on('error', () => {})
       client.destroy()
-      news.destroy()
+      news.close()
     },
   }
 }
@@ -102,48 +107,33 @@ const addGuess = `
   if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
   return count`
 
-/** Undefined for what is no automatic ban: whoever else uses the Redis must be able to neither end nor widen anything. */
-const readBan = (text: string): Ban | undefined => {
-  try {
-    const { success, data } = ban.safeParse(JSON.parse(text))
-    return success ? data : undefined
-  } catch {
-    return undefined
-  }
-}
-
-const ban = z.object({
-  address: z.string().max(64),
-  cause: z.literal('auth_failures'),
-  level: z.int().min(1),
-  startedAt: z.int(),
-  until: z.int(),
-  note: z.string().max(256),
-})
-
-/** Asks with little patience, and not at all while the last question went unanswered a moment ago. */
-const createAsk = (log: Log) => {
+/** Ways to ask: for a request, and for times without one. */
+const createQuestions = (state: RedisState, connected: () => boolean) => {
   let restUntil = 0
-  let away = false
-  const failed = (error: unknown): void => {
-    restUntil = performance.now() + REST
-    if (away) return
-    away = true
-    log('warn', 'redis.away', { reason: String(error), hint: 'limits are counted here alone' })
-  }
-  const ask = async <T>(question: () => Promise<T>): Promise<T> => {
-    if (performance.now() < restUntil) throw new Error('the Redis did not answer a moment ago')
+  const put = async <T>(question: () => Promise<T>, patience: number): Promise<T> => {
     try {
-      const answer = await within(PATIENCE, question())
-      if (away) log('info', 'redis.back', {})
-      away = false
+      const answer = await within(patience, question())
+      restUntil = 0
+      state.works('limits')
       return answer
     } catch (error) {
-      failed(error)
+      restUntil = performance.now() + REST
+      state.failed('limits', error)
       throw error
     }
   }
-  return Object.assign(ask, { failed })
+  return {
+    /** With little patience, and not at all while the last question went unanswered a moment ago. */
+    ask: async <T>(question: () => Promise<T>): Promise<T> => {
+      // Why there is none, the attempts to connect tell.
+      if (!connected()) throw new Error('there is no connection to the Redis')
+      if (performance.now() < restUntil) throw new Error('the Redis did not answer a moment ago')
+      return put(question, PATIENCE)
+    },
+    look: async (question: () => Promise<unknown>): Promise<void> => {
+      if (connected()) await put(question, LOOK_PATIENCE).catch(() => {})
+    },
+  }
 }
 
 const within = <T>(ms: number, work: Promise<T>): Promise<T> => {

@@ -27,7 +27,7 @@ Each provider is asked for its list of models, with its own key, and at most a f
 is; no model is asked anything, so nothing is billed (\`postern models test\` asks them). Open WebUI is asked for
 \`/api/config\` and a WebSocket that is closed at once. tailscaled is asked for its status. Ports of model servers and of
 Open WebUI on loopback are also tried at the other addresses of this very machine. The file of the ledger is checked in a
-process of its own. Nothing goes anywhere else.
+process of its own. A Redis is asked to keep a key for a second. Nothing goes anywhere else.
 
 `
 

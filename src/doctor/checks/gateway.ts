@@ -1,5 +1,5 @@
 import ipaddr from 'ipaddr.js'
-import type { Bind, ListenerConfig } from '../../config/config.ts'
+import type { Bind, Config, ListenerConfig } from '../../config/config.ts'
 import { type Finding, finding, fine } from '../finding.ts'
 import type { Check } from '../given.ts'
 import type { Machine, MachineFacts } from '../machine.ts'
@@ -11,8 +11,20 @@ export const checkGateway: Check = async ({ config, machine }) => {
   if (machine === undefined) return []
   const facts = await machine.facts()
   const fixed = config.listeners.filter(({ bind }) => bind.kind === 'unix' || bind.port > 0)
-  const found = await Promise.all(fixed.map((listener) => look(listener, machine, facts)))
-  return oneStopped(found.flat())
+  const [redis, ...found] = await Promise.all([
+    lookAtRedis(config, machine),
+    ...fixed.map((listener) => look(listener, machine, facts)),
+  ])
+  const ours = oneStopped(found.flat())
+  // A Redis that cannot be used explains what the gateway says of it.
+  return redis.length === 0 ? ours : [...ours.filter(({ id }) => id !== 'gateway.alone'), ...redis]
+}
+
+const lookAtRedis = async ({ redis }: Config, machine: Machine): Promise<Finding[]> => {
+  if (redis === undefined) return []
+  const reason = await machine.redis()
+  if (reason === undefined) return []
+  return [finding('gateway.redis_away', 'redis', { address: new URL(redis.url).host, reason })]
 }
 
 const look = async (
@@ -37,13 +49,14 @@ const look = async (
 interface Readiness {
   readonly status?: unknown
   readonly failing?: unknown
+  readonly degraded?: unknown
 }
 
 const judge = (
   { name }: ListenerConfig,
   address: string,
   status: number,
-  { status: said, failing }: Readiness,
+  { status: said, failing, degraded }: Readiness,
   { running, data }: MachineFacts,
 ): Finding => {
   if (status === 503 && typeof failing === 'string') {
@@ -53,8 +66,12 @@ const judge = (
     return finding('gateway.address_taken', name, { address, listener: name })
   }
   if (running === false) return finding('gateway.elsewhere', name, { address, data: data.path })
+  if (lacksRedis(degraded)) return finding('gateway.alone', name, { address })
   return fine('gateway', name, `answers at ${address}`)
 }
+
+const lacksRedis = (degraded: unknown): boolean =>
+  Array.isArray(degraded) && degraded.some((each) => each?.part === 'redis')
 
 const unanswered = (name: string, address: string, code: string, facts: MachineFacts): Finding => {
   const { running, data, user } = facts

@@ -32,6 +32,21 @@ export const gateway = {
     means:
       '`/readyz` names the part that keeps the gateway from doing its work. Requests are still answered while the database is away.',
   },
+  'gateway.redis_away': {
+    severity: 'warning',
+    says: 'the Redis at {address} cannot be used: {reason}',
+    remedy:
+      'Start it (`systemctl status redis-server`, or valkey-server), and let the user write keys and use channels that begin with "redis.prefix"; or correct "redis" in the configuration and restart the gateway',
+    means:
+      'It is tried with a connection of its own. `WRONGPASS` and `NOAUTH`: the password is another one; `READONLY`: it is a replica; `NOPERM`: the user may not do what is needed. Requests are served, but each gateway counts limits and wrong passwords for itself.',
+  },
+  'gateway.alone': {
+    severity: 'warning',
+    says: 'the gateway at {address} counts limits for itself: it cannot use its Redis',
+    remedy: 'Restart it, if "redis" was changed since it started; `redis.away` in its log says why',
+    means:
+      'Its `/readyz` says so (`"degraded": [{"part": "redis"}]`), and the Redis of the configuration answers here. The gateway reads that part of the configuration at the start only.',
+  },
   'gateway.address_taken': {
     severity: 'error',
     says: 'another program listens at {address}: what it answers is not ours',

@@ -27,19 +27,21 @@ export interface RedisServer {
   readonly url: string
   /** Takes it away; `start` brings it back, empty. */
   stop(): Promise<void>
-  start(): Promise<void>
+  /** @param options in place of those that it was first started with */
+  start(...options: readonly string[]): Promise<void>
   /** Keeps connections and answers nothing. */
   freeze(): void
   thaw(): void
   remove(): Promise<void>
 }
 
-export const startRedis = async (...options: readonly string[]): Promise<RedisServer> => {
+export const startRedis = async (...first: readonly string[]): Promise<RedisServer> => {
   const folder = await mkdtemp(join(tmpdir(), 'postern-redis-'))
   const port = await freePort()
   let child: ChildProcess | undefined
-  const start = async () => {
+  const start = async (...other: readonly string[]) => {
     const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '']
+    const options = other.length > 0 ? other : first
     child = spawn(pathOf(redis), [...args, ...options], { stdio: 'ignore' })
     for (let tries = 0; tries < 100 && !(await answers(port)); tries++) await sleep(50)
   }
