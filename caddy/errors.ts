@@ -1,9 +1,13 @@
 import type { MatcherSet, Route, StaticResponseHandler } from 'caddy-json-config-types'
 import { type Envelope, errorBody, errorHeaders } from '../src/dialect/envelope.ts'
 import type { Failure } from '../src/http/errors.ts'
+import { downPage, inCaddy, people } from './down-page.ts'
 import type { Site } from './options.ts'
 
 type Explained = Pick<Failure, 'status' | 'code' | 'message'>
+
+const errorStatus = '{http.error.status_code}'
+const page = downPage()
 
 /** Caddy writes it into its access log as `uuid` once it was used. */
 const requestId = '{http.request.uuid}'
@@ -55,10 +59,7 @@ const bodyOf = (envelope: Envelope, error: Explained): object =>
 /** What a dialect says in headers, in Caddy's spelling. */
 const headersOf = (envelope: Envelope, error: Explained): StaticResponseHandler['headers'] =>
   Object.fromEntries(
-    Object.entries(errorHeaders(envelope, error)).map(([name, value]) => [
-      name.replace(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase()),
-      [value],
-    ]),
+    Object.entries(errorHeaders(envelope, error)).map(([name, value]) => [inCaddy(name), [value]]),
   )
 
 const answer = (
@@ -88,6 +89,7 @@ export const tooLarge: Explained = {
 const made: readonly Explained[] = [
   tooLarge,
   { status: 502, code: 'upstream_error', message: 'The gateway is not running, or broke off.' },
+  { status: 503, code: 'overloaded', message: 'The gateway takes no requests at present.' },
   { status: 504, code: 'upstream_timeout', message: 'The gateway did not answer in time.' },
 ]
 
@@ -109,15 +111,31 @@ const other = {
   request_id: requestId,
 }
 
+/** The status is kept, for load balancers and for search engines. */
+const downForPeople: Route = {
+  match: [{ vars: { [errorStatus]: ['502', '503', '504'] }, ...people }],
+  handle: [
+    {
+      handler: 'static_response',
+      status_code: errorStatus,
+      ...page,
+      headers: { ...page.headers, 'X-Request-Id': [requestId] },
+      close: true,
+    },
+  ],
+  terminal: true,
+}
+
 /**
  * For the errors that Caddy itself makes. The connection is closed after each of them: a body may have been left half
  * read, as in `closeAfterBody` (routes.ts).
  */
 export const errorRoutes = (site: Site): readonly Route[] => [
+  downForPeople,
   ...(site.tls === 'node' ? [unnamed, ...made] : made).flatMap((error) =>
-    refuse({ vars: { '{http.error.status_code}': [String(error.status)] } }, error, true),
+    refuse({ vars: { [errorStatus]: [String(error.status)] } }, error, true),
   ),
-  { handle: [answer('{http.error.status_code}', other, true)] },
+  { handle: [answer(errorStatus, other, true)] },
 ]
 
 /** What none of the routes took: Caddy would say an empty 200. */

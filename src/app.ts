@@ -59,8 +59,6 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   const draining = () => state.draining
   app.get('/readyz', readiness({ ...platform, draining, degraded: degradedIn(state, platform) }))
 
-  // Every request but health: by an open door, who is shut out, and how much is too much.
-  app.use(requireOpenDoor(config.mode))
   const counted = authFailures({ failures, bans, platform, config: config.authFailures })
   const people = createPeople({
     config,
@@ -70,7 +68,8 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
     failures: counted,
     ended: state.endedSessions,
   })
-  app.use(...people.welcome)
+  // Every request but health: by an open door, who is shut out, and how much is too much.
+  app.use(people.pages, requireOpenDoor(config.mode), people.refuseBanned)
   const rules = { limiter, platform, rules: config.rateLimits }
   app.use(rateLimit({ ...rules, stage: 'before-authentication' }))
 

@@ -5,6 +5,7 @@ import type { Config } from './config/config.ts'
 import type { Env } from './http/env.ts'
 import { hostCheck } from './http/host-check.ts'
 import { pagesForPeople, showPage } from './http/page.ts'
+import { isForPrograms } from './http/program-paths.ts'
 import { requireOwnPages, requireSameOrigin } from './http/same-origin.ts'
 import { authenticate, provesItself, sessionOf } from './identity/authenticate.ts'
 import { showLogin, signIn, signOut } from './identity/login/login.ts'
@@ -36,8 +37,10 @@ type Guards = readonly MiddlewareHandler<Env>[]
 /** People with a browser: they prove here who they are, and are shown pages. */
 export interface People {
   readonly sessions: SessionScheme
-  /** First: refusals are pages for those who load pages, and banned addresses are refused. */
-  readonly welcome: readonly [MiddlewareHandler<Env>, MiddlewareHandler<Env>]
+  /** Around every refusal: a page for browsers on their way to a page. */
+  readonly pages: MiddlewareHandler<Env>
+  /** Before every path: refuses banned addresses, but for requests that prove who sends them. */
+  readonly refuseBanned: MiddlewareHandler<Env>
   /** Login and logout. */
   routes(app: Hono<Env>): void
   /** Before Open WebUI that has no login of its own (`webui.sso`). */
@@ -71,15 +74,13 @@ export const createPeople = (options: PeopleOptions): People => {
   const proves = provesItself({ ...proofs, sessions, loopback: false })
   return {
     sessions,
-    welcome: [
-      pagesForPeople(explain, sso ? () => true : isOurs),
-      // The form asks the same gate as every other check of a password, and preflights show nothing.
-      refuseBanned({
-        bans,
-        platform,
-        exempt: (c) => c.req.path === loginPath || isPreflight(c) || proves(c),
-      }),
-    ],
+    pages: pagesForPeople(explain, (path) => !isForPrograms(path)),
+    // The form asks the same gate as every other check of a password, and preflights show nothing.
+    refuseBanned: refuseBanned({
+      bans,
+      platform,
+      exempt: (c) => c.req.path === loginPath || isPreflight(c) || proves(c),
+    }),
     routes: (app) => {
       const sameOrigin = requireSameOrigin(config.allowedHosts)
       app.get(loginPath, failures, sso ? beside : ourOwn, showLogin({ ...config.ui, coded }))
@@ -130,7 +131,3 @@ const recorder = ({ platform, ended }: PeopleOptions, sessions: SessionScheme) =
     },
   }
 }
-
-/** Where people come, and nobody else. */
-const isOurs = (path: string): boolean =>
-  path === '/ui' || path.startsWith('/ui/') || path === loginPath || path === logoutPath

@@ -24,16 +24,20 @@ export const showPage = async (
   c: Context<Env>,
   page: Page,
   status: ContentfulStatusCode = 200,
-): Promise<Response> =>
-  c.html(document(page), status, {
-    'content-security-policy': await policy(),
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    // Not `no-referrer`: browsers would then send forms with `Origin: null` (Fetch standard §3.2).
-    'referrer-policy': 'same-origin',
-  })
+): Promise<Response> => c.html(document(page), status, pageHeaders)
 
-const document = ({ title, content, refresh, card }: Page): Html => html`<!doctype html>
+/** SHA-256 of `style`, which the policy lets in by it; test/http/page.test.ts tells what it has to be. */
+const styleDigest = '5pxQ37/Xtq6K2PZosi9WquILdNyvEKDxujX00woM9BA='
+
+export const pageHeaders: Readonly<Record<string, string>> = {
+  'content-security-policy': `default-src 'none'; style-src 'sha256-${styleDigest}'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  // Not `no-referrer`: browsers would then send forms with `Origin: null` (Fetch standard §3.2).
+  'referrer-policy': 'same-origin',
+}
+
+export const document = ({ title, content, refresh, card }: Page): Html => html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -76,23 +80,7 @@ export const pagesForPeople = (
 const isHtml = ({ headers }: Response): boolean =>
   headers.get('content-type')?.startsWith('text/html') ?? false
 
-/** Made once: the runtime has no synchronous digest. */
-let made: Promise<string> | undefined
-
-const policy = (): Promise<string> => {
-  made ??= digestOf(style).then(
-    (digest) =>
-      `default-src 'none'; style-src 'sha256-${digest}'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
-  )
-  return made
-}
-
-const digestOf = async (text: string): Promise<string> => {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-  return btoa(String.fromCharCode(...new Uint8Array(digest)))
-}
-
-const style = `
+export const style = `
 :root {
   color-scheme: light dark;
   --ground: #f4f5f4; --sheet: #fff; --ink: #16201f; --quiet: #586664; --line: #c9d1cf;

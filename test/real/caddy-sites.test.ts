@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -114,6 +115,51 @@ describeWith([caddy], 'Caddy before a gateway on a socket', () => {
     const { status } = await ask(door, '/v1/models')
     await stub.stop()
     expect(status).toBe(200)
+  })
+
+  const browser = { headers: [['Accept', 'text/html,application/xhtml+xml,*/*;q=0.8']] } as const
+
+  test.each(['/', '/c/0193', '/ui/usage', '/postern/login?to=%2F', '/v1foo'])(
+    'shows a page that looks again by itself to people at %s while the gateway is down',
+    async (path) => {
+      const down = await ask(door, path, browser)
+      expect([down.status, down.headers['content-type']]).toEqual([502, 'text/html; charset=utf-8'])
+      expect(down.body).toContain('<meta http-equiv="refresh" content="5">')
+      expect(down.body).toContain('<h1>The gateway is not answering</h1>')
+      expect(down.headers['cache-control']).toBe('no-store')
+      expect(down.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/)
+      // What Caddy takes for a placeholder of its own would be missing from the style, and the digest be that of another.
+      const style = down.body.split(/<\/?style>/)[1] ?? ''
+      const digest = createHash('sha256').update(style).digest('base64')
+      expect(down.headers['content-security-policy']).toContain(`style-src 'sha256-${digest}'`)
+    },
+  )
+
+  test.each([
+    '/v1/models',
+    '/v1',
+    '/v1beta/models',
+    '/bedrock/model/m/converse',
+    '/chat/completions',
+    '/postern/api/me',
+    '/aperture/config',
+    '/readyz',
+    '/metrics',
+  ])('answers JSON at %s even to a browser while the gateway is down', async (path) => {
+    const down = await ask(door, path, browser)
+    expect([down.status, down.headers['content-type']]).toEqual([
+      502,
+      expect.stringContaining('json'),
+    ])
+    expect(JSON.parse(down.body)).toBeTypeOf('object')
+  })
+
+  test('answers JSON to scripts on pages, whatever they ask for', async () => {
+    const down = await ask(door, '/api/models', { headers: [['Accept', '*/*']] })
+    expect([down.status, JSON.parse(down.body)]).toMatchObject([
+      502,
+      { error: { code: 'upstream_error' } },
+    ])
   })
 
   test('opens its admin socket to its owner only', async () => {

@@ -157,6 +157,29 @@ describe('everything that is not ours', () => {
     expect((await json.json()).error.code).toBe('upstream_error')
     await lonely.stop()
   })
+
+  it.each([
+    ['with Open WebUI', true],
+    ['without', false],
+  ])('shows people who are shut out a page, and programs JSON, %s', async (_, there) => {
+    const shut = await startTestGateway({
+      ...(there && { webui: { url: webui.url } }),
+      listeners: [{ name: 'proxy', bind: '127.0.0.1:0', trusted_proxies: ['127.0.0.1'] }],
+      auth_failures: { max: 1 },
+    })
+    const from = { 'x-forwarded-for': '203.0.113.8' }
+    await fetch(`${shut.url}/v1/models`, { headers: { ...from, 'x-api-key': 'alice:wrong' } })
+    const seen = async (path: string, accept: string) => {
+      const { status, headers } = await fetch(shut.url + path, { headers: { ...from, accept } })
+      return [status, headers.get('content-type')?.split(';')[0], headers.has('retry-after')]
+    }
+    const browser = 'text/html,*/*;q=0.8'
+    expect(await seen('/', browser)).toEqual([429, 'text/html', true])
+    expect(await seen('/c/0193', browser)).toEqual([429, 'text/html', true])
+    expect(await seen('/api/models', '*/*')).toEqual([429, 'application/json', true])
+    expect(await seen('/v1/models', browser)).toEqual([429, 'application/json', true])
+    await shut.stop()
+  })
 })
 
 const upgrade = (path: string, headers = '') =>
