@@ -51,7 +51,12 @@ export interface People {
 
 export const createPeople = (options: PeopleOptions): People => {
   const { config, platform, proofs, bans, failures, ended } = options
-  const sessions = createSessionScheme({ ...platform, users: config.users, ended: ended.has })
+  const sessions = createSessionScheme({
+    ...platform,
+    secrets: config.sessionSecrets ?? [platform.sessionSecret],
+    users: config.users,
+    ended: ended.has,
+  })
   const { started, end } = recorder(options, sessions)
   const sso = config.webui?.sso === 'trusted-header'
   const loopback = grantsLoopback(config.grants)

@@ -251,7 +251,7 @@ const clock = { now: () => 0, elapsed: () => performance.now() }
 const sessionSecret = new Uint8Array(32)
 const session = await createSessionScheme({
   users: testConfig().users,
-  sessionSecret,
+  secrets: [sessionSecret],
   fingerprint: (secret) => secret,
   clock,
   newId: () => 'id',

@@ -47,6 +47,7 @@ export function buildConfig(file: ConfigFile): Config {
     retention: toRetention(file.database.retention),
     exporters: { s3: toS3(file.exporters.s3) },
     filterableHeaders: toFilterable(file.database.headers.filterable),
+    sessionSecrets: toSessionSecrets(file.sessions),
     redis: file.redis && { ...file.redis, user: file.redis.user, password: file.redis.password },
     log: file.log,
   }
@@ -86,6 +87,16 @@ const toS3 = (file: ConfigFile['exporters']['s3']): S3Config | undefined => {
     accessSecret: access_secret ?? '',
     limit: Math.min(limit, mostRows),
   }
+}
+
+const toSessionSecrets = ({
+  secret,
+  previous_secret: previous,
+}: ConfigFile['sessions']): Config['sessionSecrets'] => {
+  if (secret === undefined) return undefined
+  return [secret, ...(previous === undefined ? [] : [previous])].map((text) =>
+    new TextEncoder().encode(text),
+  )
 }
 
 const toLimits = (limits: ConfigFile['limits']): Config['limits'] => ({

@@ -39,6 +39,8 @@ export interface Config {
   readonly limits: LimitsConfig
   /** `anthropic/claude-sonnet-4-6`: whose prices usage is held against. */
   readonly compareWith: string | undefined
+  /** Sign browser sessions in place of the host's own secret, the first of them; the others were used before. */
+  readonly sessionSecrets: readonly Uint8Array[] | undefined
   /** Whose value is a request's label in the ledger, lower-case. */
   readonly labelHeader: string
   readonly database: DatabaseConfig

@@ -9,6 +9,7 @@ import { defaultListeners, listeners } from './schema/listeners.ts'
 import { provider } from './schema/providers.ts'
 import { quotas } from './schema/quotas.ts'
 import { references } from './schema/references.ts'
+import { sessions } from './schema/sessions.ts'
 import { tailscale } from './schema/tailscale.ts'
 import { user } from './schema/users.ts'
 import { ui, webui } from './schema/webui.ts'
@@ -68,6 +69,7 @@ export const fileSchema = z.strictObject({
       'People and programs that sign in with a password, by user name. Names that differ only in case are refused.',
     ),
   issuers,
+  sessions,
   rate_limits: rateLimits,
   auth_failures: authFailures,
   limits,

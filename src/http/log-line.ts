@@ -58,11 +58,13 @@ export const secretsOf = ({
   hooks,
   exporters,
   users,
+  sessionSecrets,
 }: Config): string[] =>
   [...providers.values()]
     .flatMap(({ apikey, addHeaders }) => [apikey, ...addHeaders.map(([, value]) => value)])
     .concat(database.authToken ?? '', redis?.password ?? '', webui?.speaksFor?.secret ?? '')
     .concat(listeners.map(({ hopSecret }) => hopSecret ?? ''))
+    .concat((sessionSecrets ?? []).map((secret) => new TextDecoder().decode(secret)))
     .concat(exporters.s3?.accessSecret ?? '')
     .concat([...users.values()].map(({ totp }) => totp ?? ''))
     .concat([...hooks.values()].flatMap(({ apikey, secret, url }) => [apikey, secret ?? '', url]))

@@ -15,11 +15,15 @@ const both = { alice, bob }
 
 const ended = new Set<string>()
 
-const schemeFor = (users: Record<string, UserConfig> = both, clock = fakeClock(), key = secret) => {
+const schemeFor = (
+  users: Record<string, UserConfig> = both,
+  clock = fakeClock(),
+  key: Uint8Array | Uint8Array[] = secret,
+) => {
   let ids = 0
   return createSessionScheme({
     users: new Map(Object.entries(users)),
-    sessionSecret: key,
+    secrets: Array.isArray(key) ? key : [key],
     fingerprint: (text) => `digest of ${text}`,
     clock,
     newId: () => `id-${++ids}`,
@@ -61,6 +65,27 @@ describe('a session', () => {
     expect(await schemeFor(both, fakeClock(), new Uint8Array(32).fill(8)).check(token)).toBe(
       undefined,
     )
+  })
+
+  it('stays good while its secret is the one before, and is to be signed anew', async () => {
+    const next = new Uint8Array(32).fill(8)
+    const token = await schemeFor().issue('alice')
+    const both = [next, secret]
+    const during = schemeFor(undefined, undefined, both)
+    expect(await during.check(token)).toMatchObject({ id: 'id-1', aging: true })
+    const renewed = await during.issue('alice', 'id-1')
+    expect(await during.check(renewed)).toMatchObject({ id: 'id-1', aging: false })
+    const after = schemeFor(undefined, undefined, next)
+    expect(await after.check(token)).toBeUndefined()
+    expect(await after.check(renewed)).toMatchObject({ id: 'id-1' })
+    expect(await schemeFor().check(renewed)).toBeUndefined()
+  })
+
+  it('of a secret before ends with its password all the same', async () => {
+    const token = await schemeFor().issue('alice')
+    const other = { ...both, alice: { ...alice, password: '$2b$04$new' } }
+    const secrets = [new Uint8Array(32).fill(8), secret]
+    expect(await schemeFor(other, undefined, secrets).check(token)).toBeUndefined()
   })
 
   it('ages after a day and ends after thirty, verified before or not', async () => {

@@ -47,7 +47,8 @@ export const readConfig = (env: WorkerEnv): ReadConfig => {
   const impossible = [...limitsOf(config), ...tooShort(env[secretVariable])]
   if (impossible.length > 0) throw new ConfigError(impossible)
   const sessionSecret = secretOf(env[secretVariable])
-  const forgetful = config.webui?.sso === 'trusted-header' && sessionSecret === undefined
+  const signed = config.sessionSecrets !== undefined || sessionSecret !== undefined
+  const forgetful = config.webui?.sso === 'trusted-header' && !signed
   return {
     config,
     sessionSecret,
@@ -55,7 +56,7 @@ export const readConfig = (env: WorkerEnv): ReadConfig => {
   }
 }
 
-const forgetfulHint = `${secretVariable} is not set: people sign in anew with each isolate that they reach`
+const forgetfulHint = `${secretVariable} is not set, nor sessions.secret in the configuration: people sign in anew with each isolate that they reach`
 
 /** HS256 with less could be guessed (RFC 7518 section 3.2). */
 const shortestSecret = 32

@@ -11,6 +11,7 @@ import { checkIssuers } from './issuers.ts'
 import { checkListeners } from './listeners.ts'
 import { checkProviders } from './providers.ts'
 import { checkQuotas } from './quotas.ts'
+import { checkSessions } from './sessions.ts'
 import { checkUsers } from './users.ts'
 
 /** What is declared, even where its own part is wrong: a mistake in a provider must not make its grants wrong too. */
@@ -63,6 +64,7 @@ export function check(file: ConfigFile, root: Json, original: (path: Path) => Pa
     ...checkAperture(file),
     ...checkExporters(file),
     ...checkCaptures(file),
+    ...checkSessions(file),
     ...checkLimits(file),
   ]
 }

@@ -15,6 +15,7 @@ const SECRETS = new Set([
   'auth_token',
   'hop_secret',
   'secret',
+  'previous_secret',
   'access_key_id',
   'access_secret',
   'totp',

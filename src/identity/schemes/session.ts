@@ -1,4 +1,4 @@
-import { type JWTPayload, jwtVerify, SignJWT } from 'jose'
+import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose'
 import { LRUCache } from 'lru-cache'
 import type { UserConfig } from '../../config/config.ts'
 import type { Platform } from '../../platform.ts'
@@ -10,7 +10,7 @@ export interface Session {
   readonly caller: Caller
   /** The same for as long as it is renewed. */
   readonly id: string
-  /** Old enough to be replaced by a new one, so that who comes back within 30 days stays signed in. */
+  /** To be replaced by a new one: it is old, or signed with a secret that is on its way out. */
   readonly aging: boolean
 }
 
@@ -23,7 +23,8 @@ export interface SessionScheme {
 
 export interface SessionSchemeOptions {
   readonly users: ReadonlyMap<string, UserConfig>
-  readonly sessionSecret: Uint8Array
+  /** The first signs. What any of them signed is good, so that one can take the place of another. */
+  readonly secrets: readonly Uint8Array[]
   readonly fingerprint: Platform['fingerprint']
   readonly clock: Platform['clock']
   readonly newId: Platform['newId']
@@ -50,31 +51,17 @@ const remembered = 2000
  */
 export const createSessionScheme = (options: SessionSchemeOptions): SessionScheme => {
   const { users, clock } = options
-  const keys = importKeys(options.sessionSecret)
+  const signers = options.secrets.map(createSigner)
+  const [first] = signers
   const verified = new LRUCache<string, Claims>({ max: remembered })
-  const digests = new Map<string, Promise<string>>()
   // One object per user: who it proves can be told from who was proven otherwise.
   const callers = new Map([...users].map(([name, user]) => [name, passwordCaller(name, user)]))
-
-  const digestFor = (user: string, { password, totp }: UserConfig): Promise<string> => {
-    const digest = digests.get(user) ?? digestOf(keys, totp ? `${password} ${totp}` : password)
-    digests.set(user, digest)
-    return digest
-  }
 
   const verify = async (token: string): Promise<Claims | undefined> => {
     const fingerprint = await options.fingerprint(token)
     const known = verified.get(fingerprint)
     if (known) return known
-    const { payload } = await jwtVerify(token, await keys, {
-      algorithms: ['HS256'],
-      typ,
-      issuer,
-      audience,
-      requiredClaims: ['iat', 'exp', 'jti', 'sub'],
-      currentDate: new Date(clock.now()),
-    })
-    const claims = readClaims(payload)
+    const claims = await verifyWithAny(signers, token, clock.now())
     if (claims) verified.set(fingerprint, claims)
     return claims
   }
@@ -84,9 +71,10 @@ export const createSessionScheme = (options: SessionSchemeOptions): SessionSchem
     const user = users.get(claims.user)
     const caller = callers.get(claims.user)
     if (user === undefined || caller?.login !== claims.sub || claims.exp <= now) return undefined
-    if ((await digestFor(claims.user, user)) !== claims.password) return undefined
+    if ((await claims.signer.digest(claims.user, user)) !== claims.password) return undefined
     if (await options.ended(claims.id)) return undefined
-    return { caller, id: claims.id, aging: now - claims.iat > agesAfter }
+    const aging = now - claims.iat > agesAfter || claims.signer !== first
+    return { caller, id: claims.id, aging }
   }
 
   return {
@@ -95,15 +83,15 @@ export const createSessionScheme = (options: SessionSchemeOptions): SessionSchem
         const claims = await verify(token)
         return claims && (await accept(claims))
       } catch {
-        // Whatever cannot be read or verified is no session (hazards 64).
+        // What cannot be read or verified is not a session.
         return undefined
       }
     },
     issue: async (name, id = options.newId()) => {
       const user = users.get(name)
-      if (user === undefined) throw new RangeError('there is no such user')
+      if (user === undefined || first === undefined) throw new RangeError('there is no such user')
       const now = Math.floor(clock.now() / 1000)
-      return new SignJWT({ user: name, password: await digestFor(name, user) })
+      return new SignJWT({ user: name, password: await first.digest(name, user) })
         .setProtectedHeader({ alg: 'HS256', typ })
         .setIssuer(issuer)
         .setAudience(audience)
@@ -111,12 +99,70 @@ export const createSessionScheme = (options: SessionSchemeOptions): SessionSchem
         .setJti(id)
         .setIssuedAt(now)
         .setExpirationTime(now + sessionLifetime)
-        .sign(await keys)
+        .sign(await first.key)
     },
   }
 }
 
+/** One of the secrets. */
+interface Signer {
+  readonly key: Promise<CryptoKey>
+  /** Keyed, so that it tells the browser that holds it nothing about the hash. */
+  digest(name: string, user: UserConfig): Promise<string>
+}
+
+const createSigner = (secret: Uint8Array): Signer => {
+  const key = crypto.subtle.importKey(
+    'raw',
+    Uint8Array.from(secret),
+    { name: 'HMAC', hash: 'SHA-256' },
+    false,
+    ['sign', 'verify'],
+  )
+  const digests = new Map<string, Promise<string>>()
+  return {
+    key,
+    digest: (name, { password, totp }) => {
+      const digest = digests.get(name) ?? digestOf(key, totp ? `${password} ${totp}` : password)
+      digests.set(name, digest)
+      return digest
+    },
+  }
+}
+
+/** A JWT's signing input has no such head. */
+const digestOf = async (key: Promise<CryptoKey>, hash: string): Promise<string> => {
+  const input = new TextEncoder().encode(`password hash:${hash}`)
+  const digest = await crypto.subtle.sign('HMAC', await key, input)
+  return btoa(String.fromCharCode(...new Uint8Array(digest)))
+}
+
+/** @throws what jose throws for a token that no secret could make good */
+const verifyWithAny = async (
+  signers: readonly Signer[],
+  token: string,
+  now: number,
+): Promise<Claims | undefined> => {
+  for (const signer of signers) {
+    try {
+      const { payload } = await jwtVerify(token, await signer.key, {
+        algorithms: ['HS256'],
+        typ,
+        issuer,
+        audience,
+        requiredClaims: ['iat', 'exp', 'jti', 'sub'],
+        currentDate: new Date(now),
+      })
+      return readClaims(payload, signer)
+    } catch (error) {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error
+    }
+  }
+  return undefined
+}
+
 interface Claims {
+  readonly signer: Signer
   readonly id: string
   readonly sub: string
   readonly user: string
@@ -125,29 +171,16 @@ interface Claims {
   readonly exp: number
 }
 
-/** One by one, for a claim may have any type; `1e400` would be an expiry that never comes (hazards 0.1 h). */
-const readClaims = ({ jti, sub, user, password, iat, exp }: JWTPayload): Claims | undefined =>
+/** One by one, for a claim may have any type; `1e400` would be an expiry that never comes. */
+const readClaims = (
+  { jti, sub, user, password, iat, exp }: JWTPayload,
+  signer: Signer,
+): Claims | undefined =>
   typeof jti === 'string' &&
   typeof sub === 'string' &&
   typeof user === 'string' &&
   typeof password === 'string' &&
   Number.isSafeInteger(iat) &&
   Number.isSafeInteger(exp)
-    ? { id: jti, sub, user, password, iat: iat as number, exp: exp as number }
+    ? { signer, id: jti, sub, user, password, iat: iat as number, exp: exp as number }
     : undefined
-
-const importKeys = (secret: Uint8Array): Promise<CryptoKey> =>
-  crypto.subtle.importKey(
-    'raw',
-    Uint8Array.from(secret),
-    { name: 'HMAC', hash: 'SHA-256' },
-    false,
-    ['sign', 'verify'],
-  )
-
-/** Keyed, so that it tells the browser that holds it nothing about the hash. A JWT's signing input has no such head. */
-const digestOf = async (keys: Promise<CryptoKey>, hash: string): Promise<string> => {
-  const input = new TextEncoder().encode(`password hash:${hash}`)
-  const digest = await crypto.subtle.sign('HMAC', await keys, input)
-  return btoa(String.fromCharCode(...new Uint8Array(digest)))
-}
