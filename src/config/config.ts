@@ -209,6 +209,8 @@ export interface QuotaLimit {
   readonly rate?: { readonly amount: number; readonly per: number; readonly text: string }
   /** Of dollars: what becomes of requests that nobody knows the price of. Absent: refused where somebody bills them. */
   readonly unknownPrice?: 'allow' | 'reject'
+  /** Of requests: what Open WebUI asks by itself, beside what a person typed, is not counted. */
+  readonly webuiTasks?: 'free'
 }
 
 /** What a hook is told of a request. */

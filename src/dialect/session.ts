@@ -1,25 +1,34 @@
-import { beginningOf, userIdIn } from './body/conversation.ts'
+import { type Beginning, userIdIn } from './body/conversation.ts'
 import type { JsonBody } from './body/json-body.ts'
+import type { Beginnings } from './webui-task.ts'
 
 export interface SessionRequest {
   readonly header: (name: string) => string | null
   /** Undefined for a form. */
   readonly body: Pick<JsonBody, 'bytes' | 'member'> | undefined
+  readonly beginnings: Pick<Beginnings, 'messages'>
   readonly login: string
 }
 
 /**
- * Which conversation a request belongs to, as its client says: Claude Code in the body, Codex and others in a header. An
+ * Which conversation a request belongs to, as its client says: Claude Code in the body, Codex, Open WebUI and others in a
+ * header. An
  * OpenAI chat without either is known by its beginning, which it repeats with every turn. Undefined where nothing tells
  * conversations apart. It groups, it proves nothing: a client may write what it likes.
  */
-export const sessionOf = ({ header, body, login }: SessionRequest): string | undefined =>
+export const sessionOf = ({
+  header,
+  body,
+  beginnings,
+  login,
+}: SessionRequest): string | undefined =>
   sound(header('x-session-id')) ??
   (body && claudeCode(userIdIn(body.bytes, body.member('metadata')))) ??
   sound(header('session_id')) ??
   sound(header('session-id')) ??
   sound(header('conversation_id')) ??
-  (body && fingerprint(body, login))
+  sound(header('x-openwebui-chat-id')) ??
+  fingerprint(beginnings.messages(), login)
 
 /** What may stand in the ledger. */
 const sound = (value: unknown): string | undefined =>
@@ -34,11 +43,7 @@ const claudeCode = (userId: string | undefined): string | undefined => {
 }
 
 /** The person's name keeps equal beginnings of two apart. */
-const fingerprint = (
-  { bytes, member }: NonNullable<SessionRequest['body']>,
-  login: string,
-): string | undefined => {
-  const beginning = beginningOf(bytes, member('messages'))
+const fingerprint = (beginning: Beginning | undefined, login: string): string | undefined => {
   if (beginning === undefined) return undefined
   const { instructions, firstMessage } = beginning
   return `oacc_${hash([login, instructions, firstMessage].join('\u0000'))}`

@@ -218,6 +218,8 @@ export interface AnswerHead {
 export interface Meter {
   /** Which conversation the request belongs to; null before it was asked. */
   readonly sessionId: string | null
+  /** What the client calls it, or what it is for by its content; null: nothing tells. */
+  readonly label: string | null
   /** Its line in the ledger, once it is over. */
   readonly line: Promise<UsageRow>
   asked(target: Target): void

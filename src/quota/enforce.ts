@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { QuotaConfig } from '../config/config.ts'
 import type { Serving } from '../dialect/serving.ts'
+import { isWebuiTask } from '../dialect/webui-task.ts'
 import { check } from '../http/check.ts'
 import type { Env } from '../http/env.ts'
 import { Failure, retryAfter } from '../http/errors.ts'
@@ -16,6 +17,8 @@ import { type ChainRef, chainsOf } from './names.ts'
 export interface EnforceOptions {
   readonly ledger: Pick<QuotaLedger, 'use' | 'ready' | 'reserve'>
   readonly quotas: ReadonlyMap<string, QuotaConfig>
+  /** Who is believed to be Open WebUI. */
+  readonly webui?: { readonly speaksFor?: { readonly login: string } | undefined } | undefined
   readonly platform: Pick<Platform, 'clock' | 'log'>
 }
 
@@ -25,7 +28,8 @@ export interface EnforceOptions {
  * @throws Failure `quota_exceeded`
  */
 export const enforceQuotas = (options: EnforceOptions): MiddlewareHandler<Env> => {
-  const { ledger, quotas, platform } = options
+  const { ledger, quotas, webui, platform } = options
+  const speaker = webui?.speaksFor?.login
   ledger.use(quotas)
   const reserve = async (
     c: Context<Env>,
@@ -51,7 +55,8 @@ export const enforceQuotas = (options: EnforceOptions): MiddlewareHandler<Env> =
     const { operation, model } = c.get('target')
     // No model is asked and nothing is paid, so that it passes even when a budget is used up.
     if (isCount(operation.operation, model)) return undefined
-    const charged = c.get('candidates').map((candidate) => chainsFor(c, candidate, quotas))
+    const all = c.get('candidates').map((candidate) => chainsFor(c, candidate, quotas))
+    const charged = isOwnTask(c, speaker) ? all.map((chains) => counting(chains, quotas)) : all
     return charged.every((chains) => chains.length === 0) ? undefined : reserve(c, charged)
   })
 }
@@ -64,6 +69,23 @@ const chainsFor = (
   const { caller } = c.get('auth')
   return caller ? chainsOf(c.get('permissions').entriesFor(provider.id, model), caller, quotas) : []
 }
+
+/** Open WebUI asks by itself, with the credential that is its own: others may label what they like. */
+const isOwnTask = (c: Context<Env>, speaker: string | undefined): boolean => {
+  const { caller } = c.get('auth')
+  return (
+    speaker !== undefined &&
+    (caller?.through ?? caller)?.login === speaker &&
+    isWebuiTask(c.get('meter').label)
+  )
+}
+
+/** Those that count it all the same. */
+const counting = (
+  chains: readonly ChainRef[],
+  quotas: EnforceOptions['quotas'],
+): readonly ChainRef[] =>
+  chains.filter(([first]) => first && quotas.get(first.quota)?.limit?.webuiTasks !== 'free')
 
 interface CandidateOffer extends Offer {
   readonly candidate: Candidate

@@ -11,6 +11,7 @@ export const GROUPS = [
   'status',
   'kind',
   'dialect',
+  'label',
 ] as const
 
 export type Group = (typeof GROUPS)[number]

@@ -146,6 +146,7 @@ const groupColumn: Record<Group, SQL<string>> = {
   status: sql`CAST(${usage.status} AS TEXT)`,
   kind: sql`${usage.kind}`,
   dialect: sql`${usage.dialect}`,
+  label: sql`coalesce(${usage.label}, '')`,
 }
 
 const sum = (column: SQLWrapper) => sql<number>`coalesce(sum(${column}), 0)`

@@ -6,6 +6,7 @@ import type { Operation } from '../dialect/operations.ts'
 import { servingOf } from '../dialect/serving.ts'
 import { sessionOf } from '../dialect/session.ts'
 import { headerUsage, type TokenCounts } from '../dialect/usage.ts'
+import { beginningsOf, taskOf } from '../dialect/webui-task.ts'
 import {
   ANY_MODEL,
   type AnswerHead,
@@ -62,10 +63,11 @@ class RequestMeter implements Meter {
   readonly #headers: Headers
   readonly #base: Pick<
     UsageRow,
-    'startedAt' | 'door' | 'clientIp' | 'userAgent' | 'label' | 'route' | 'requestId'
+    'startedAt' | 'door' | 'clientIp' | 'userAgent' | 'route' | 'requestId'
   >
   readonly #started: number
   sessionId: string | null = null
+  label: string | null
   #line: UsageRow | Promise<UsageRow> | undefined
   #awaited: PromiseWithResolvers<UsageRow> | undefined
   #target: Target | undefined
@@ -97,21 +99,25 @@ class RequestMeter implements Meter {
       door: c.get('client').door,
       clientIp: c.get('client').ip,
       userAgent: (c.req.header('user-agent') ?? '').slice(0, 256),
-      label: c.req.header(options.labelHeader)?.slice(0, maxLabel) || null,
       route: c.req.path,
       requestId: c.get('requestId'),
     }
+    this.label = c.req.header(options.labelHeader)?.slice(0, maxLabel) || null
   }
 
   asked(target: Target): void {
     this.#target = target
     // The body may be let go before anybody asks what its files come to.
     this.#files = target.files
+    const body = target.body?.read
+    const beginnings = beginningsOf(body)
     const told = sessionOf({
       header: (name) => this.#headers.get(name),
-      body: target.body?.read,
+      body,
+      beginnings,
       login: this.#caller.login,
     })
+    this.label ??= taskOf(target, beginnings) ?? null
     // What belongs to no conversation is one of its own.
     this.sessionId = told ?? this.#options.newId()
   }
@@ -288,6 +294,7 @@ class RequestMeter implements Meter {
     const row = {
       id: newId(),
       ...this.#base,
+      label: this.label,
       login: this.#caller.login,
       kind: this.#caller.kind,
       credentialId: this.#caller.credentialId,

@@ -56,6 +56,9 @@ describe('a quota', () => {
     [{ capacity: '$1.00', on_exceed: 'queue' }, '"on_exceed"'],
     [{ capacity: '5 requests', unknown_price: 'allow' }, '"unknown_price"'],
     [{ capacity: '$1.00', unknown_price: 'perhaps' }, '"unknown_price"'],
+    [{ capacity: '5 requests', webui_tasks: 'free' }, undefined],
+    [{ capacity: '5 requests', webui_tasks: 'half' }, '"webui_tasks"'],
+    [{ capacity: '$1.00', webui_tasks: 'free' }, '"webui_tasks"'],
     [{ capacity: '4 concurrent', rate: '1 concurrent/min' }, 'no "rate"'],
     [{}, '"capacity"'],
   ])('is read, or it is said why not: %j', (quota, why) => {
@@ -85,6 +88,11 @@ describe('what is said of quotas', () => {
   it.each([
     [{ 'x:<team>': {} }, [], 'quota "x:<team>": quota name "x:<team>" has unsupported template'],
     [{ day: { capacity: 'much' } }, [], 'quota day: "capacity" is none of'],
+    [
+      { n: { capacity: '5 requests', webui_tasks: 'free' } },
+      [],
+      'tasks are counted all the same, as nothing says who Open WebUI is',
+    ],
     [{}, [{ bucket: 'gone' }], 'quotas references undefined quota "gone"'],
     [
       {},

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readEdited } from '../../src/dialect/body/json-body.ts'
 import { sessionOf } from '../../src/dialect/session.ts'
+import { beginningsOf } from '../../src/dialect/webui-task.ts'
 
 interface Asked {
   readonly headers?: Readonly<Record<string, string>>
@@ -15,6 +16,7 @@ const session = ({ headers = {}, body, login = 'ana@example.com' }: Asked): stri
   sessionOf({
     header: (name) => headers[name] ?? null,
     body: body && read(body),
+    beginnings: beginningsOf(body && read(body)),
     login,
   })
 
@@ -42,6 +44,12 @@ describe('the session of a request', () => {
 
   it.each(['session_id', 'session-id', 'conversation_id'])('is Codex’s header %s', (name) => {
     expect(session({ headers: { [name]: uuid }, body: { input: 'hi' } })).toBe(uuid)
+  })
+
+  it('is the chat that Open WebUI names, for what it asks by itself as well', () => {
+    const headers = { 'x-openwebui-chat-id': uuid }
+    expect(session({ headers, body: said('hi') })).toBe(uuid)
+    expect(session({ headers, body: said('### Task:\nGenerate a concise title') })).toBe(uuid)
   })
 
   it.each(['', 'a b', '<script>', 'x'.repeat(129), 'ä'])('is not %j, which nobody should', (id) => {
@@ -87,7 +95,8 @@ describe('the session of a request', () => {
     const long = 'word '.repeat(2_000_000)
     const body = read(said(long, long))
     const started = performance.now()
-    for (let i = 0; i < 100; i++) sessionOf({ header: () => null, body, login: 'ana' })
+    for (let i = 0; i < 100; i++)
+      sessionOf({ header: () => null, body, beginnings: beginningsOf(body), login: 'ana' })
     expect((performance.now() - started) / 100).toBeLessThan(2)
   })
 })

@@ -16,7 +16,10 @@ export function checkQuotas(file: ConfigFile, { quotas }: Declared): Finding[] {
     ['temp_grants', file.temp_grants ?? []],
   ] as const
   return [
-    ...Object.entries(file.quotas).flatMap(([name, quota]) => checkQuota(name, quota)),
+    ...Object.entries(file.quotas).flatMap(([name, quota]) => [
+      ...checkQuota(name, quota),
+      ...checkTasks(name, quota, file),
+    ]),
     ...lists.flatMap(([list, grants]) =>
       grants.flatMap(({ app }, grant) =>
         app[CAPABILITY].flatMap(({ quotas: refs = [], models = '**' }, entry) =>
@@ -46,6 +49,16 @@ function checkQuota(name: string, quota: ConfigFile['quotas'][string]): Finding[
   }
   const { why } = parseQuota(quota)
   return why === undefined ? [] : [warning(path, `quota ${name}: ${why}`, CLOSED)]
+}
+
+function checkTasks(
+  name: string,
+  { webui_tasks }: ConfigFile['quotas'][string],
+  { webui }: ConfigFile,
+): Finding[] {
+  if (webui_tasks === undefined || webui?.speaks_for !== undefined) return []
+  const message = `quota ${name}: tasks are counted all the same, as nothing says who Open WebUI is`
+  return [warning(['quotas', name, 'webui_tasks'], message, 'Set "webui.speaks_for"')]
 }
 
 const CLOSED = 'Until it is corrected, requests that it is about are answered 429'

@@ -26,6 +26,14 @@ const quota = z.strictObject({
       'Of dollars: what becomes of requests whose price nobody knows. `"reject"` answers 429, `"allow"` lets them pass ' +
         'and charges nothing. Absent: refused where the provider has a price list, and let pass where nobody bills.',
     ),
+  webui_tasks: z
+    .string()
+    .optional()
+    .describe(
+      'Of requests: `"free"` leaves out what Open WebUI asks by itself beside each message (title, tags, follow-up ' +
+        'questions, completions while somebody types), so that a message is one request. Only its own credential is ' +
+        'believed (`webui.speaks_for`), and it passes on what people write: a limit for good faith, not a wall.',
+    ),
 })
 
 export const quotas = z

@@ -59,6 +59,7 @@ export function parseQuota(quota: {
   readonly rate?: string | undefined
   readonly on_exceed?: string | undefined
   readonly unknown_price?: string | undefined
+  readonly webui_tasks?: string | undefined
 }): ReadQuota {
   const { capacity = '', rate, on_exceed = 'reject' } = quota
   if (on_exceed !== 'reject') return { why: '"on_exceed" must be "reject"' }
@@ -68,10 +69,15 @@ export function parseQuota(quota: {
   if (unknown !== undefined && (most.unit !== 'dollars' || !isChoice(unknown))) {
     return { why: '"unknown_price" is "allow" or "reject", and goes with dollars' }
   }
+  const { webui_tasks: tasks } = quota
+  if (tasks !== undefined && (most.unit !== 'requests' || tasks !== 'free')) {
+    return { why: '"webui_tasks" is "free", and goes with requests' }
+  }
   const limit = {
     unit: most.unit,
     capacity: most.amount,
     ...(unknown !== undefined && { unknownPrice: unknown }),
+    ...(tasks === 'free' && { webuiTasks: 'free' as const }),
   }
   if (rate === undefined || rate === '') return { limit }
   const refill = parseRate(rate)
