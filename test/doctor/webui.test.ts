@@ -1,7 +1,16 @@
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { openDatabase } from '../../src/adapter/node/ledger/database.ts'
+import { LedgerReader } from '../../src/adapter/node/ledger/reader.ts'
 import { checkWebui } from '../../src/doctor/checks/webui.ts'
+import type { Given } from '../../src/doctor/given.ts'
+import type { UsageRow } from '../../src/usage/row.ts'
+import { HASH } from '../config/read.ts'
+import { insertUsage, usageRow } from '../store/fixtures.ts'
 import { freePort } from '../support/parts/port.ts'
 import { complaints, given, type Patient } from './patient.ts'
 
@@ -57,6 +66,63 @@ const listeners = [
   { name: 'local', bind: '127.0.0.1:8787' },
   { name: 'tailnet', bind: 'unix:tailnet.sock', identity: 'serve' },
 ]
+
+/** A ledger with requests of these programs and credentials. */
+const ledgerOf = async (
+  ...rows: readonly Partial<UsageRow>[]
+): Promise<NonNullable<Given['ask']>> => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'doctor-webui-'))
+  onTestFinished(() => rm(dataDir, { recursive: true, force: true }))
+  const { client, db } = await openDatabase({
+    url: 'file:postern.db',
+    authToken: undefined,
+    dataDir,
+  })
+  await insertUsage(
+    db,
+    rows.map((row) => usageRow({ startedAt: Date.now() - 60_000, ...row })),
+  )
+  client.close()
+  const reader = new LedgerReader({ url: 'file:postern.db', authToken: undefined, dataDir })
+  onTestFinished(() => reader.close())
+  return reader.ask.bind(reader)
+}
+
+describe('Open WebUI that may talk past the gateway', () => {
+  const its = { userAgent: 'Python/3.11 aiohttp/3.14.5', credentialId: 'openwebui' }
+  const past = ['warning webui.past_gateway webui']
+
+  it('is told of when it has accounts and never asked for a model', async () => {
+    expect(await look({}, {}, { ask: await ledgerOf() })).toEqual(past)
+    expect(await look({}, {}, { ask: await ledgerOf({ userAgent: 'curl/8.14.1' }) })).toEqual(past)
+    const long = { ...its, startedAt: Date.now() - 40 * 86_400_000 }
+    expect(await look({}, {}, { ask: await ledgerOf(long) })).toEqual(past)
+  })
+
+  it('is fine when it asked, under its own name or that of its library', async () => {
+    expect(await look({}, {}, { ask: await ledgerOf(its) })).toEqual([])
+    const named = { ...its, userAgent: 'Open WebUI' }
+    expect(await look({}, {}, { ask: await ledgerOf(named) })).toEqual([])
+  })
+
+  it('is told from another program of the same library where its credential is known', async () => {
+    const config = { users: { openwebui: { password: HASH } } }
+    const speaks_for = { login: 'openwebui', secret: 'x'.repeat(32) }
+    const other = await ledgerOf({ ...its, credentialId: 'somebody' })
+    expect(await look({}, { speaks_for }, { ask: other, config })).toEqual(past)
+    const both = await ledgerOf({ ...its, credentialId: 'somebody' }, its)
+    expect(await look({}, { speaks_for }, { ask: both, config })).toEqual([])
+  })
+
+  it('is not accused before anybody can have used it, nor where there is no ledger', async () => {
+    const empty = await ledgerOf()
+    expect(await look({ config: { ...told, onboarding: true } }, {}, { ask: empty })).toEqual([
+      'warning webui.no_account webui',
+    ])
+    expect(await look({})).toEqual([])
+    expect(await look({}, {}, { ask: () => Promise.reject(new Error('away')) })).toEqual([])
+  })
+})
 
 describe('Open WebUI', () => {
   it('is not looked for where there is none', async () => {

@@ -8,6 +8,7 @@ import type { Check, Given } from '../given.ts'
 import { patience } from '../in-time.ts'
 import type { Machine, MachineFacts } from '../machine.ts'
 import { codeOf, inWords } from '../trouble.ts'
+import { checkItsModels } from './webui-models.ts'
 
 /** CVE-2026-45339, -45400, -45401. */
 const floor = '0.9.5'
@@ -42,7 +43,14 @@ const lookAtPage = async (webui: WebuiConfig, given: Given): Promise<Finding[]> 
     if (status >= 500) return [unreachable(host, `it answers ${status}`)]
     const told = status === 200 ? parse(body) : undefined
     if (told === undefined) return [finding('webui.another', 'webui', { address: host })]
-    return [...version(told), ...logins(told, webui, given.config), ...(await socket(webui, given))]
+    // Without an account nobody has chatted yet.
+    const models = told.onboarding ? [] : await checkItsModels(webui, given)
+    return [
+      ...version(told),
+      ...logins(told, webui, given.config),
+      ...(await socket(webui, given)),
+      ...models,
+    ]
   } catch (error) {
     return [unreachable(host, inWords(error))]
   }

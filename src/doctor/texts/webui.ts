@@ -45,6 +45,14 @@ export const webui = {
     means:
       'Once its variable is set, a sign-in without the header is refused with 400, passwords too. The gateway lets no such header through.',
   },
+  'webui.past_gateway': {
+    severity: 'warning',
+    says: 'Open WebUI has not asked this gateway for a model within {days} days: it talks to a model server past it, or nobody has opened it',
+    remedy:
+      'Open its page and run this again. If it stays: start it with OPENAI_API_BASE_URLS=http://127.0.0.1:8787/v1, OPENAI_API_KEYS=USER:PASSWORD, ENABLE_OLLAMA_API=false and ENABLE_PERSISTENT_CONFIG=false, or change the connection in its Admin Settings, Connections (docs/webui.md)',
+    means:
+      'It asks for the list of models whenever somebody opens a chat, and that leaves a row in the ledger; there is none of a program that names itself as Open WebUI does (`Python/… aiohttp/…`), nor of its credential where `webui.speaks_for` names one. An Open WebUI that ran before keeps the servers in its database, and takes no notice of variables. Limits, budgets and the ledger do not hold for what goes past the gateway.',
+  },
   'webui.no_login': {
     severity: 'error',
     says: 'Open WebUI asks nobody for a login (WEBUI_AUTH=False), and the public door shows it: everybody is its admin',
