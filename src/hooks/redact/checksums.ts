@@ -1,6 +1,11 @@
-/** What people and word processors put between groups: spaces, also those at which no line breaks. */
-export const SPACES = ' \u00a0\u2007\u2009\u202f'
-const between = new RegExp(`[${SPACES}-]`, 'g')
+/**
+ * What people, word processors and models put between groups, for a class of a pattern: spaces and hyphens of all widths,
+ * also those at which no line breaks, and what is not seen at all.
+ */
+export const BETWEEN =
+  ' \\u00a0\\u1680\\u2000-\\u200d\\u202f\\u205f\\u2060\\u3000\\u00ad\\ufeff\\u2010-\\u2015\\u2212\\-'
+const between = new RegExp(`[${BETWEEN}]`, 'g')
+const isBetween = new RegExp(`^[${BETWEEN}]$`)
 
 /** Digits of a card by how its number begins (ISO/IEC 7812). */
 const brands: readonly (readonly [begins: RegExp, lengths: readonly number[]])[] = [
@@ -30,7 +35,7 @@ const isDigit = (unit: number): boolean => unit >= 48 && unit <= 57
 function endOf(text: string, count: number): number {
   let left = count
   for (let at = 0; at < text.length; at++) {
-    if (text[at] !== '-' && !SPACES.includes(text[at] ?? '') && --left === 0) return at + 1
+    if (!isBetween.test(text[at] ?? '') && --left === 0) return at + 1
   }
   return 0
 }
@@ -49,10 +54,10 @@ export function luhn(digits: string): boolean {
 /** Length of an account number by country (the IBAN registry). */
 const lengths = new Map(
   (
-    'AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DK18 DO28 EE20 EG29 ES24 FI18 ' +
-    'FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32 LI21 LT20 ' +
-    'LU20 LV21 LY25 MC27 MD24 ME22 MK19 MR27 MT31 MU30 NL18 NO15 PK24 PL28 PS29 PT25 QA29 RO24 RS22 SA24 SC31 SE24 ' +
-    'SI19 SK24 SM27 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20'
+    'AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 ' +
+    'ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 ' +
+    'LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 ' +
+    'PT25 QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30'
   )
     .split(' ')
     .map((entry) => [entry.slice(0, 2), Number(entry.slice(2))]),

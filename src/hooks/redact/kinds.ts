@@ -1,6 +1,7 @@
 import type { RedactKind } from '../../config/config.ts'
+import { apiKeys } from './api-keys.ts'
 import type { Span } from './automaton.ts'
-import { cardIn, ibanIn, SPACES } from './checksums.ts'
+import { BETWEEN, cardIn, ibanIn } from './checksums.ts'
 
 type Find = (text: string) => readonly Span[]
 
@@ -10,52 +11,27 @@ type Find = (text: string) => readonly Span[]
  */
 export const kinds: Readonly<Record<RedactKind, Find>> = {
   private_key: (text) => privateKeys(text),
-  api_key: matching(
-    new RegExp(
-      `(?<![A-Za-z0-9_-])(?:${[
-        'sk-(?=[A-Za-z_-]{0,200}[0-9])[A-Za-z0-9_-]{20,200}', // OpenAI, Anthropic, OpenRouter, DeepSeek
-        'gh[opusr]_[A-Za-z0-9]{36,255}', // GitHub
-        'github_pat_[A-Za-z0-9_]{22,255}',
-        'glpat-[A-Za-z0-9_-]{20,64}', // GitLab
-        '(?:AKIA|ASIA)[A-Z0-9]{16}', // Amazon
-        'AIza[A-Za-z0-9_-]{35}', // Google
-        'xox[abeoprs]-[A-Za-z0-9-]{10,255}', // Slack
-        'xapp-[A-Za-z0-9-]{10,255}',
-        '[rs]k_(?:live|test)_[A-Za-z0-9]{16,247}', // Stripe
-        'whsec_[A-Za-z0-9+/]{24,128}',
-        'hf_[A-Za-z0-9]{30,64}', // Hugging Face
-        'npm_[A-Za-z0-9]{36}',
-        'pypi-[A-Za-z0-9_-]{50,255}',
-        'SG\\.[A-Za-z0-9_-]{16,32}\\.[A-Za-z0-9_-]{32,64}', // SendGrid
-        'gsk_[A-Za-z0-9]{40,64}', // Groq
-        'xai-[A-Za-z0-9]{60,100}',
-        'pplx-[A-Za-z0-9]{40,64}', // Perplexity
-        'tskey-[a-z]{2,12}-[A-Za-z0-9]{8,32}-[A-Za-z0-9]{16,64}', // Tailscale
-        'dop_v1_[a-f0-9]{64}', // DigitalOcean
-        'pst_[A-Za-z0-9]{36}', // our own
-      ].join('|')})`,
-      'g',
-    ),
-  ),
+  api_key: matching(apiKeys),
   jwt: matching(
     /(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,4096}\.eyJ[A-Za-z0-9_-]{4,16384}\.[A-Za-z0-9_-]{0,4096}/g,
   ),
   email: matching(
-    /(?<![\p{L}\p{N}._%+-])[\p{L}\p{N}._%+-]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.){1,8}\p{L}{2,24}(?![\p{L}\p{N}-])/gu,
+    /(?<![\p{L}\p{M}\p{N}._%+-])[\p{L}\p{M}\p{N}._%+-]{1,64}@(?:[\p{L}\p{M}\p{N}-]{1,63}\.){1,8}(?:xn--[a-z0-9-]{1,59}|\p{L}[\p{L}\p{M}]{1,23})(?![\p{L}\p{M}\p{N}])/giu,
   ),
   // With its country, or as North America writes it: bare numbers are anything.
   phone: matching(
     new RegExp(
-      `(?<![\\w+])\\+[1-9]\\d{0,2}(?:[${SPACES}.\\-/()]{0,2}\\d){6,13}(?!\\d)` +
-        `|(?<![\\w.-])(?:\\(\\d{3}\\)[${SPACES}]?|\\d{3}[-.${SPACES}])\\d{3}[-.${SPACES}]\\d{4}(?![\\w-])`,
+      `(?<![\\w+])\\+[1-9]\\d{0,2}(?:[${BETWEEN}./()]{0,3}\\d){6,13}(?!\\d)` +
+        `|(?<![\\w+.])00[1-9]\\d{0,2}[${BETWEEN}./()]{1,3}\\d(?:[${BETWEEN}./()]{0,3}\\d){6,12}(?!\\d)` +
+        `|(?<![\\w.-])(?:1[${BETWEEN}.])?(?:\\(\\d{3}\\)[${BETWEEN}]?|\\d{3}[${BETWEEN}.])\\d{3}[${BETWEEN}.]\\d{4}(?![\\w-])`,
       'g',
     ),
   ),
   iban: checked(
-    new RegExp(`(?<![A-Za-z0-9])[A-Za-z]{2}\\d{2}(?:[${SPACES}]?[A-Za-z0-9]){11,30}`, 'g'),
+    new RegExp(`(?<![A-Za-z0-9])[A-Za-z]{2}\\d{2}(?:[${BETWEEN}]{0,3}[A-Za-z0-9]){11,30}`, 'g'),
     ibanIn,
   ),
-  credit_card: checked(new RegExp(`(?<!\\d)[2-6](?:[${SPACES}-]?\\d){12,18}`, 'g'), cardIn),
+  credit_card: checked(new RegExp(`(?<!\\d)[2-6](?:[${BETWEEN}]{0,3}\\d){12,18}`, 'g'), cardIn),
 }
 
 function matching(pattern: RegExp): Find {

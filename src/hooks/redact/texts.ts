@@ -3,15 +3,27 @@ import { stringAt } from '../../dialect/body/text.ts'
 import { type JsonMember, type JsonNode, treeOf } from '../../dialect/body/tree.ts'
 import { list, object, parse } from '../json.ts'
 
-/** Members of every dialect that name something to the API, and are not read by the model. docs/hooks.md lists them. */
-const STRUCTURAL: ReadonlySet<string> = new Set([
+/** Members of every dialect that set something up at the API. docs/hooks.md lists them. */
+const DEFINITIONS: ReadonlySet<string> = new Set([
   'cache_control',
+  'format',
+  'functions',
+  // With the tokens that the provider shows to those servers.
+  'mcp_servers',
+  'response_format',
+  'stream_options',
+  'tool_choice',
+  'toolConfig',
+  'tools',
+  'voice',
+])
+
+/** Members whose text names something to the API, and is not read by the model. docs/hooks.md lists them. */
+const NAMES: ReadonlySet<string> = new Set([
   'detail',
   'encrypted_content',
   'file_uri',
   'fileUri',
-  'format',
-  'functions',
   'id',
   'media_type',
   'mime_type',
@@ -20,26 +32,40 @@ const STRUCTURAL: ReadonlySet<string> = new Set([
   'name',
   'object',
   'prompt_cache_key',
-  'response_format',
   'role',
   'signature',
   'status',
-  'stream_options',
   'thoughtSignature',
-  'tool_choice',
-  'toolConfig',
-  'tools',
   'type',
-  'voice',
 ])
 
-/** Arguments and results of tools: objects of other people's making, in which every text, name and number counts. */
-const FREE: ReadonlySet<string> = new Set(['args', 'arguments', 'json', 'metadata', 'response'])
+/** What other people's programs made: every text, name and number in it counts. */
+const FREE: ReadonlySet<string> = new Set([
+  'args',
+  'arguments',
+  'documents',
+  'json',
+  'metadata',
+  'response',
+])
 const CALLS: ReadonlySet<unknown> = new Set([
   'custom_tool_call',
   'mcp_tool_use',
   'server_tool_use',
   'tool_use',
+])
+
+/** Members whose text the model reads as it stands: what looks like a file there is a text all the same. */
+const READ: ReadonlySet<string> = new Set([
+  'content',
+  'input',
+  'instructions',
+  'output',
+  'prompt',
+  'query',
+  'suffix',
+  'system',
+  'text',
 ])
 
 /** Members whose value may be the bytes of a file. */
@@ -59,6 +85,7 @@ export const changeTexts = (bytes: Uint8Array, change: Change): Uint8Array => {
 }
 
 const encoder = new TextEncoder()
+const decoder = new TextDecoder()
 
 class Walk {
   readonly #bytes: Uint8Array
@@ -71,9 +98,10 @@ class Walk {
     this.#edits = edits
   }
 
-  structured(node: JsonNode): void {
-    if (node.kind === 'string') this.#text(node)
-    for (const item of node.items) this.structured(item)
+  /** @param name of the member that it is the value of, or stands in a list of */
+  structured(node: JsonNode, name = ''): void {
+    if (node.kind === 'string') this.#text(node, name)
+    for (const item of node.items) this.structured(item, name)
     this.#object(node)
   }
 
@@ -85,9 +113,10 @@ class Walk {
     const isCall = CALLS.has(type) || members.some(({ name }) => name === 'toolUseId')
     for (const { name, value } of members) {
       if (FREE.has(name) || (name === 'input' && isCall)) this.free(value)
+      else if (DEFINITIONS.has(name) || (value.kind === 'string' && isName(name))) continue
       else if (BYTES.has(name) && type !== 'text' && this.#isFile(value)) continue
       else if (name === 'images') this.#pictures(value)
-      else if (!STRUCTURAL.has(name) && !isReference(name)) this.structured(value)
+      else this.structured(value, name)
     }
   }
 
@@ -115,9 +144,9 @@ class Walk {
     }
   }
 
-  #text({ start, end }: JsonNode): void {
+  #text({ start, end }: JsonNode, name: string): void {
     const text = stringAt(this.#bytes, start, end)
-    if (!isFile(text)) this.#replace({ start, end }, text)
+    if (READ.has(name) || !isFile(text)) this.#replace({ start, end }, text)
   }
 
   /** Some dialects write objects as a text; a placeholder across its quotes would break it. */
@@ -128,11 +157,15 @@ class Walk {
     else if (inner !== text) this.#write({ start, end }, inner)
   }
 
-  /** A long whole number may be that of a card; one with a fraction or an exponent is a quantity. */
+  /** A long whole number may be that of a card, also from a program that knows fractions only; others are quantities. */
   #number({ start, end }: JsonNode): void {
     if (end - start < 8) return
-    const digits = new TextDecoder().decode(this.#bytes.subarray(start, end))
-    if (/^\d+$/.test(digits)) this.#replace({ start, end }, digits)
+    const [digits = '', fraction = '0'] = decoder
+      .decode(this.#bytes.subarray(start, end))
+      .split('.')
+    if (!/^\d+$/.test(digits) || !/^0+$/.test(fraction)) return
+    const changed = this.#change(digits)
+    if (changed !== digits) this.#write({ start, end }, changed)
   }
 
   #replace(span: { readonly start: number; readonly end: number }, text: string): void {
@@ -144,14 +177,16 @@ class Walk {
     this.#edits.push({ start, end, bytes: encoder.encode(JSON.stringify(text)) })
   }
 
+  /** A key that stands alone is made of the same characters as a file, but no file of any use is as short. */
   #isFile({ kind, start, end }: JsonNode): boolean {
     if (kind !== 'string' || end - start < MIN_FILE) return false
-    return WHOLE_BASE64.test(stringAt(this.#bytes, start, end))
+    const text = stringAt(this.#bytes, start, end)
+    return WHOLE_BASE64.test(text) && (text.length > LONGEST_KEY || this.#change(text) === text)
   }
 }
 
-/** `tool_call_id`, `item_id`, `user_id`: names by which the API finds something again. */
-const isReference = (name: string): boolean => name.endsWith('_id')
+/** `tool_call_id`, `item_id`, `user_id` are also names by which the API finds something again. */
+const isName = (name: string): boolean => NAMES.has(name) || name.endsWith('_id')
 
 /** The JSON in a text, changed; undefined where the text is not JSON. */
 const changedWithin = (text: string, change: Change): string | undefined => {
@@ -162,15 +197,17 @@ const changedWithin = (text: string, change: Change): string | undefined => {
   } catch {
     return undefined
   }
-  return edits.length === 0 ? text : new TextDecoder().decode(whole(edited(bytes, edits)))
+  return edits.length === 0 ? text : decoder.decode(whole(edited(bytes, edits)))
 }
 
-/** A key alone is made of the same characters, and no picture is that small. */
+/** No picture is that small. */
 const MIN_FILE = 64
+const LONGEST_KEY = 512
 const WHOLE_BASE64 = /^[A-Za-z0-9+/_-]*={0,2}$/
 
 /** A picture or a recording within the request: a data URL (RFC 2397) from its first to its last character. */
 const isFile = (text: string): boolean =>
+  text.length >= MIN_FILE &&
   text.startsWith('data:') &&
   /^data:[\w.+/-]{0,100}(?:;[\w=.-]{0,100}){0,4};base64,[A-Za-z0-9+/_-]*={0,2}$/.test(text)
 

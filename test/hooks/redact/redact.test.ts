@@ -237,10 +237,53 @@ describe('redaction', () => {
     [`data:text/plain;base64,AAAA is how it begins… mail ${mail}, key ${key}`],
     [`data:image/png;base64,${picture} ${mail}`],
     [`data:;base64,${mail}`],
+    // To a model it is a text, whatever it would be to a browser.
+    [`data:text/plain;base64,${key}`],
+    [`data:;base64,${key}${'A'.repeat(80)}/${key}`],
   ])('reads a text that only begins like a file: %s', async (text) => {
     const clean = (await redact({ messages: [{ role: 'user', content: text }] })) as object
     expect(JSON.stringify(clean)).not.toContain(mail)
     expect(JSON.stringify(clean)).not.toContain(key)
+  })
+
+  it('takes a key that stands alone where a file could be for what it is', async () => {
+    const long = `sk-proj-${'aB3_'.repeat(39)}`
+    const source = (data: string) => ({ type: 'base64', media_type: 'text/plain', data })
+    const said = async (data: string) =>
+      redact({
+        messages: [{ role: 'user', content: [{ type: 'document', source: source(data) }] }],
+      })
+    expect(JSON.stringify(await said(long))).not.toContain(long)
+    expect(JSON.stringify(await said(picture))).toContain(picture)
+  })
+
+  it('reads what only looks like a name or a reference by its key', async () => {
+    const body = {
+      messages: [
+        {
+          role: 'user',
+          content: [{ type: 'x', x_id: { note: mail }, name: [mail], status: { of: mail } }],
+        },
+      ],
+    }
+    expect(JSON.stringify(await redact(body))).not.toContain(mail)
+  })
+
+  it('reads numbers in documents, and a card that some program made a fraction of', async () => {
+    const documents = [{ id: 'd', data: { card: 4111111111111111 } }]
+    const text = '{"card": 4111111111111111.0, "price": 12345678.5}'
+    const call = { type: 'function_call', call_id: 'c', name: 'pay', arguments: text }
+    const clean = JSON.stringify(await redact({ documents, input: [call] }))
+    expect(clean).not.toContain('4111111111111111')
+    expect(clean).toContain('12345678.5')
+  })
+
+  it('leaves the servers of tools their tokens, which the provider needs', async () => {
+    const mcp_servers = [
+      { type: 'url', url: 'https://mcp.example.com', name: 'x', authorization_token: key },
+    ]
+    const body = { mcp_servers, messages: [{ role: 'user', content: 'hi' }] }
+    expect(await redact(body)).toEqual(body)
   })
 
   it('finds what stands in numbers, names and settings, and in small letters', async () => {
