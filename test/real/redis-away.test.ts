@@ -1,5 +1,8 @@
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { createClient } from '@redis/client'
 import { hashSync } from 'bcryptjs'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
+import { openShared } from '../../src/adapter/node/shared.ts'
 import { describeWith } from '../support/parts/need.ts'
 import { type RedisServer, redis, startRedis } from '../support/parts/redis.ts'
 import { type PosternProcess, startPostern } from '../support/postern.ts'
@@ -85,7 +88,7 @@ describeWith([redis], 'a gateway whose Redis cannot be used', () => {
     await server.stop()
     await server.start()
     await expect.poll(readiness, { timeout: 10_000 }).toEqual(well)
-    expect(told().at(-1)).toBe('redis.back')
+    await expect.poll(() => told().at(-1)).toBe('redis.back')
     expect(await findings()).toEqual([expect.stringContaining('gateway.fine')])
   })
 
@@ -99,4 +102,72 @@ describeWith([redis], 'a gateway whose Redis cannot be used', () => {
   it('never says the password', () => {
     expect(postern.log()).not.toContain(password)
   })
+})
+
+/** A name that leads to one server, and for new connections to another, as that of a managed Redis does. */
+const startName = async (first: string) => {
+  let port = Number(new URL(first).port)
+  const sockets: Socket[] = []
+  const server = createServer((near) => {
+    const far = connect(port, '127.0.0.1')
+    for (const each of [near, far]) each.on('error', () => {})
+    near.pipe(far).pipe(near)
+    sockets.push(near, far)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address() as AddressInfo
+  return {
+    url: `redis://127.0.0.1:${address.port}`,
+    lead: (url: string) => {
+      port = Number(new URL(url).port)
+    },
+    stop: () => {
+      for (const each of sockets) each.destroy()
+      server.close()
+    },
+  }
+}
+
+describeWith([redis], 'gateways whose Redis became a replica of another', () => {
+  it('find the new one, and count and hear of bans there', async () => {
+    const [old, next] = await Promise.all([startRedis(), startRedis()])
+    const name = await startName(old.url)
+    const log: string[] = []
+    const config = { url: name.url, user: undefined, password: undefined, prefix: 'test:' }
+    const shared = await openShared(config, (_level, evt) => log.push(evt))
+    const [admin, other] = await Promise.all(
+      [old.url, next.url].map((url) => createClient({ url }).connect()),
+    )
+    onTestFinished(async () => {
+      shared.close()
+      admin?.destroy()
+      other?.destroy()
+      name.stop()
+      await Promise.all([old.remove(), next.remove()])
+    })
+    const { counters } = shared
+    const rule = { events: 9, window: 60_000 }
+    await vi.waitFor(() => counters.take('anybody', rule), 5000)
+    const heard = vi.fn()
+    counters.onBan(heard)
+
+    name.lead(next.url)
+    await admin?.sendCommand(['REPLICAOF', '127.0.0.1', new URL(next.url).port])
+    await expect.poll(() => counters.take('anybody', rule).catch(String)).toMatch(/READONLY/)
+    expect(counters.trouble()).toMatch(/READONLY/)
+    await vi.waitFor(() => counters.take('anybody', rule), { timeout: 12_000, interval: 200 })
+    expect(log).toEqual(['redis.away', 'redis.back'])
+    const ban = {
+      address: '203.0.113.9',
+      cause: 'auth_failures',
+      level: 1,
+      startedAt: 1,
+      until: 2,
+      note: '',
+    }
+    await vi.waitFor(async () => {
+      await other?.publish('test:bans', JSON.stringify(ban))
+      expect(heard).toHaveBeenCalledWith(ban)
+    }, 5000)
+  }, 40_000)
 })

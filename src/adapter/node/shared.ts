@@ -38,8 +38,15 @@ export const openShared = async (config: RedisConfig, log: Log): Promise<OpenSha
       reconnectStrategy: (tries) => Math.min(50 * 2 ** tries, LONGEST_PAUSE),
     },
   })
+  const listening = client.duplicate({ disableOfflineQueue: false })
   const state = createRedisState(log, () => performance.now())
-  const questions = createQuestions(state, () => client.isReady)
+  const questions = createQuestions({
+    state,
+    connected: () => client.isReady,
+    moved: () => {
+      for (const each of [client, listening]) connectAnew(each)
+    },
+  })
   const { ask } = questions
   const limiters = new Map<string, InstanceType<typeof RateLimiterRedis>>()
 
@@ -67,7 +74,7 @@ export const openShared = async (config: RedisConfig, log: Log): Promise<OpenSha
   client.on('error', failed)
   client.connect().catch(failed)
   const channel = `${prefix}bans`
-  const news = createNews(client.duplicate({ disableOfflineQueue: false }), channel, { state, log })
+  const news = createNews(listening, channel, { state, log })
 
   const counters: Shared = {
     take: (bucket, { events, window }) =>
@@ -107,8 +114,15 @@ const addGuess = `
   if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
   return count`
 
+interface Questions {
+  readonly state: RedisState
+  readonly connected: () => boolean
+  /** What it was connected to is a replica now; the name leads elsewhere, or will. */
+  readonly moved: () => void
+}
+
 /** Ways to ask: for a request, and for times without one. */
-const createQuestions = (state: RedisState, connected: () => boolean) => {
+const createQuestions = ({ state, connected, moved }: Questions) => {
   let restUntil = 0
   const put = async <T>(question: () => Promise<T>, patience: number): Promise<T> => {
     try {
@@ -118,7 +132,8 @@ const createQuestions = (state: RedisState, connected: () => boolean) => {
       return answer
     } catch (error) {
       restUntil = performance.now() + REST
-      state.failed('limits', error)
+      // A question that was open when another one had us connect anew.
+      if (connected()) state.failed('limits', error)
       throw error
     }
   }
@@ -131,9 +146,23 @@ const createQuestions = (state: RedisState, connected: () => boolean) => {
       return put(question, PATIENCE)
     },
     look: async (question: () => Promise<unknown>): Promise<void> => {
-      if (connected()) await put(question, LOOK_PATIENCE).catch(() => {})
+      if (!connected()) return
+      await put(question, LOOK_PATIENCE).catch((error: unknown) => {
+        if (String(error).includes('READONLY')) moved()
+      })
     },
   }
+}
+
+/** The client does so by itself for a connection that broke, and not for one that leads to the wrong place. */
+const connectAnew = (client: {
+  readonly isOpen: boolean
+  destroy(): void
+  connect(): Promise<unknown>
+}): void => {
+  if (client.isOpen) client.destroy()
+  // Its own events tell of what goes wrong.
+  client.connect().catch(() => {})
 }
 
 const within = <T>(ms: number, work: Promise<T>): Promise<T> => {
