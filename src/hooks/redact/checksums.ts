@@ -19,17 +19,22 @@ const brands: readonly (readonly [begins: RegExp, lengths: readonly number[]])[]
 
 /** How much of the text is a card number, from its first character on; 0 for none. */
 export function cardIn(text: string): number {
-  const digits = text.replaceAll(between, '')
+  const digits = /^\d*/.exec(text.replaceAll(between, ''))?.[0] ?? ''
   const lengths = brands.find(([begins]) => begins.test(digits))?.[1] ?? []
   for (const length of lengths) {
-    if (!luhn(digits.slice(0, length))) continue
+    if (digits.length < length || !luhn(digits.slice(0, length))) continue
     const end = endOf(text, length)
-    if (end > 0 && !isDigit(text.charCodeAt(end))) return end
+    if (/^[A-Za-z\d]|^\.0*[1-9]/.test(text.slice(end))) continue
+    if (isGrouped(text.slice(0, end))) return end
   }
   return 0
 }
 
-const isDigit = (unit: number): boolean => unit >= 48 && unit <= 57
+/** Cards are printed in groups of four, or of four and six. An id that happens to have their digits is not. */
+const isGrouped = (text: string): boolean => {
+  const [first = '', ...others] = text.split(between).filter((group) => group !== '')
+  return others.length === 0 || (first.length >= 4 && others.every(({ length }) => length <= 8))
+}
 
 /** Where so many characters end, those between groups not counted; 0 when there are fewer. */
 function endOf(text: string, count: number): number {
@@ -63,12 +68,20 @@ const lengths = new Map(
     .map((entry) => [entry.slice(0, 2), Number(entry.slice(2))]),
 )
 
+/** With hyphens an account is written in fours, or it is part of some id. */
+const dash = /\p{Pd}/u
+const inFours = /^(?:[A-Za-z0-9]{4}[^A-Za-z0-9]{1,3}){3,8}[A-Za-z0-9]{1,4}$/
+
 /** How much of the text is an IBAN, from its first character on; 0 for none. */
 export function ibanIn(text: string): number {
   const length = lengths.get(text.slice(0, 2).toUpperCase()) ?? 0
   const end = length > 0 ? endOf(text, length) : 0
   if (end === 0 || /^[A-Za-z0-9]/.test(text.slice(end))) return 0
-  return mod97(text.slice(0, end).replaceAll(between, '')) === 1 ? end : 0
+  const written = text.slice(0, end)
+  // Small letters or capitals: with both it is some id.
+  if (/[a-z]/.test(written) && /[A-Z]/.test(written)) return 0
+  if (dash.test(written) && !inFours.test(written)) return 0
+  return mod97(written.replaceAll(between, '')) === 1 ? end : 0
 }
 
 /** ISO 7064: letters count as 10 to 35, the first four characters stand last. */

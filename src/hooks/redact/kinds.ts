@@ -22,7 +22,7 @@ export const kinds: Readonly<Record<RedactKind, Find>> = {
   phone: matching(
     new RegExp(
       `(?<![\\w+])\\+[1-9]\\d{0,2}(?:[${BETWEEN}./()]{0,3}\\d){6,13}(?!\\d)` +
-        `|(?<![\\w+.])00[1-9]\\d{0,2}[${BETWEEN}./()]{1,3}\\d(?:[${BETWEEN}./()]{0,3}\\d){6,12}(?!\\d)` +
+        `|(?<![\\w+.-])00[1-9]\\d{0,2}[${BETWEEN}./()]{1,3}\\d(?:[${BETWEEN}./()]{0,3}\\d){6,12}(?![\\w-])` +
         `|(?<![\\w.-])(?:1[${BETWEEN}.])?(?:\\(\\d{3}\\)[${BETWEEN}]?|\\d{3}[${BETWEEN}.])\\d{3}[${BETWEEN}.]\\d{4}(?![\\w-])`,
       'g',
     ),
@@ -31,7 +31,10 @@ export const kinds: Readonly<Record<RedactKind, Find>> = {
     new RegExp(`(?<![A-Za-z0-9])[A-Za-z]{2}\\d{2}(?:[${BETWEEN}]{0,3}[A-Za-z0-9]){11,30}`, 'g'),
     ibanIn,
   ),
-  credit_card: checked(new RegExp(`(?<!\\d)[2-6](?:[${BETWEEN}]{0,3}\\d){12,18}`, 'g'), cardIn),
+  credit_card: checked(
+    new RegExp(`(?<![A-Za-z\\d]|\\d\\.)[2-6](?:[${BETWEEN}]{0,3}\\d){12,18}`, 'g'),
+    cardIn,
+  ),
 }
 
 function matching(pattern: RegExp): Find {
@@ -42,6 +45,9 @@ function matching(pattern: RegExp): Find {
     }))
 }
 
+/** Characters after a candidate that tell whether it ends there. */
+const AFTER = 8
+
 /** The pattern finds where one may begin; `lengthOf` says how long it is, or 0 for none. */
 function checked(pattern: RegExp, lengthOf: (candidate: string) => number): Find {
   return (text) => {
@@ -49,7 +55,7 @@ function checked(pattern: RegExp, lengthOf: (candidate: string) => number): Find
     const search = new RegExp(pattern)
     for (let match = search.exec(text); match; match = search.exec(text)) {
       // With what follows, for it may be part of something longer.
-      const length = lengthOf(text.slice(match.index, match.index + match[0].length + 1))
+      const length = lengthOf(text.slice(match.index, match.index + match[0].length + AFTER))
       if (length > 0) found.push({ start: match.index, end: match.index + length })
       search.lastIndex = match.index + Math.max(1, length)
     }

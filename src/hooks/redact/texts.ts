@@ -68,8 +68,17 @@ const READ: ReadonlySet<string> = new Set([
   'text',
 ])
 
-/** Members whose value may be the bytes of a file. */
-const BYTES: ReadonlySet<string> = new Set(['bytes', 'data'])
+/** Members whose text may be the bytes of a file. */
+const BYTES: ReadonlySet<string> = new Set([
+  'audio',
+  'b64_json',
+  'bytes',
+  'data',
+  'file_data',
+  'image',
+  'images',
+  'mask',
+])
 
 type Change = (text: string) => string
 
@@ -114,16 +123,9 @@ class Walk {
     for (const { name, value } of members) {
       if (FREE.has(name) || (name === 'input' && isCall)) this.free(value)
       else if (DEFINITIONS.has(name) || (value.kind === 'string' && isName(name))) continue
-      else if (BYTES.has(name) && type !== 'text' && this.#isFile(value)) continue
-      else if (name === 'images') this.#pictures(value)
-      else this.structured(value, name)
+      // Anthropic has documents whose `data` is a text.
+      else this.structured(value, type === 'text' && BYTES.has(name) ? 'text' : name)
     }
-  }
-
-  /** As Ollama takes them: base64 without the head of a data URL. */
-  #pictures(node: JsonNode): void {
-    if (node.kind !== 'array') this.structured(node)
-    for (const item of node.items) if (!this.#isFile(item)) this.structured(item)
   }
 
   /** Of the last one, as parsers have it: a second `type` must hide nothing, so both must say the same. */
@@ -146,12 +148,15 @@ class Walk {
 
   #text({ start, end }: JsonNode, name: string): void {
     const text = stringAt(this.#bytes, start, end)
-    if (READ.has(name) || !isFile(text)) this.#replace({ start, end }, text)
+    const file = BYTES.has(name) ? this.#isBase64(text) : !READ.has(name) && isFile(text)
+    if (!file) this.#replace({ start, end }, text)
   }
 
   /** Some dialects write objects as a text; a placeholder across its quotes would break it. */
   #json({ start, end }: JsonNode): void {
     const text = stringAt(this.#bytes, start, end)
+    // Screenshots and other files that tools return.
+    if (text.length > LONGEST_KEY && WHOLE_BASE64.test(text)) return
     const inner = /^\s*[[{]/.test(text) ? changedWithin(text, this.#change) : undefined
     if (inner === undefined) this.#replace({ start, end }, text)
     else if (inner !== text) this.#write({ start, end }, inner)
@@ -178,10 +183,10 @@ class Walk {
   }
 
   /** A key that stands alone is made of the same characters as a file, but no file of any use is as short. */
-  #isFile({ kind, start, end }: JsonNode): boolean {
-    if (kind !== 'string' || end - start < MIN_FILE) return false
-    const text = stringAt(this.#bytes, start, end)
-    return WHOLE_BASE64.test(text) && (text.length > LONGEST_KEY || this.#change(text) === text)
+  #isBase64(text: string): boolean {
+    if (isFile(text)) return true
+    if (text.length < MIN_FILE || !WHOLE_BASE64.test(text)) return false
+    return text.length > LONGEST_KEY || this.#change(text) === text
   }
 }
 

@@ -88,6 +88,29 @@ describe('what Postern knows by itself', () => {
     expect(hidden(kind, text)).toBe(expected)
   })
 
+  it('takes ids, fractions, times and files for what they are', () => {
+    // future-agi/traceAI#195: ids that have the digits of a card in them.
+    let state = 42
+    const next = (): number => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+      return state
+    }
+    const hex = (length: number): string =>
+      Array.from({ length }, () => (next() >>> 28).toString(16)).join('')
+    for (let i = 0; i < 5000; i++) {
+      const texts = [
+        `${hex(8)}-${hex(4)}-4${hex(3)}-a${hex(3)}-${hex(12)}`,
+        hex(40),
+        `${next() / 2 ** 32}`,
+        `${-next() / 1e6}, ${next()}.${next()}${next()}`,
+        `${new Date(next() * 400).toISOString()} ${1_600_000_000_000 + next()}`,
+      ]
+      for (const text of texts) {
+        for (const kind of allKinds) expect([kind, hidden(kind, text)]).toEqual([kind, text])
+      }
+    }
+  })
+
   it('knows a card by its last digit', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^4\d{14}$/), (front) => {

@@ -257,6 +257,32 @@ describe('redaction', () => {
     expect(JSON.stringify(await said(picture))).toContain(picture)
   })
 
+  it('leaves files alone in which a key seems to stand, wherever dialects and tools put them', async () => {
+    // diegosouzapw/OmniRoute#13462, NousResearch/hermes-agent#94138: a picture that happens to hold the mark of a key.
+    const file = `${'iVBORw0KGgo'.padEnd(600, 'A')}/AIza${'Sy0'.repeat(11)}ab+${'B'.repeat(100)}`
+    const body = {
+      messages: [
+        { role: 'user', content: 'what is it?', images: [file] },
+        { role: 'user', content: [{ type: 'file', file: { file_data: file, filename: 'a.pdf' } }] },
+        {
+          role: 'user',
+          content: [{ type: 'input_audio', input_audio: { data: file, format: 'wav' } }],
+        },
+      ],
+      image: file,
+      input: [
+        {
+          type: 'function_call',
+          call_id: 'c',
+          name: 'f',
+          arguments: JSON.stringify({ shot: file }),
+        },
+        { type: 'input_image', image_url: `data:image/png;base64,${file}` },
+      ],
+    }
+    expect(await redact(body)).toEqual(body)
+  })
+
   it('reads what only looks like a name or a reference by its key', async () => {
     const body = {
       messages: [
