@@ -29,6 +29,14 @@ const verdict = z.object({
   errors: z.array(z.string()).nullable().describe('Null when there are none.'),
 })
 
+/** Ours says besides where each error is; Aperture's answer has exactly two members. */
+const locatedVerdict = verdict.extend({
+  problems: z
+    .array(z.object({ line: z.int().nullable(), message: z.string() }))
+    .optional()
+    .describe('The same errors with their lines; absent when there are none.'),
+})
+
 const wantedMode = z.strictObject({ mode: z.enum(['local', 'serve', 'funnel', 'both']) })
 type WantedMode = z.output<typeof wantedMode>
 
@@ -91,14 +99,16 @@ export const configRoutes = (options: ConfigRoutesOptions): AdminRoute[] =>
         'What would stand in the way of a configuration; nothing changes. Warnings count, but for those that the one in force has.',
       needs: 'admin',
       body: text,
-      answers: verdict,
+      answers: base === '/aperture' ? verdict : locatedVerdict,
       handle: async (request: AdminRequest<Text>) => {
-        const { problems, unknown, forbidden } = await judge(options, request.body.config)
-        const errors = [
-          ...[...unknown, ...forbidden].map(({ location, message }) => `${location}: ${message}.`),
-          ...problems.map(sentence),
-        ]
-        return request.c.json({ valid: errors.length === 0, errors: errors.length ? errors : null })
+        const problems = located(await judge(options, request.body.config))
+        if (problems.length === 0) return request.c.json({ valid: true, errors: null })
+        const errors = problems.map(({ message }) => message)
+        return request.c.json({
+          valid: false,
+          errors,
+          ...(base !== '/aperture' && { problems }),
+        })
       },
     }),
   ])
@@ -296,6 +306,14 @@ const broughtIn = (
 
 const nameOf = ({ severity, path, message }: Problem): string =>
   [severity, path, message].join('\n').replace(/\[\d+\]|\bgrant \d+/g, '[]')
+
+const located = ({ problems, unknown, forbidden }: Judged) => [
+  ...[...unknown, ...forbidden].map(({ location, message }) => ({
+    line: null,
+    message: `${location}: ${message}.`,
+  })),
+  ...problems.map((problem) => ({ line: problem.line, message: sentence(problem) })),
+]
 
 /** Aperture's sentence first, where it has one. */
 const sentence = ({ line, column, path, message, remedy }: Problem): string =>

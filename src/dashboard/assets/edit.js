@@ -32,27 +32,26 @@ const send = (method, path, headers = {}) =>
     body: JSON.stringify({ config: area.value }),
   })
 
-/** @param {string[]} errors */
-const show = (errors) => {
+/** @param {{ line: number | null, message: string }[]} problems */
+const show = (problems) => {
   for (const line of numbers.children) {
     line.className = ''
     line.removeAttribute('title')
   }
   verdict.replaceChildren()
-  if (errors.length === 0) return
+  if (problems.length === 0) return
   const box = document.createElement('div')
   const list = document.createElement('ul')
   box.className = 'note bad'
   box.append(
-    errors.length === 1 ? 'One thing is not right:' : `${errors.length} things are not right:`,
+    problems.length === 1 ? 'One thing is not right:' : `${problems.length} things are not right:`,
   )
-  for (const error of errors) {
+  for (const { line, message } of problems) {
     const item = document.createElement('li')
-    const line = Number(/^(\d+):/.exec(error)?.[1])
-    const mark = numbers.children[line - 1]
-    if (mark instanceof HTMLElement) {
+    const mark = line === null ? undefined : numbers.children[line - 1]
+    if (line !== null && mark instanceof HTMLElement) {
       mark.className = 'bad'
-      mark.title = error
+      mark.title = message
       const link = document.createElement('a')
       link.href = '#'
       link.textContent = `Line ${line}`
@@ -60,8 +59,8 @@ const show = (errors) => {
         event.preventDefault()
         select(line)
       })
-      item.append(link, `: ${error.replace(/^\d+:\d+:? ?/, '')}`)
-    } else item.textContent = error
+      item.append(link, `: ${message}`)
+    } else item.textContent = message
     list.append(item)
   }
   box.append(list)
@@ -85,9 +84,9 @@ const check = async () => {
   const mine = asked
   try {
     const response = await send('POST', '/postern/api/config:validate')
-    const { valid, errors } = await response.json()
+    const { valid, problems } = await response.json()
     if (mine !== asked) return
-    show(errors ?? [])
+    show(problems ?? [])
     save.disabled = !valid || area.value === before
     state.textContent =
       area.value === before ? 'As in force' : valid ? 'Sound, not saved' : 'Not saved'
