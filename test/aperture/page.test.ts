@@ -22,7 +22,7 @@ const taken = async (file: object | string) => {
 }
 const p = { baseurl: 'http://h', models: ['m'] }
 const granting = (...entries: object[]) => [
-  { src: ['*'], app: { [cap]: [{ role: 'admin' }, ...entries] } },
+  { src: ['alice@example.com'], app: { [cap]: [{ role: 'admin' }, ...entries] } },
 ]
 
 const read = (file: object) => {
@@ -133,7 +133,7 @@ const checks: Readonly<Record<string, () => unknown>> = {
     const { scripts } = JSON.parse(
       readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
     )
-    expect(scripts.start).toBe('node src/cli/main.ts up')
+    expect(scripts.start).toBe('src/cli/bin/postern up')
   },
   'never-refuses': async () => {
     const {
@@ -287,7 +287,7 @@ const checks: Readonly<Record<string, () => unknown>> = {
     const { steps } = await taken({
       providers: { p }, hooks: { h: { url: 'http://h' } }, quotas: { q: { capacity: '5 requests' } },
       grants: [
-        { src: ['*'], dst: ['tag:x'], ip: ['tcp:80'], app: { [cap]: [{ role: 'admin' }, works, more] } },
+        { src: ['alice@example.com'], dst: ['tag:x'], ip: ['tcp:80'], app: { [cap]: [{ role: 'admin' }, works, more] } },
         { src: [], app: { [cap]: [{ role: 'admin' }] } },
       ],
     }) // biome-ignore format: dense
