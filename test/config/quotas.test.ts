@@ -140,10 +140,14 @@ describe('a budget in dollars over a provider without a price', () => {
         quotas: { team: { capacity: '$5.00', ...over.quota } },
         grants: [
           {
+            src: ['(loopback)'],
+            app: { 'tailscale.com/cap/aperture': [{ role: 'admin' }] },
+          },
+          {
             src: ['*'],
             app: {
               'tailscale.com/cap/aperture': [
-                { role: 'admin' },
+                { role: 'user' },
                 { quotas: [{ bucket: 'team' }], ...over.entry },
               ],
             },

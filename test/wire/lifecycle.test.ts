@@ -85,7 +85,7 @@ describe('shutting down (hazards 241)', () => {
     expect(text).toContain('"code":"not_ready"')
     expect(text).not.toContain('[DONE]')
     expect(text).not.toMatch(/\r\n0\r\n\r\n$/)
-    expect(gateway.store.usage.at(-1)).toMatchObject({ outcome: 'upstream_error' })
+    expect(gateway.store.usage.at(-1)).toMatchObject({ outcome: 'cut', errorCode: 'not_ready' })
     await gateway.stop()
     await upstream.stop()
   })

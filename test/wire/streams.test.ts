@@ -57,7 +57,7 @@ describe('a stream', () => {
     const before = rowsSoFar()
     await (await chat(t.url, { model: 'usage-none', stream: true })).text()
     const row = await nextRow(before)
-    expect(row).toMatchObject({ outcome: 'ok', tokensSource: 'estimated', outputTokens: 6 })
+    expect(row).toMatchObject({ outcome: 'ok', tokensSource: 'estimated', outputTokens: 7 })
     expect(row?.inputTokens).toBeGreaterThan(0)
   })
 
