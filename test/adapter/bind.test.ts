@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { withPrivateMode } from '../../src/adapter/node/socket-file.ts'
+import { preparePlace, withPrivateMode } from '../../src/adapter/node/socket-file.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 
 const alice = { authorization: `Basic ${btoa('alice:alice-password')}` }
@@ -96,6 +96,20 @@ describe('a listener on a unix socket that believes who is calling', () => {
     withFolder(0o755, async (folder) => {
       gateway = await startTestGateway(serve(`${folder}/inner`))
       expect((await stat(`${folder}/inner`)).mode & 0o777).toBe(0o700)
+    }))
+
+  it('closes the data folder to others, which is its own, and leaves it to its group', () =>
+    withFolder(0o755, async (folder) => {
+      const { gid } = await stat(folder)
+      const listener = { name: 'tailnet', identity: 'serve' } as const
+      const modeFor = async (more: object) => {
+        await chmod(folder, 0o775)
+        await preparePlace(join(folder, 't.sock'), { ...listener, ...more }, `${folder}/`)
+        return (await stat(folder)).mode & 0o777
+      }
+      expect(await modeFor({})).toBe(0o700)
+      expect(await modeFor({ group: String(gid) })).toBe(0o750)
+      expect(await modeFor({ identity: 'none' })).toBe(0o775)
     }))
 
   it('opens its socket to a group that the configuration names, and to the folder of no other', () =>

@@ -59,7 +59,9 @@ describeWith([...tailnetParts, caddy], 'Caddy behind tailscale serve', () => {
       {
         mode: 'both',
         front: 'caddy',
-        listeners: [{ name: 'tailnet', bind: `unix:${path('postern.sock')}`, identity: 'serve' }],
+        listeners: [
+          { name: 'tailnet', bind: `unix:${path('private/postern.sock')}`, identity: 'serve' },
+        ],
         providers: { local: { baseurl: upstream.url, models: ['tiny'] } },
         grants: [
           {

@@ -19,7 +19,7 @@ export const bindServer = async (
     return `http://${bind.host.includes(':') ? `[${bind.host}]` : bind.host}:${port}`
   }
   const path = socketPath(bind.path, dataDir)
-  const rights = await preparePlace(path, listener)
+  const rights = await preparePlace(path, listener, dataDir)
   if (await answers(path)) throw new Error(`${path} is in use by another process`)
   // Left behind by a process that was killed: nothing answers there.
   await rm(path, { force: true })
@@ -35,7 +35,7 @@ export const bindServer = async (
 export const redeclareBind = async (listener: ListenerConfig, dataDir: string): Promise<void> => {
   if (listener.bind.kind === 'tcp') return
   const path = socketPath(listener.bind.path, dataDir)
-  await openTo(path, await preparePlace(path, listener))
+  await openTo(path, await preparePlace(path, listener, dataDir))
 }
 
 /** The same declaration, with the path of its socket file as the system knows it. */

@@ -1,5 +1,5 @@
 import { chmod, chown, mkdir, readFile, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { ListenerConfig } from '../../config/config.ts'
 
 /** Who may open a socket file beside the user who runs the gateway, and root. */
@@ -13,15 +13,20 @@ type Listener = Pick<ListenerConfig, 'name' | 'identity' | 'group'>
 
 /**
  * Makes the folder of a socket file. Who can open a socket with an identity can claim to be anyone, so its folder must
- * keep others out: a right that is taken away later would still leave their open connections.
+ * keep others out: a right that is taken away later would still leave their open connections. The data folder is the
+ * gateway's own, and is closed to others here where `mkdir` or a container left it open.
  * @throws Error with a remedy when others may enter the folder, or when there is no such group
  */
-export const preparePlace = async (path: string, listener: Listener): Promise<Rights> => {
+export const preparePlace = async (
+  path: string,
+  listener: Listener,
+  dataDir: string,
+): Promise<Rights> => {
   const folder = dirname(path)
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const gid = listener.group === undefined ? undefined : await groupId(listener.group)
   if (listener.identity !== 'none' && process.platform !== 'win32') {
-    await requirePrivate(folder, listener, gid)
+    await requirePrivate(folder, listener, { gid, isOurs: folder === resolve(dataDir) })
   }
   return { mode: listener.identity === 'none' || gid !== undefined ? 0o660 : 0o600, gid }
 }
@@ -29,7 +34,7 @@ export const preparePlace = async (path: string, listener: Listener): Promise<Ri
 const requirePrivate = async (
   folder: string,
   { name, identity }: Listener,
-  gid: number | undefined,
+  { gid, isOurs }: { readonly gid: number | undefined; readonly isOurs: boolean },
 ): Promise<void> => {
   const found = await stat(folder)
   const why = `listener "${name}" believes whoever opens its socket (identity "${identity}")`
@@ -42,6 +47,7 @@ const requirePrivate = async (
   // Entering and reading is what a named group is for; whoever can write can put another socket there.
   const allowed = gid !== undefined && gid === found.gid ? 0o750 : 0o700
   if ((mode & ~allowed) === 0) return
+  if (isOurs) return chmod(folder, mode & allowed)
   throw new Error(
     `${why}, and others may enter its folder ${folder} (mode ${mode.toString(8).padStart(4, '0')}): ` +
       `run \`chmod ${allowed.toString(8)} ${folder}\`, or name the group of the proxy in "group" of the listener`,

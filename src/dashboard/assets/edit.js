@@ -179,8 +179,10 @@ const put = async () => {
   const answer = await response.json().catch(() => ({}))
   if (!response.ok) {
     const details = /** @type {{ message: string }[]} */ (answer.errors ?? [])
-    const lines = details.map(({ message }) => message)
-    show(lines.length > 0 ? lines : [answer.detail ?? `That did not work (${response.status}).`])
+    const messages = details.map(({ message }) => message)
+    if (messages.length === 0)
+      messages.push(answer.detail ?? `That did not work (${response.status}).`)
+    show(messages.map((message) => ({ line: null, message })))
     state.textContent = 'Not saved'
     return
   }
