@@ -10,7 +10,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/real/**', 'test/tailnet/**', 'test/field/**'],
-          testTimeout: 15_000,
+          testTimeout: 30_000,
         },
       },
       {

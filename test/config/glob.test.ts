@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { compileGlobs } from '../../src/config/values/glob.ts'
+import { computed } from '../support/computed.ts'
 
 const matches = (glob: string, target: string) => compileGlobs([glob])(target)
 
@@ -138,7 +139,7 @@ test('a glob without wildcards matches itself and nothing else', () => {
 
 test('a long name and a glob full of stars are decided quickly', () => {
   const glob = `**/gpu/${'*a'.repeat(50)}/**/x`
-  const started = performance.now()
+  const started = computed()
   expect(matches(glob, `gpu/${'a'.repeat(5000)}b`)).toBe(false)
-  expect(performance.now() - started).toBeLessThan(1000)
+  expect(computed() - started).toBeLessThan(1000)
 })

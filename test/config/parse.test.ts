@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { formatProblem } from '../../src/config/problem.ts'
+import { computed } from '../support/computed.ts'
 import { HASH, read, said, told, valid } from './read.ts'
 
 describe('syntax', () => {
@@ -47,10 +48,10 @@ describe('syntax', () => {
   })
 
   it('refuses a file of 10 MB and nesting without end, both at once', () => {
-    const started = performance.now()
+    const started = computed()
     expect(said(`{"a":"${'x'.repeat(10_000_000)}"}`)[0]).toMatch(/larger than 1024 KiB/)
     expect(said('['.repeat(500_000))[0]).toMatch(/nested more than 32 levels deep/)
-    expect(performance.now() - started).toBeLessThan(3000)
+    expect(computed() - started).toBeLessThan(3000)
   })
 
   it('names a duplicate key at its second place', () => {
@@ -150,13 +151,13 @@ describe('schema', () => {
 describe('size', () => {
   it('tells two hundred problems and that there are more, at once', () => {
     const entries = Array.from({ length: 30_000 }, (_, index) => [`key number ${index}`, 1])
-    const started = performance.now()
+    const started = computed()
     const problems = said(valid(Object.fromEntries(entries)))
     expect(problems.length).toBe(201)
     expect(problems[0]).toBe('error : more than 200 problems')
     const rules = Array.from({ length: 5000 }, () => 7)
     expect(said(valid({ rate_limits: rules })).length).toBe(201)
-    expect(performance.now() - started).toBeLessThan(3000)
+    expect(computed() - started).toBeLessThan(3000)
   })
 
   it('takes a file with hundreds of warnings, and shows the one error among them', () => {
@@ -177,9 +178,9 @@ describe('size', () => {
     const app = { 'tailscale.com/cap/aperture': [{ role: 'admin', models: '**' }] }
     const users = Object.fromEntries(names.map((name) => [name, { password: HASH }]))
     const text = JSON.stringify({ users, grants: names.map((name) => ({ src: [name], app })) })
-    const started = performance.now()
+    const started = computed()
     expect(read(text).config?.users.size).toBe(4000)
-    expect(performance.now() - started).toBeLessThan(3000)
+    expect(computed() - started).toBeLessThan(3000)
   })
 })
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { weakness } from '../../src/config/values/password-strength.ts'
+import { computed } from '../support/computed.ts'
 
 describe('a new password', () => {
   it.each([
@@ -53,9 +54,9 @@ describe('a new password', () => {
     const text = fc.string({ unit: 'binary', maxLength: 72 })
     fc.assert(
       fc.property(text, (password) => {
-        const started = performance.now()
+        const started = computed()
         weakness(password, ['somebody@example.com'])
-        expect(performance.now() - started).toBeLessThan(500)
+        expect(computed() - started).toBeLessThan(500)
       }),
     )
   })

@@ -9,6 +9,7 @@ import { createKeys } from '../../src/identity/keys.ts'
 import { createKeyScheme } from '../../src/identity/schemes/key.ts'
 import { createTokenScheme } from '../../src/identity/schemes/token.ts'
 import { fakeClock } from '../support/clock.ts'
+import { computed } from '../support/computed.ts'
 import {
   apiKey,
   claimsOf,
@@ -269,11 +270,11 @@ describe('a signed key', () => {
     const jwe = await new CompactEncrypt(new TextEncoder().encode('{"iss":"postern"}'))
       .setProtectedHeader({ alg: 'PBES2-HS256+A128KW', enc: 'A128GCM', p2c: 1000 })
       .encrypt(new TextEncoder().encode('secret'))
-    const from = performance.now()
+    const from = computed()
     for (const text of ['.'.repeat(8192), 'a.'.repeat(4000), jwe, 'a.b.c', 'e30.e30.']) {
       expect(await check(text)).toBe('not_ours')
     }
-    expect(performance.now() - from).toBeLessThan(50)
+    expect(computed() - from).toBeLessThan(50)
   })
 
   it('is refused at once when it is revoked, though its signature was found right (hazards 41, 49)', async () => {

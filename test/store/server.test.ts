@@ -20,7 +20,8 @@ describe('a ledger on a server', () => {
     const first = await store(options)
     const kept = ban()
     await Promise.all([...usageRows(300).map((row) => first.recordUsage(row)), first.saveBan(kept)])
-    expect(await countOn(server.url)).toBe(300)
+    // A row is acknowledged once it is safe, on the server or in the journal.
+    await vi.waitFor(async () => expect(await countOn(server.url)).toBe(300), soon)
     await first.close()
     expect(await (await store(options)).loadBans()).toEqual([kept])
   })
@@ -34,6 +35,7 @@ describe('a ledger on a server', () => {
       const { url, become } = await relay(server.url)
       const ledger = await store({ url, authToken: 'token', dataDir: dataDir() })
       await ledger.recordUsage(usageRow())
+      await vi.waitFor(async () => expect(await countOn(server.url)).toBe(1), soon)
       become(fault)
       const from = performance.now()
       await Promise.all(usageRows(100).map((row) => ledger.recordUsage(row)))

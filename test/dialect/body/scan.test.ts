@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { scanBody } from '../../../src/dialect/body/scan.ts'
+import { computed } from '../../support/computed.ts'
 
 const MB = 1024 * 1024
 
@@ -9,12 +10,6 @@ const filled = (head: string, piece: string, tail: string): Uint8Array => {
   body.write(head)
   body.write(tail, body.length - tail.length)
   return body
-}
-
-/** ms that this thread computed for: what other processes do meanwhile does not count. */
-const computed = (): number => {
-  const { user, system } = process.threadCpuUsage()
-  return (user + system) / 1000
 }
 
 afterEach(() => {

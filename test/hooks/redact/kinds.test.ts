@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { RedactKind } from '../../../src/config/config.ts'
 import { luhn } from '../../../src/hooks/redact/checksums.ts'
 import { kinds } from '../../../src/hooks/redact/kinds.ts'
+import { computed } from '../../support/computed.ts'
 import { allKinds } from './support.ts'
 
 const hidden = (kind: RedactKind, text: string): string =>
@@ -155,10 +156,10 @@ describe('what Postern knows by itself', () => {
   it.each(allKinds)('%s takes no longer for a hostile text than for its length', (kind) => {
     for (const unit of units) {
       const text = unit.repeat(Math.ceil(1_000_000 / unit.length))
-      const started = performance.now()
+      const started = computed()
       kinds[kind](text)
       // Quadratic time would be minutes.
-      expect(performance.now() - started, JSON.stringify(unit)).toBeLessThan(10_000)
+      expect(computed() - started, JSON.stringify(unit)).toBeLessThan(10_000)
     }
   })
 })
