@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config'
 // that test/tailnet/setup.ts builds. `field` plays programs of others against the gateway.
 export default defineConfig({
   test: {
+    // A core less is the default, which is half of a machine with two.
+    maxWorkers: '100%',
     projects: [
       {
         test: {

@@ -126,6 +126,15 @@ describe('imports', () => {
     expect(circles).toEqual([])
   })
 
+  it('let commands change the ledger by acts alone, which say who does them', () => {
+    const writing =
+      /\b(?:insert|upsert|delete|revoke|retire|end|touch|save|set)(?:Key|Keys|Signer|Ban|Bans|Browser|Refill|Capture|Audit)\b|\bactStatements\b|\brecordActs\b/
+    const wrong = files
+      .filter((file) => file.startsWith('cli/') && !/^cli\/(?:act|ledger)\.ts$/.test(file))
+      .filter((file) => writing.test(readFileSync(join(src, file), 'utf8')))
+    expect(wrong).toEqual([])
+  })
+
   it('name a runtime only in adapters and commands', () => {
     const runtime = /^(?:node:|cloudflare:|undici$|@hono\/node-server|sonic-boom$|commander$)/
     const wrong = files

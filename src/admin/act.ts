@@ -1,3 +1,4 @@
+import type { SigningKey } from '../identity/api-key.ts'
 import type { CallerKind, Door, KeyLimits } from '../identity/caller.ts'
 import type { Refill } from '../quota/balance.ts'
 import type { Ban } from '../ratelimit/ban.ts'
@@ -64,6 +65,8 @@ export interface ConfigVersion {
 export type Change =
   | { readonly kind: 'key.create'; readonly key: NewKey }
   | { readonly kind: 'key.revoke'; readonly id: string; readonly at: number }
+  | { readonly kind: 'key.sign'; readonly signer: SigningKey; readonly at: number }
+  | { readonly kind: 'key.retire'; readonly kid: string; readonly at: number }
   | { readonly kind: 'ban.set'; readonly ban: Ban }
   | { readonly kind: 'ban.lift'; readonly address: string }
   | { readonly kind: 'session.start'; readonly browser: Browser }

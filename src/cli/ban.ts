@@ -3,6 +3,7 @@ import { parseDuration } from '../config/values/units.ts'
 import { addressSet, contains } from '../http/client-address.ts'
 import type { Ban } from '../ratelimit/ban.ts'
 import { banAddress, bannableAddress } from '../ratelimit/ban-address.ts'
+import { act } from './act.ts'
 import { type LedgerFlags, ledgerOptions, withLedger } from './ledger.ts'
 import { print, table } from './table.ts'
 
@@ -48,7 +49,8 @@ const addCommand = (): Command =>
       const startedAt = Date.now()
       const until = flags.for === undefined ? null : startedAt + flags.for
       const ban: Ban = { address, cause: 'admin', level: 1, startedAt, until, note: flags.note }
-      await withLedger(flags, (db, { upsertBan }) => upsertBan(db, ban))
+      const change = { kind: 'ban.set', ban } as const
+      await act(flags, [{ action: 'ban.set', target: address, detail: flags.note, change }])
       await print(flags.json ? json(asJson(ban)) : `${address} is shut out ${end(ban)}\n`)
     })
 
@@ -57,12 +59,13 @@ const removeCommand = (): Command =>
     .argument('<address>', 'as `postern ban list` shows it', argument(banAddress))
     .option('--json', 'print JSON')
     .action(async (address: string, flags: ListFlags) => {
-      const [removed, left] = await withLedger(flags, async (db, { deleteBan, selectBans }) => {
-        const rows = await deleteBan(db, address)
-        return [rows, await selectBans(db, Date.now())] as const
-      })
+      const known = await withLedger(flags, (db, { selectBans }) => selectBans(db, Date.now()))
+      const removed = known.some((ban) => ban.address === address)
+      const change = { kind: 'ban.lift', address } as const
+      if (removed) await act(flags, [{ action: 'ban.lift', target: address, change }])
+      const left = known.filter((ban) => ban.address !== address)
       const covering = left.filter((ban) => inForce(ban, Date.now()) && covers(ban, address))
-      const report = { address, removed: removed.length > 0, covered_by: covering.map(named) }
+      const report = { address, removed, covered_by: covering.map(named) }
       await print(flags.json ? json(report) : removal(report))
     })
 

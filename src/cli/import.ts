@@ -4,12 +4,15 @@ import { text as readAll } from 'node:stream/consumers'
 import { Command, Option } from 'commander'
 import { writeConfig } from '../adapter/node/config-file.ts'
 import { formatProblem } from '../config/problem.ts'
+import { changeFile } from './act.ts'
 import type { Mode } from './import/additions.ts'
 import { type Imported, importAperture } from './import/aperture.ts'
 import { print, table } from './table.ts'
+import { dataOption } from './user/config-option.ts'
 
 interface Flags {
   readonly out: string
+  readonly data: string
   readonly mode: Mode
   readonly dryRun?: boolean
   readonly force?: boolean
@@ -30,6 +33,7 @@ export const importCommand = (): Command =>
           .choices(['local', 'serve', 'both'])
           .default('serve'),
       )
+      .addOption(dataOption())
       .option('--dry-run', 'write nothing, only report')
       .option('--force', 'replace a file that is there')
       .option('--json', 'print JSON')
@@ -40,7 +44,14 @@ const run = async (file: string, flags: Flags): Promise<void> => {
   const source = file === '-' ? await readAll(process.stdin) : await readFile(file, 'utf8')
   const { mode, out } = flags
   const result = await importAperture(source, { mode, path: out, at: Date.now() })
-  if (!flags.dryRun) await write(flags, result.text)
+  const deed = {
+    action: 'config.replace',
+    target: 'configuration',
+    detail: 'postern import aperture',
+  }
+  if (!flags.dryRun) {
+    await changeFile({ ...flags, config: out }, deed, () => write(flags, result.text))
+  }
   const place = flags.dryRun ? null : out
   await print(flags.json ? asJson(result, place) : report(result, place))
 }

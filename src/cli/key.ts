@@ -3,7 +3,9 @@ import { isLogin, modelPattern } from '../config/values/fields.ts'
 import { parseAmount, parseQuota } from '../config/values/quota-text.ts'
 import { parseDuration } from '../config/values/units.ts'
 import type { Door, KeyLimits } from '../identity/caller.ts'
+import { keyRow } from '../store/key-row.ts'
 import type { KeyRow } from '../store/keys.ts'
+import { act, type Deed } from './act.ts'
 import { chosen } from './key/choose.ts'
 import { asJson, asTable, iso, json, shown, stateOf } from './key/show.ts'
 import { currentSigner, mint, rotate } from './key/sign.ts'
@@ -67,7 +69,8 @@ const createCommand = (): Command =>
       }
       const lifetime = flags.expires === 'never' ? undefined : flags.expires
       const wanted = { login: flags.login, name: flags.name, limits: limitsOf(flags), lifetime }
-      const { key, row } = await mint(flags, wanted, flags.signed ?? false)
+      const { key, kept } = await mint(flags, wanted, flags.signed ?? false)
+      const row = keyRow(kept)
       if (flags.json) return print(json({ ...asJson(row, Date.now()), key }))
       process.stderr.write(`key ${row.id} of ${row.login}, ${end(row)}; shown this once: keep it\n`)
       await print(`${key}\n`)
@@ -95,15 +98,23 @@ const revokeCommand = (): Command =>
     .option('--json', 'print JSON')
     .action(async (id: string | undefined, flags: Flags) => {
       const now = Date.now()
-      const [rows, changed] = await withLedger(flags, async (db, { listKeys, revokeKeys }) => {
-        const found = chosen(await listKeys(db), id, flags.login)
-        const ids = found.map((row) => row.id)
-        return [found, await revokeKeys(db, ids, now)] as const
-      })
-      const revoked = new Set(changed.map((row) => row.id))
+      const all = await withLedger(flags, (db, { listKeys }) => listKeys(db))
+      const rows = chosen(all, id, flags.login)
+      const valid = rows.filter(({ revokedAt }) => revokedAt === null)
+      await act(flags, valid.map(revocation(now)))
+      const revoked = new Set(valid.map((row) => row.id))
       const report = rows.map((row) => ({ id: row.id, revoked: revoked.has(row.id) }))
       await print(flags.json ? json(report) : rows.map((row) => line(row, revoked)).join(''))
     })
+
+const revocation =
+  (at: number) =>
+  ({ id, login: owner }: KeyRow): Deed => ({
+    action: 'key.revoke',
+    target: id,
+    detail: owner,
+    change: { kind: 'key.revoke', id, at },
+  })
 
 const line = (row: KeyRow, revoked: ReadonlySet<string>): string =>
   `key ${row.id} (${shown(row)}) of ${row.login} ${revoked.has(row.id) ? 'is' : 'was already'} revoked\n`
@@ -126,10 +137,12 @@ const retireCommand = (): Command =>
       if ((await currentSigner(flags))?.kid === kid) {
         throw new Error(`${kid} signs at present: run \`postern key rotate\` first`)
       }
-      const done = await withLedger(flags, (db, { retireSigner }) =>
-        retireSigner(db, kid, Date.now()),
-      )
-      if (done.length === 0) throw new Error(`no signing key ${kid} is in force`)
+      const signers = await withLedger(flags, (db, { listSigners }) => listSigners(db))
+      if (!signers.some((each) => each.kid === kid && each.retiredAt === null)) {
+        throw new Error(`no signing key ${kid} is in force`)
+      }
+      const change = { kind: 'key.retire', kid, at: Date.now() } as const
+      await act(flags, [{ action: 'key.retire', target: kid, change }])
       await print(`what ${kid} signed is refused from now on\n`)
     })
 

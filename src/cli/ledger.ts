@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { loadConfig } from '../adapter/node/config-file.ts'
 import type { DatabaseOptions } from '../adapter/node/ledger/database.ts'
 import { importDrizzleQuickly } from '../adapter/node/ledger/quick-imports.ts'
+import type { Act } from '../admin/act.ts'
 import type { Config } from '../config/config.ts'
 import { formatProblem } from '../config/problem.ts'
 import type { Database } from '../store/schema.ts'
@@ -17,11 +18,11 @@ export interface LedgerFlags {
 const PATIENCE = 10_000
 const PAUSE = 50
 
-/** The queries of the ledger, loaded when a command needs them: `postern up` is to start without them. */
+/** The questions of the ledger, loaded when a command needs them: `postern up` is to start without them. */
 export type Queries = typeof import('../store/usage.ts') &
-  typeof import('../store/bans.ts') &
-  typeof import('../store/keys.ts') &
-  typeof import('../store/quotas.ts')
+  Pick<typeof import('../store/bans.ts'), 'selectBans'> &
+  Pick<typeof import('../store/keys.ts'), 'listKeys' | 'listSigners'> &
+  Pick<typeof import('../store/quotas.ts'), 'selectQuotas'>
 
 type Work<T> = (db: Database, queries: Queries) => Promise<T>
 
@@ -30,6 +31,21 @@ export const ledgerOptions = (command: Command): Command =>
   command
     .option('--config <file>', 'configuration', process.env.POSTERN_CONFIG ?? './postern.hujson')
     .option('--data <dir>', 'where the ledger lies', process.env.POSTERN_DATA ?? './data')
+
+/** Is there one to write to? One on a server is taken to be there. */
+export const hasLedger = async (flags: LedgerFlags): Promise<boolean> => {
+  const { filePath } = await import('../adapter/node/ledger/database.ts')
+  const path = filePath(await databaseOf(flags))
+  return path === undefined || existsSync(path)
+}
+
+/** Acts with what they change, in one transaction. For `act` alone, which says who does them. */
+export const recordActs = (flags: LedgerFlags, acts: readonly Act[]): Promise<void> =>
+  withLedger(flags, async (db) => {
+    const { actStatements } = await import('../store/changes.ts')
+    const [first, ...rest] = acts.flatMap((each) => actStatements(db, each))
+    if (first !== undefined) await db.batch([first, ...rest])
+  })
 
 /**
  * Runs `work` on the ledger, while a gateway runs or not. When the database is busy both are tried again on a new

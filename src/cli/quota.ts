@@ -8,6 +8,7 @@ import type { KeptQuotas } from '../quota/balance.ts'
 import { Buckets } from '../quota/buckets.ts'
 import { type BucketRef, unusedRef } from '../quota/names.ts'
 import { type BucketState, stateOf } from '../quota/show.ts'
+import { act } from './act.ts'
 import { type LedgerFlags, ledgerOptions, withLedger } from './ledger.ts'
 import { print, table } from './table.ts'
 
@@ -43,7 +44,9 @@ const refillCommand = (): Command =>
       }
       const { quota, holder } = state
       const refill = { id: uuidv7(), quota, holder, amount: given.amount, at: Date.now() }
-      await withLedger(flags, (db, { insertRefill }) => insertRefill(db, refill))
+      const change = { kind: 'quota.refill', refill } as const
+      const detail = formatAmount(given)
+      await act(flags, [{ action: 'quota.refill', target: name, detail, change }])
       const balance = Math.min(state.capacity, state.balance + given.amount)
       const after = { ...state, balance }
       await print(flags.json ? json(asJson(after)) : `${name} has ${left(after)} left\n`)

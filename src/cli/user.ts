@@ -2,16 +2,18 @@ import { randomBytes } from 'node:crypto'
 import { Command } from 'commander'
 import { loadConfig } from '../adapter/node/config-file.ts'
 import type { UserConfig } from '../config/config.ts'
-import { formatProblem } from '../config/problem.ts'
+import { formatProblem, type Problem } from '../config/problem.ts'
 import { encodeBase32 } from '../config/values/base32.ts'
 import { otpauthUrl } from '../identity/totp.ts'
+import { changeFile } from './act.ts'
 import { print, table } from './table.ts'
-import { configOption } from './user/config-option.ts'
+import { configOption, dataOption } from './user/config-option.ts'
 import { readUsers, type UserEntry, type UsersFile, writeUser } from './user/edit.ts'
 import { newPassword, type PasswordFlags } from './user/password.ts'
 
 interface Flags extends PasswordFlags {
   readonly config: string
+  readonly data: string
 }
 
 interface AddFlags extends Flags {
@@ -35,6 +37,7 @@ export const userCommand = (): Command =>
         .description('ask a user for the code of an authenticator app when they sign in')
         .argument('<name>')
         .addOption(configOption())
+        .addOption(dataOption())
         .option('--remove', 'ask for none any more')
         .action(totp),
     )
@@ -43,6 +46,7 @@ export const userCommand = (): Command =>
         .description('remove a user')
         .argument('<name>')
         .addOption(configOption())
+        .addOption(dataOption())
         .action(remove),
     )
     .addCommand(
@@ -57,6 +61,7 @@ const withPassword = (command: Command): Command =>
   command
     .argument('<name>')
     .addOption(configOption())
+    .addOption(dataOption())
     .option('--password-stdin', 'read the password from standard input')
     .addHelpText(
       'after',
@@ -76,7 +81,10 @@ async function add(name: string, flags: AddFlags): Promise<void> {
     ...(flags.login !== undefined && { login: flags.login }),
     ...(groups && { groups }),
   }
-  await save(file, name, { entry })
+  const detail = JSON.stringify({ login: flags.login ?? name, groups: groups ?? [] })
+  await save(flags, { action: 'user.add', target: name, detail }, () =>
+    writeUser(file, name, { entry }),
+  )
   tell(`user ${name} added`, generated)
 }
 
@@ -88,21 +96,23 @@ async function passwd(name: string, flags: Flags): Promise<void> {
   }
   const about = [name, ...(typeof entry.login === 'string' ? [entry.login] : [])]
   const { hash, generated } = await newPassword({ ...flags, about })
-  await save(file, name, { field: 'password', value: hash })
+  await save(flags, { action: 'user.passwd', target: name }, () =>
+    writeUser(file, name, { field: 'password', value: hash }),
+  )
   tell(`password of ${name} changed`, generated)
 }
 
-async function totp(
-  name: string,
-  { config, remove: off = false }: Flags & { readonly remove?: boolean },
-): Promise<void> {
-  const file = await readUsers(config)
+async function totp(name: string, flags: Flags & { readonly remove?: boolean }): Promise<void> {
+  const { remove: off = false } = flags
+  const file = await readUsers(flags.config)
   const { totp: kept } = existing(file, name)
   if (typeof kept === 'string' && /^(env|file):/.test(kept)) {
     throw new Error(`the secret of ${name} is kept in ${kept}; change it there`)
   }
   const value = off ? undefined : encodeBase32(randomBytes(20))
-  await save(file, name, { field: 'totp', value })
+  await save(flags, { action: 'user.totp', target: name, detail: off ? 'off' : 'on' }, () =>
+    writeUser(file, name, { field: 'totp', value }),
+  )
   if (value === undefined) return tell(`${name} needs no code any more`)
   tell(
     `${name} needs a code from now on, wherever people sign in; open browsers have to sign in again\n` +
@@ -111,10 +121,10 @@ async function totp(
   )
 }
 
-async function remove(name: string, { config }: Flags): Promise<void> {
-  const file = await readUsers(config)
+async function remove(name: string, flags: Flags): Promise<void> {
+  const file = await readUsers(flags.config)
   existing(file, name)
-  await save(file, name, undefined)
+  await save(flags, { action: 'user.remove', target: name }, () => writeUser(file, name, undefined))
   tell(`user ${name} removed`)
 }
 
@@ -138,8 +148,8 @@ function existing({ users, path }: UsersFile, name: string): UserEntry {
 }
 
 /** Warnings that come with the change, such as a user whom no grant covers, go to stderr. */
-async function save(...change: Parameters<typeof writeUser>): Promise<void> {
-  for (const problem of await writeUser(...change)) {
+async function save(...[flags, deed, write]: Parameters<typeof changeFile<readonly Problem[]>>) {
+  for (const problem of await changeFile(flags, deed, write)) {
     process.stderr.write(`${formatProblem(problem)}\n`)
   }
 }

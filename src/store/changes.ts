@@ -1,10 +1,11 @@
 import type { BatchItem } from 'drizzle-orm/batch'
-import type { Act, Change, NewKey } from '../admin/act.ts'
+import type { Act, Change } from '../admin/act.ts'
 import { insertAudit } from './audit.ts'
 import { deleteBan, upsertBan } from './bans.ts'
 import { deleteOldBrowsers, endBrowser, insertBrowser } from './browsers.ts'
 import { deleteVersion, insertVersions } from './config-versions.ts'
-import { insertKey, type KeyRow, revokeKeys } from './keys.ts'
+import { keyRow } from './key-row.ts'
+import { insertKey, insertSigner, retireSigner, revokeKeys } from './keys.ts'
 import { insertRefill } from './quotas.ts'
 import type { Database } from './schema.ts'
 
@@ -26,9 +27,13 @@ type Single = Exclude<Change, { readonly kind: 'session.start' | 'config.keep' }
 const changeStatement = (db: Database, change: Single): BatchItem<'sqlite'> => {
   switch (change.kind) {
     case 'key.create':
-      return insertKey(db, rowOf(change.key))
+      return insertKey(db, keyRow(change.key))
     case 'key.revoke':
       return revokeKeys(db, [change.id], change.at)
+    case 'key.sign':
+      return insertSigner(db, change.signer, change.at)
+    case 'key.retire':
+      return retireSigner(db, change.kid, change.at)
     case 'ban.set':
       return upsertBan(db, change.ban)
     case 'ban.lift':
@@ -41,13 +46,3 @@ const changeStatement = (db: Database, change: Single): BatchItem<'sqlite'> => {
       return deleteVersion(db, change.id)
   }
 }
-
-const rowOf = ({ limits, ...key }: NewKey): KeyRow => ({
-  ...key,
-  models: limits.models ? [...limits.models] : null,
-  via: limits.via ? [...limits.via] : null,
-  role: limits.role ?? null,
-  quota: limits.quota ?? null,
-  revokedAt: null,
-  lastUsedAt: null,
-})

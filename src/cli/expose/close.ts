@@ -1,5 +1,6 @@
 import { close } from '../../adapter/node/expose/change.ts'
 import { readExposure } from '../../adapter/node/expose/record.ts'
+import { changeFile } from '../act.ts'
 import { print } from '../table.ts'
 import { type PlaceFlags, placeOf } from './place.ts'
 import { programWithSudo } from './program.ts'
@@ -13,7 +14,9 @@ export const closeDoor = async (flags: CloseFlags): Promise<void> => {
   const { config, ...place } = await placeOf(flags)
   const wasOpen = (await readExposure(place.dataDir)) !== undefined || config.mode !== 'local'
   try {
-    await close(place, programWithSudo(place, flags))
+    await changeFile(flags, { action: 'expose.off', target: config.mode }, () =>
+      close(place, programWithSudo(place, flags)),
+    )
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     const { config: now } = await placeOf(flags)

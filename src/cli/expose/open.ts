@@ -5,6 +5,7 @@ import { type Exposure, readExposure, type Wanted } from '../../adapter/node/exp
 import { gatewayRuns } from '../../adapter/node/expose/running.ts'
 import type { Config } from '../../config/config.ts'
 import { addressOf, type Door } from '../../tailscale/serve-config.ts'
+import { changeFile } from '../act.ts'
 import { print } from '../table.ts'
 import { type PlaceFlags, placeOf } from './place.ts'
 import { programWithSudo } from './program.ts'
@@ -38,7 +39,10 @@ export const openDoor = async (mode: Wanted['mode'], flags: OpenFlags): Promise<
   const before = await readExposure(place.dataDir)
   const until = flags.for === undefined ? undefined : Date.now() + flags.for
   const rest = until === undefined ? {} : { until, ...afterwards(wanted, config, before) }
-  const { door } = await open(place, wanted, rest, programWithSudo(place, flags))
+  const detail = `${wanted.scheme}, port ${wanted.port}${until === undefined ? '' : `, until ${new Date(until).toISOString()}`}`
+  const { door } = await changeFile(flags, { action: 'expose.open', target: mode, detail }, () =>
+    open(place, wanted, rest, programWithSudo(place, flags)),
+  )
   const gateway = !running ? 'stopped' : (await answers(door)) ? 'follows' : 'does not answer'
   const report: Report = {
     config: place.configPath,

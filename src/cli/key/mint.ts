@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { userInfo } from 'node:os'
 import { importJWK, SignJWT } from 'jose'
 import type { PrivateSigningKey } from '../../adapter/node/signing-key.ts'
+import type { NewKey } from '../../admin/act.ts'
 import type { KeyLimits } from '../../identity/caller.ts'
 import { digestOf, hintOf, newRandomKey, signedKey } from '../../identity/key-format.ts'
-import type { KeyRow } from '../../store/keys.ts'
+import { madeBy } from '../act.ts'
 
 export interface Wanted {
   readonly login: string
@@ -14,19 +14,19 @@ export interface Wanted {
   readonly lifetime: number | undefined
 }
 
-/** A key to show once, and the row that is kept. */
+/** A key to show once, and what is kept of it. */
 export interface Minted {
   readonly key: string
-  readonly row: KeyRow
+  readonly kept: NewKey
 }
 
 export const mintRandom = async (wanted: Wanted): Promise<Minted> => {
   const key = newRandomKey(randomBytes)
-  return { key, row: { ...rowOf(wanted), digest: await digestOf(key), hint: hintOf(key) } }
+  return { key, kept: { ...newKey(wanted), digest: await digestOf(key), hint: hintOf(key) } }
 }
 
 export const mintSigned = async (wanted: Wanted, signer: PrivateSigningKey): Promise<Minted> => {
-  const row = { ...rowOf(wanted), kid: signer.kid }
+  const row = { ...newKey(wanted), kid: signer.kid }
   const { algorithm, typ, issuer, audience } = signedKey
   // Open WebUI's proxy knows our keys by how they begin: `typ` comes first (src/http/headers.ts).
   const token = new SignJWT()
@@ -38,11 +38,11 @@ export const mintSigned = async (wanted: Wanted, signer: PrivateSigningKey): Pro
     .setIssuedAt(row.createdAt / 1000)
   if (row.expiresAt !== null) token.setExpirationTime(row.expiresAt / 1000)
   const key = await token.sign(await importJWK(signer.privateJwk, algorithm))
-  return { key, row: { ...row, hint: key.slice(-6) } }
+  return { key, kept: { ...row, hint: key.slice(-6) } }
 }
 
 /** Whole seconds, as tokens have them. */
-const rowOf = ({ login, name, limits, lifetime }: Wanted): KeyRow => {
+const newKey = ({ login, name, limits, lifetime }: Wanted): NewKey => {
   const createdAt = Math.floor(Date.now() / 1000) * 1000
   return {
     id: newId(),
@@ -51,16 +51,11 @@ const rowOf = ({ login, name, limits, lifetime }: Wanted): KeyRow => {
     hint: '',
     login,
     name,
-    models: limits.models ?? null,
-    via: limits.via ?? null,
-    role: limits.role ?? null,
-    quota: limits.quota ?? null,
+    limits,
     createdAt,
-    createdBy: `${userInfo().username} (command line)`,
+    createdBy: madeBy(),
     expiresAt:
       lifetime === undefined ? null : createdAt + Math.max(1000, lifetime - (lifetime % 1000)),
-    revokedAt: null,
-    lastUsedAt: null,
   }
 }
 

@@ -3,10 +3,11 @@ import {
   readSigningKey,
   replaceSigningKey,
 } from '../../adapter/node/signing-key.ts'
+import { act } from '../act.ts'
 import { type LedgerFlags, withLedger } from '../ledger.ts'
 import { type Minted, mintRandom, mintSigned, type Wanted } from './mint.ts'
 
-/** Makes a key and writes its row. */
+/** Makes a key, and keeps of it what is needed to know it again. */
 export const mint = async (
   flags: LedgerFlags,
   wanted: Wanted,
@@ -15,7 +16,10 @@ export const mint = async (
   const minted = signed
     ? await mintSigned(wanted, await signerInForce(flags))
     : await mintRandom(wanted)
-  await withLedger(flags, (db, { insertKey }) => insertKey(db, minted.row))
+  const { id: target, login, name, limits } = minted.kept
+  const change = { kind: 'key.create', key: minted.kept } as const
+  const detail = JSON.stringify({ login, name, ...limits })
+  await act(flags, [{ action: 'key.create', target, detail, change }])
   return minted
 }
 
@@ -49,6 +53,8 @@ const announce = async (
   flags: LedgerFlags,
   signer: PrivateSigningKey,
 ): Promise<PrivateSigningKey> => {
-  await withLedger(flags, (db, { insertSigner }) => insertSigner(db, signer, Date.now()))
+  const { kid: target, jwk } = signer
+  const change = { kind: 'key.sign', signer: { kid: target, jwk }, at: Date.now() } as const
+  await act(flags, [{ action: 'key.rotate', target, change }])
   return signer
 }

@@ -46,8 +46,8 @@ const columns = (now: number): readonly Column<AuditRow>[] => [
   },
   {
     head: 'Who',
-    cell: ({ login, door, clientIp }) =>
-      html`${long(login || '–')}<span class="sub">${door}, ${clientIp}</span>`,
+    cell: ({ login, door, clientIp, credentialId }) =>
+      html`${long(login || '–')}<span class="sub">${clientIp ? `${door}, ${clientIp}` : credentialId}</span>`,
     text: ({ login }) => login,
   },
   {
