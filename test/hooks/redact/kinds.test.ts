@@ -112,6 +112,19 @@ describe('what Postern knows by itself', () => {
     }
   })
 
+  // theopenco/llmgateway#3641, tinyhumansai/tinycortex#154: numbers of products, seconds, commits, versions, places to fill in.
+  it.each([
+    '{"product_id": 3074185296}',
+    '{"at_millis": 1755302400009, "created_at": 1755302400}',
+    'Item 4123456789012 is out of stock',
+    'git revert a94a8fe5ccb19ba61c4c0873d391e987982fbbd3',
+    'Order PO1234567 for part X12345, version 1.2.3.4',
+    'apiKey: YOUR_API_KEY_HERE_PLACEHOLDER',
+    'toolu_01A09q90qw90lq917835lq9 call_4111111111111111abc',
+  ])('leaves "%s" as it is', (text) => {
+    for (const kind of allKinds) expect([kind, hidden(kind, text)]).toEqual([kind, text])
+  })
+
   it('knows a card by its last digit', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^4\d{14}$/), (front) => {
