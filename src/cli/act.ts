@@ -18,13 +18,17 @@ export interface Deed {
 const COMMAND_LINE = 'command line'
 
 /**
- * Who runs this command: the user of the system, and behind sudo the one who called it. Only root's word is taken for
- * that, as anyone may set a variable.
+ * Who runs this command: the user of the system, and under sudo the user that called it as well: `root (sudo by ana)`.
+ * Any user may set `SUDO_USER`, so only a process of root is believed.
  */
 export const systemUser = (env: NodeJS.ProcessEnv = process.env): string => {
-  const isRoot = process.geteuid?.() === 0
-  return (isRoot && env.SUDO_USER) || nameOfProcess()
+  const name = nameOfProcess()
+  const calledBy = process.geteuid?.() === 0 ? env.SUDO_USER : undefined
+  return calledBy !== undefined && isUserName(calledBy) ? `${name} (sudo by ${calledBy})` : name
 }
+
+/** Terminals and pages show it, so it has no control characters and a bounded length. */
+const isUserName = (text: string): boolean => /^[^\p{C}]{1,128}$/u.test(text)
 
 /** A container may run as a number that has no name. */
 const nameOfProcess = (): string => {
@@ -38,14 +42,13 @@ const nameOfProcess = (): string => {
 /** As rows name who made them. */
 export const madeBy = (): string => `${systemUser()} (${COMMAND_LINE})`
 
-const actOf = ({ action, target, detail = '', outcome = 'done', change }: Deed): Act => ({
+export const actOf = ({ action, target, detail = '', outcome = 'done', change }: Deed): Act => ({
   audit: {
     id: uuidv7(),
     at: Date.now(),
     login: systemUser(),
     kind: 'user',
-    credentialId:
-      process.env.SUDO_USER === systemUser() ? `${COMMAND_LINE}, by sudo` : COMMAND_LINE,
+    credentialId: COMMAND_LINE,
     door: 'local',
     clientIp: '',
     action,

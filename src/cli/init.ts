@@ -5,12 +5,14 @@ import { parseText, writeConfig } from '../adapter/node/config-file.ts'
 import { setAt } from '../config/edit.ts'
 import { firstRunConfig } from '../config/first-run.ts'
 import { formatProblem } from '../config/problem.ts'
+import { changeFile } from './act.ts'
 import { lookAround, type Surroundings } from './init/surroundings.ts'
-import { configOption } from './user/config-option.ts'
+import { configOption, dataOption } from './user/config-option.ts'
 import { newPassword, type PasswordFlags } from './user/password.ts'
 
 interface Flags extends PasswordFlags {
   readonly config: string
+  readonly data: string
   readonly yes?: boolean
 }
 
@@ -25,6 +27,7 @@ export const initCommand = (look: () => Promise<Surroundings> = lookAround): Com
   new Command('init')
     .description('write a configuration: finds model servers, Open WebUI, Caddy and tailscaled')
     .addOption(configOption())
+    .addOption(dataOption())
     .option('-y, --yes', 'ask nothing: user `owner`, what was found, a random password')
     .option('--password-stdin', 'read the password from standard input')
     .action(async (flags: Flags) => {
@@ -103,7 +106,10 @@ async function write(flags: Flags, found: Surroundings, choices: Choices): Promi
   const config = caddy ? behindCaddy(plain) : plain
   const { problems } = parseText(flags.config, config)
   if (problems.length > 0) throw new Error(problems.map(formatProblem).join('\n'))
-  await writeConfig(flags.config, config)
+  const detail = `postern init, user ${owner}`
+  await changeFile(flags, { action: 'config.replace', target: 'configuration', detail }, () =>
+    writeConfig(flags.config, config),
+  )
   process.stdout.write(`${flags.config} written, user ${owner}\n`)
   if (generated === undefined) return
   process.stdout.write(`password: ${generated}   (shown this once: keep it)\n`)

@@ -1,23 +1,5 @@
 import { Command, CommanderError } from 'commander'
-import { backupCommand } from './backup.ts'
-import { banCommand } from './ban.ts'
-import { caddyCommand } from './caddy.ts'
-import { canCommand } from './can.ts'
-import { checkCommand } from './check.ts'
-import { doctorCommand } from './doctor.ts'
-import { exposeCommand } from './expose.ts'
-import { importCommand } from './import.ts'
-import { initCommand } from './init.ts'
-import { keyCommand } from './key.ts'
-import { migrateCommand } from './migrate.ts'
-import { modelsCommand } from './models.ts'
-import { quotaCommand } from './quota.ts'
-import { restoreCommand } from './restore.ts'
-import { runCommand } from './run.ts'
-import { upCommand } from './up.ts'
-import { usageCommand } from './usage.ts'
-import { userCommand } from './user.ts'
-import { verifyCommand } from './verify.ts'
+import { commands } from './commands.ts'
 import { version } from './version.ts'
 
 const program = new Command('postern')
@@ -28,29 +10,7 @@ const program = new Command('postern')
   .showHelpAfterError('(postern --help shows what there is)')
   .exitOverride()
 
-for (const command of [
-  upCommand(),
-  initCommand(),
-  checkCommand(),
-  verifyCommand(),
-  doctorCommand(),
-  userCommand(),
-  keyCommand(),
-  canCommand(),
-  banCommand(),
-  usageCommand(),
-  quotaCommand(),
-  modelsCommand(),
-  runCommand(),
-  exposeCommand(),
-  importCommand(),
-  caddyCommand(),
-  backupCommand(),
-  restoreCommand(),
-  migrateCommand(),
-]) {
-  program.addCommand(command)
-}
+for (const command of commands()) program.addCommand(command)
 
 try {
   for (const command of everyCommand(program)) command.exitOverride()

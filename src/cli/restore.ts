@@ -1,5 +1,7 @@
+import { basename } from 'node:path'
 import { Command } from 'commander'
 import { inUnits } from '../doctor/units.ts'
+import { actOf } from './act.ts'
 import { databaseOf, type LedgerFlags, ledgerOptions } from './ledger.ts'
 import { print, progress } from './table.ts'
 
@@ -16,17 +18,22 @@ export const restoreCommand = (): Command =>
     .action(async (file: string, { force, ...flags }: Flags) => {
       const database = await databaseOf(flags)
       const { restore } = await import('../adapter/node/backup/restore.ts')
-      const { rows, version, kept, journaled, ...restored } = await restore({
+      const target = basename(file)
+      const { rows, version, kept, journaled, recorded, ...restored } = await restore({
         database,
         file,
         force: force ?? false,
         now: Date.now(),
+        audit: actOf({ action: 'ledger.restore', target }).audit,
         tell: progress,
       })
       await print(
         `${restored.ledger}: ${inUnits(restored.bytes)}, ${rows} ${rows === 1 ? 'request' : 'requests'}, ` +
           `schema version ${version}\n${kept === undefined ? '' : `the ledger before it is ${kept}\n`}`,
       )
+      if (!recorded) {
+        process.stderr.write('this is not in the audit: the backup is older than the audit\n')
+      }
       if (journaled > 0) {
         process.stderr.write(
           `${inUnits(journaled)} wait in the journal: the gateway adds those rows when it starts\n`,

@@ -1,8 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, type MockInstance, vi } from 'vitest'
 import type { AuditRow } from '../../src/admin/act.ts'
+import { systemUser } from '../../src/cli/act.ts'
 import { importCommand } from '../../src/cli/import.ts'
 import { userCommand } from '../../src/cli/user.ts'
 import { HASH } from '../config/read.ts'
@@ -127,7 +128,7 @@ describe('the audit of what commands do', () => {
     ])
   })
 
-  it('names the user of the system, and behind sudo the one who called it', async () => {
+  it('names the user of the system, and under sudo the user that called it as well', async () => {
     const dir = await place()
     const root = process.geteuid?.() === 0
     await key(dir)
@@ -137,9 +138,23 @@ describe('the audit of what commands do', () => {
     expect(await audit(dir)).toMatchObject([
       { login: username, credentialId: 'command line', kind: 'user', door: 'local', clientIp: '' },
       root
-        ? { login: 'ana', credentialId: 'command line, by sudo' }
+        ? { login: `${username} (sudo by ana)`, credentialId: 'command line' }
         : { login: username, credentialId: 'command line' },
     ])
+  })
+
+  it('believes what SUDO_USER says of root alone, and only where it is a name', () => {
+    const { username } = userInfo()
+    const effective = vi.spyOn(process, 'geteuid' as never) as MockInstance<() => number>
+    effective.mockReturnValue(1000)
+    expect(systemUser({ SUDO_USER: 'ana' })).toBe(username)
+    expect(systemUser({ SUDO_USER: username })).toBe(username)
+    effective.mockReturnValue(0)
+    expect(systemUser({ SUDO_USER: 'ana' })).toBe(`${username} (sudo by ana)`)
+    for (const SUDO_USER of ['', 'ana\n', '\u001b[31mana', 'a'.repeat(129)]) {
+      expect(systemUser({ SUDO_USER })).toBe(username)
+    }
+    effective.mockRestore()
   })
 
   it('stands in the way of nobody who has no ledger yet, or a broken one', async () => {

@@ -23,6 +23,8 @@ const init = (found: Surroundings, ...args: string[]) =>
     initCommand(() => Promise.resolve(found)),
     '--config',
     path,
+    '--data',
+    folder,
     ...args,
   )
 

@@ -1,4 +1,5 @@
 import { restore } from '../../src/adapter/node/backup/restore.ts'
+import { actOf } from '../../src/cli/act.ts'
 
 // Restores a backup, and is killed when the given step begins.
 
@@ -8,6 +9,7 @@ await restore({
   file,
   force: true,
   now: Date.now(),
+  audit: actOf({ action: 'ledger.restore', target: 'backup' }).audit,
   tell: (step) => {
     if (step === fatal) process.kill(process.pid, 'SIGKILL')
   },

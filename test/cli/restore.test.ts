@@ -91,6 +91,36 @@ describe('postern restore', () => {
     expect(acknowledged(dir).filter((name) => !kept.has(name))).toEqual([])
   })
 
+  it('says in the restored ledger who restored it, as keys that were revoked are back', async () => {
+    const from = await ledger(0)
+    const { id } = JSON.parse(
+      (await postern(from, 'key', 'create', '--login', 'ana', '--json')).out,
+    )
+    const file = join(from, 'copy.db')
+    await postern(from, 'backup', file)
+    await postern(from, 'key', 'revoke', id)
+    const dir = dataDir()
+    expect(await postern(dir, 'restore', file)).toMatchObject({ code: 0 })
+    expect(askElsewhere(dir, 'SELECT revoked_at FROM keys')).toEqual([[null]])
+    expect(askElsewhere(dir, 'SELECT action, target FROM audit ORDER BY id')).toEqual([
+      ['key.create', id],
+      ['ledger.restore', 'copy.db'],
+    ])
+  })
+
+  it('restores a backup that is older than the audit, and says that it is not recorded', async () => {
+    const from = await ledger(1)
+    askElsewhere(from, 'DROP TABLE audit')
+    askElsewhere(from, 'DELETE FROM schema_migrations WHERE version > 2')
+    const file = join(from, 'copy.db')
+    askElsewhere(from, `VACUUM INTO '${file}'`)
+    const dir = dataDir()
+    const { code, out, error } = await postern(dir, 'restore', file)
+    expect([code, error]).toEqual([0, expect.stringContaining('this is not in the audit: ')])
+    expect(out).toContain('schema version 2')
+    expect(countUsage(dir)).toBe(1)
+  })
+
   it('is refused while a gateway runs', { timeout: 20_000 }, async () => {
     const file = await backup(5)
     const dir = dataDir()

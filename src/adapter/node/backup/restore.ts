@@ -11,6 +11,8 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import type { AuditRow } from '../../../admin/act.ts'
+import { insertAudit } from '../../../store/audit.ts'
 import { SchemaTooNew } from '../../../store/migrate.ts'
 import { applyEach } from '../ledger/apply.ts'
 import {
@@ -24,7 +26,7 @@ import { errorCode, UnusableDatabase } from '../ledger/errors.ts'
 import { Journal } from '../ledger/journal.ts'
 import { holdDataDir } from '../ledger/lock.ts'
 import { beside, makeEmpty, removeAll, syncFile, syncNames } from './files.ts'
-import { inspect, type LedgerFacts } from './inspect.ts'
+import { inspect, type LedgerFacts, withFile } from './inspect.ts'
 
 export type RestoreStep = 'copying' | 'checking' | 'setting aside' | 'swapping' | 'done'
 
@@ -34,6 +36,8 @@ export interface RestoreOptions {
   /** Replace the ledger that is there. */
   readonly force: boolean
   readonly now: number
+  /** Who restores it, for the ledger that takes the place: a restore brings revoked keys and lifted bans back. */
+  readonly audit: AuditRow
   /** Told what begins. */
   readonly tell: (step: RestoreStep) => void
 }
@@ -44,6 +48,8 @@ export interface Restored extends LedgerFacts {
   readonly kept: string | undefined
   /** Bytes of rows in the journal that could not be added to it; the gateway adds them to the restored one. */
   readonly journaled: number
+  /** False: the backup is of a version that had no audit. */
+  readonly recorded: boolean
 }
 
 /** Lines of the journal in one transaction. */
@@ -73,6 +79,7 @@ export const restore = async (options: RestoreOptions): Promise<Restored> => {
     const facts = await inspect(coming).catch((error: unknown) => {
       throw error instanceof UnusableDatabase ? new Error(`${file}: ${error.message}`) : error
     })
+    const recorded = await record(coming, facts, options.audit)
     syncFile(coming)
     tell('setting aside')
     const { kept, journaled } = await setAside(ledger, options)
@@ -80,11 +87,25 @@ export const restore = async (options: RestoreOptions): Promise<Restored> => {
     renameSync(coming, ledger)
     syncNames(ledger)
     tell('done')
-    return { ...facts, ledger, kept, journaled }
+    return { ...facts, ledger, kept, journaled, recorded }
   } finally {
     removeAll(coming)
     letGo()
   }
+}
+
+/** The first schema with the audit, whose columns are the same since. */
+const FIRST_WITH_AUDIT = 3
+
+/** Before the copy takes the ledger's name, so that the one is not there without the other. Leaves its schema as it is. */
+const record = async (
+  path: string,
+  { version }: LedgerFacts,
+  audit: AuditRow,
+): Promise<boolean> => {
+  if (version < FIRST_WITH_AUDIT) return false
+  await withFile(path, ({ db }) => insertAudit(db, audit))
+  return true
 }
 
 const refuse = ({ file, force }: RestoreOptions, ledger: string): void => {
