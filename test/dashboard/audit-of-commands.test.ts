@@ -9,7 +9,7 @@ let site: Site
 let owner: Visitor
 beforeAll(async () => {
   seeded = await seededStore([usageRow()])
-  vi.spyOn(process, 'geteuid' as never).mockReturnValue(0 as never)
+  vi.spyOn(process as { geteuid(): number }, 'geteuid').mockReturnValue(0)
   vi.stubEnv('SUDO_USER', 'ana')
   await seeded.store.record(actOf({ action: 'user.add', target: 'bob', detail: '{"login":"bob"}' }))
   vi.unstubAllEnvs()
