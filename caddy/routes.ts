@@ -121,7 +121,7 @@ const closeAfterBody: Route = {
 
 /**
  * Lets in whom caddy-tailscale names, after its header was wiped: it strips nothing by itself. The gateway could not tell
- * people of other tailnets, to whom this machine was shared, from our own, so they stay nameless (R-ID 7).
+ * people of other tailnets, to whom this machine was shared, from our own, so they stay nameless.
  */
 const namedByTailnet: readonly Route[] = [
   { handle: [{ handler: 'authentication', providers: { tailscale: {} } }] },

@@ -16,7 +16,7 @@ import { memoryStore } from './support/store.ts'
 
 /**
  * Who is proven, by the way a request comes, the credential it carries and the mode: together with support/routes.ts
- * the whole table of route × credential × listener × door (hazards 66). `shut`: 403 whatever it carries; `conflict`:
+ * the whole table of route × credential × listener × door. `shut`: 403 whatever it carries; `conflict`:
  * 400, for nothing genuine sends it; `mismatch`: 400 where it matters who is calling; `device`: a caller, but no person.
  */
 type Verdict = 'caller' | 'device' | 'nobody' | 'conflict' | 'mismatch' | 'shut'

@@ -73,7 +73,7 @@ const set = async (
   { c, body, caller }: AdminRequest<Wanted>,
 ): Promise<Response> => {
   const address = readAddress(bannable, body.address, 'body.address')
-  // Aperture refuses what would shut out the one who asks (hazards 166).
+  // Aperture refuses what would shut out the one who asks.
   if (address === c.get('client').key) {
     throw new Failure('invalid_content', 'This is your own address.', {
       details: [{ location: 'body.address', message: 'is where you come from' }],

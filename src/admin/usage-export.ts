@@ -14,7 +14,7 @@ const media: Record<Format, string> = {
   ndjson: 'application/x-ndjson',
 }
 
-/** One page is in memory at a time, and no page keeps the database's log from being cut (hazards 221). */
+/** One page is in memory at a time, and no page keeps the database's log from being cut. */
 const PAGE = 1000
 
 const query = scopeQuery.extend({

@@ -6,7 +6,7 @@ import type { Queries } from './ledger.ts'
 import { print, table } from './table.ts'
 import type { UsageFlags } from './usage.ts'
 
-/** One page of rows is in memory at a time, and no page keeps the database's log from being cut (hazards 221). */
+/** One page of rows is in memory at a time, and no page keeps the database's log from being cut. */
 const PAGE = 1000
 const ON_SCREEN = 100
 

@@ -57,7 +57,7 @@ export interface Config {
 /** Which doors are open to callers that come by way of tailscaled. */
 export type Mode = 'local' | 'serve' | 'funnel' | 'both'
 
-/** What a listener may believe about who is calling (identity.md, R-ID). */
+/** What a listener may believe about who is calling. */
 export type ListenerIdentity = 'none' | 'serve' | 'whois' | 'caddy'
 
 export interface ListenerConfig {

@@ -17,7 +17,7 @@ export interface DashboardOptions extends LiveOptions {
   readonly logo: string | undefined
 }
 
-/** Nothing from elsewhere, nothing inline, in nobody's frame (hazards 203, 206). */
+/** Nothing from elsewhere, nothing inline, in nobody's frame. */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -89,6 +89,6 @@ const file = (c: Context<Env>, { path }: DashboardPage, text: string): Response 
   c.body(text, 200, {
     ...headers,
     'content-type': 'text/csv; charset=utf-8',
-    // The name is one of ours (hazards 206).
+    // The name is one of ours.
     'content-disposition': `attachment; filename="postern-${path.split('/').at(-1)}.csv"`,
   })

@@ -36,7 +36,7 @@ const decode = (text: string): string => {
   }
 }
 
-/** One segment, whatever the id holds: it must not become another path at the provider (hazards 186). */
+/** One segment, whatever the id holds: it must not become another path at the provider. */
 const call = (model: string, method: string): string => `${encodeURIComponent(model)}:${method}`
 
 /**

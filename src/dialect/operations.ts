@@ -84,7 +84,7 @@ const ollama = (call: string, streams?: true): Operation => ({
   ...(streams && { streams }),
 })
 
-/** The paths without `/v1` exist only where Open WebUI has none of that name (product.md §6). */
+/** The paths without `/v1` exist only where Open WebUI has none of that name. */
 export const operations: readonly Operation[] = [
   openai('chat/completions', { paths: ['/v1/chat/completions', '/chat/completions'] }),
   openai('completions'),

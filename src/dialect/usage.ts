@@ -37,7 +37,7 @@ type Told = { readonly [kind in Kind]?: number | undefined }
  * Reads the usage out of one parsed event or body, whatever its dialect, and joins it to what was read `before`:
  * Anthropic tells the input in `message_start` and the output in `message_delta`, and some servers repeat a growing
  * total in every event. Of each kind the largest number counts, so that an upstream cannot take back what it told.
- * What is no believable number was not told (hazards 227).
+ * What is no believable number was not told.
  */
 export const readUsage = (event: unknown, before?: TokenCounts): TokenCounts | undefined => {
   const told = toldBy(object(event), before !== undefined)

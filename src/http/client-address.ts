@@ -19,8 +19,8 @@ export type TrustedSet = AddressSet
 
 /**
  * Finds out from where a request comes and by which door: from the socket's peer, unless that is a proxy the listener
- * trusts, or the front it was declared for (identity.md 1.4). X-Forwarded-For is the only header read for an address;
- * X-Real-IP and its kin are what attackers send (hazards 73).
+ * trusts, or the front it was declared for. X-Forwarded-For is the only header read for an address;
+ * X-Real-IP and its kin are what attackers send.
  */
 export const findClient = (): MiddlewareHandler<Env> => {
   const compiled = new WeakMap<readonly string[], TrustedSet>()
@@ -116,7 +116,7 @@ export const clientAddress = (
   const socketTrusted = isTrusted(trustedProxies, socket)
   const hop = lastUntrusted(socket, forwardedFor ?? '', trustedProxies)
   // A loopback peer that forwards for someone, or was declared to, is a proxy with the world behind it: it must not
-  // pass for a person at this machine even if its address does (hazards 71).
+  // pass for a person at this machine even if its address does.
   const loopback = socket.loopback && forwardedFor === null && !socketTrusted
   return {
     ip: hop.ip,

@@ -15,7 +15,7 @@ const open: Readonly<Record<Mode, ReadonlySet<Door>>> = {
 
 /**
  * Refuses what comes by a door that `mode` keeps shut, whatever tailscaled was told: the last `serve` or `funnel` command
- * flips a whole port, so each request is looked at (hazards 0.5). A listener without an identity has no such doors.
+ * flips a whole port, so each request is looked at. A listener without an identity has no such doors.
  */
 export const requireOpenDoor = (mode: Mode): MiddlewareHandler<Env> =>
   check(function requireOpenDoor(c) {

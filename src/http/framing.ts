@@ -20,7 +20,7 @@ const maxHeaders = 100
 
 /**
  * Judges what only the raw bytes can tell: version, target spelling, header list. Node's own parser has already
- * refused conflicting lengths and broken chunks; these are the cases it lets through (hazards 8, 53, 54, 87, 93, 96).
+ * refused conflicting lengths and broken chunks; these are the cases it lets through.
  */
 export const inspectFraming = (raw: RawRequest): Framing => {
   const failure = versionFailure(raw) ?? headerFailure(raw)

@@ -2,7 +2,7 @@ import { Failure } from './errors.ts'
 
 /**
  * Names that say who somebody is or where they come from. They are deleted from every request before our own values
- * are set, whatever the listener (identity.md R-ID 9).
+ * are set, whatever the listener.
  */
 const identityPrefixes = [
   'tailscale-',
@@ -51,7 +51,7 @@ const tailnetOnly = [
   'tailscale-app-capabilities',
 ]
 
-/** Two credential lines: 400, since libraries disagree on which one counts (hazards 8). */
+/** Two credential lines: 400, since libraries disagree on which one counts. */
 export const duplicateSensitive = (rawHeaders: readonly string[]): Failure | undefined => {
   const seen = new Set<string>()
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -67,7 +67,7 @@ export const duplicateSensitive = (rawHeaders: readonly string[]): Failure | und
 
 /**
  * Refuses what a genuine front can never send: an identity header twice, in a look-alike spelling, or together with
- * the mark of a public request (R-ID 3 and 4, hazards 52–54).
+ * the mark of a public request.
  */
 export const identityConflict = (rawHeaders: readonly string[]): Failure | undefined => {
   const seen = new Set<string>()

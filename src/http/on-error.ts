@@ -38,7 +38,7 @@ const note = (log: Log, c: Context<Env>, failure: Failure): void => {
   })
 }
 
-/** Identity that contradicts itself is nobody's mistake: nothing genuine sends it (R-ID 3). */
+/** Identity that contradicts itself is nobody's mistake: nothing genuine sends it. */
 const eventOf = ({ code, status }: Failure): readonly [LogLevel, string] => {
   if (code === 'identity_conflict') return ['warn', 'ident.reject']
   return status >= 500 ? ['warn', 'http.fail'] : ['debug', 'http.reject']

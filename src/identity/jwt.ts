@@ -1,6 +1,6 @@
 import { base64url } from 'jose'
 
-/** s that clocks may differ (hazards 39). */
+/** s that clocks may differ. */
 export const leeway = 30
 
 /** A JSON Web Token as far as it can be read without a key. Nothing in it is proven. */
@@ -14,7 +14,7 @@ export interface Token {
   readonly sound: boolean
 }
 
-/** Read with `claim`, one name at a time: never spread, never merged (hazards 43). */
+/** Read with `claim`, one name at a time: never spread, never merged. */
 export type Claims = Readonly<Record<string, unknown>>
 
 /** Also with padding, so that a respelled token of ours is known for what it is. Five parts are a JWE: not a token here. */
@@ -22,7 +22,7 @@ const shape = /^([\w-]+=*)\.([\w-]+=*)\.([\w-]*=*)$/
 
 /**
  * Headers that name keys, files or hosts, or change what is signed (RFC 7515 sections 4.1.2 to 4.1.11, RFC 7797). Keys
- * are known by `kid` alone, from a list in memory (hazards 36, 43).
+ * are known by `kid` alone, from a list in memory.
  */
 const refused = ['jku', 'x5u', 'jwk', 'x5c', 'crit', 'b64']
 
@@ -41,7 +41,7 @@ export const readToken = (text: string): Token | undefined => {
 export const claim = (claims: Claims, name: string): unknown =>
   Object.hasOwn(claims, name) ? claims[name] : undefined
 
-/** Seconds since the epoch that a date can hold: `1e400` is infinite, and would never come (hazards 0.1 h). */
+/** Seconds since the epoch that a date can hold: `1e400` is infinite, and would never come. */
 export const isTime = (value: unknown): value is number =>
   typeof value === 'number' && value > 0 && value < 1e11
 
@@ -56,7 +56,7 @@ const readObject = (part: string): Claims | undefined => {
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** The last character of base64 has spare bits, which libraries do not look at (hazards 42). */
+/** The last character of base64 has spare bits, which libraries do not look at. */
 const isCanonical = (part: string): boolean => {
   try {
     return base64url.encode(base64url.decode(part)) === part

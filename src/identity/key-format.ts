@@ -10,7 +10,7 @@ const hintLength = 6
 
 const shape = new RegExp(`^${prefix}([0-9A-Za-z]{${randomLength}})([0-9A-Za-z]{${checkLength}})$`)
 
-/** What a signed key says it is: no other token of ours passes for one, nor it for another (hazards 40). */
+/** What a signed key says it is: no other token of ours passes for one, nor it for another. */
 export const signedKey = {
   issuer: 'postern',
   audience: 'postern-api',

@@ -36,7 +36,7 @@ export interface KeySetsOptions extends Pick<Platform, 'clock' | 'log' | 'waitUn
 const freshFor = 10 * 60_000
 /** ms that a set is used while its issuer does not answer. */
 const staleFor = 24 * 60 * 60_000
-/** ms between two questions, longer than one takes: whoever sends tokens with made-up keys does not make us ask (hazards 36). */
+/** ms between two questions, longer than one takes: whoever sends tokens with made-up keys does not make us ask. */
 const cooldown = 15_000
 
 type Found = ReturnType<typeof createLocalJWKSet>
@@ -115,7 +115,7 @@ const discover = async (issuer: string, getJson: KeySetsOptions['getJson']): Pro
   if (typeof address !== 'string' || refuseIssuerUrl(address) !== undefined) {
     throw new Error(`${url} names no https address for its keys`)
   }
-  // What comes over the network must not send us to services of this machine (hazards 185).
+  // What comes over the network must not send us to services of this machine.
   if (url.protocol === 'https:' && !address.startsWith('https:')) {
     throw new Error(`${url} is https, and its keys are not`)
   }

@@ -17,7 +17,7 @@ export interface SpeaksForOptions {
 
 /** As Open WebUI 0.12 names it (`FORWARD_USER_INFO_HEADER_JWT`). */
 const header = 'x-openwebui-user-jwt'
-/** Seconds by which the clocks of two machines may differ (hazards 39). */
+/** Seconds by which the clocks of two machines may differ. */
 const clockTolerance = 30
 const longestName = 128
 

@@ -4,7 +4,7 @@ import type { Candidate, NoRoute, RouteResult } from '../upstream/upstream.ts'
 
 /**
  * Keeps the candidates that this caller may use, in their order.
- * A model that does not exist and one that is not granted look the same to a user (hazards 179); an admin is told why.
+ * A model that does not exist and one that is not granted look the same to a user; an admin is told why.
  * @param model as the client wrote it
  * @throws Failure `model_not_found`
  */

@@ -9,7 +9,7 @@ import type { Policy } from './grants.ts'
  * Answers browsers that ask whether a page of another origin may use the API, and marks what such a page may read.
  * The question comes without a credential, so any grant's yes at this door is one; an answer to a known caller is marked
  * only where a grant that names them says so. The browser's own credentials are never allowed: what the page does not
- * say itself is not sent (hazards 19).
+ * say itself is not sent.
  */
 export const cors = (policy: Policy): MiddlewareHandler<Env> => {
   if (!doors.some((door) => policy.entriesAt(door).some((entry) => entry.cors))) return pass

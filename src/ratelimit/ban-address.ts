@@ -18,7 +18,7 @@ export const banAddress = (text: string): string => {
 }
 
 /**
- * The same, for a ban that is to be set: this machine is where a mistake is mended (hazards 166), and behind a proxy
+ * The same, for a ban that is to be set: this machine is where a mistake is mended, and behind a proxy
  * on it stands everybody.
  * @throws RangeError also when the range takes in loopback
  */

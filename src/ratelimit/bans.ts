@@ -35,7 +35,7 @@ export interface ActiveBan {
 interface Entry {
   readonly ban: Ban
   /**
-   * On the clock that never goes back, so that setting the wall clock neither lifts nor prolongs a ban (hazards 159).
+   * On the clock that never goes back, so that setting the wall clock neither lifts nor prolongs a ban.
    * Past for a lapsed ban, which is kept to double the next.
    */
   readonly endsAt: number

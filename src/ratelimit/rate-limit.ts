@@ -102,7 +102,7 @@ const neighbourhood = (key: string): string => key.split(/[.:]/, 2).join('.')
 
 /**
  * Up to half the wait, and at least two seconds, on top: clients that were refused together should not come back
- * together (hazards 164). Taken from the request's id, which is random, as the core has no randomness of its own.
+ * together. Taken from the request's id, which is random, as the core has no randomness of its own.
  */
 const spread = (requestId: string, wait: number): number =>
   (hash32(requestId) / 2 ** 32) * Math.max(2000, wait / 2)

@@ -1,4 +1,4 @@
-/** What a summary of the ledger may be grouped by: a closed list, so that no caller's text becomes SQL (hazards 207). */
+/** What a summary of the ledger may be grouped by: a closed list, so that no caller's text becomes SQL. */
 export const GROUPS = [
   'none',
   'user',

@@ -23,7 +23,7 @@ export type Checked = Pick<Config, 'mode' | 'front' | 'listeners' | 'grants'> & 
 }
 
 /**
- * Holds the configuration against what tailscaled is and does (identity.md 1.4, last paragraph). What it does not tell
+ * Holds the configuration against what tailscaled is and does. What it does not tell
  * is no problem but for a warning: passwords must work without it.
  * @param absolute makes the path of a socket file absolute
  */

@@ -45,9 +45,9 @@ export interface DirectoryOptions {
   readonly log: Log
 }
 
-/** ms that a request waits for tailscaled (identity.md R-ID 6). */
+/** ms that a request waits for tailscaled. */
 const patience = 500
-/** ms that an answer is believed. An address may be given to another node meanwhile (hazards 61). */
+/** ms that an answer is believed. An address may be given to another node meanwhile. */
 const knownFor = 30_000
 /** ms for addresses that nobody has. */
 const unknownFor = 5_000

@@ -16,7 +16,7 @@ const alike = (alone: WireAnswer, behind: WireAnswer) =>
 
 /**
  * Holds Postern behind Caddy to what it answers alone, in more than 200 spellings of a target: the same status, the same
- * error, and the same request at Open WebUI, or none (hazards 82).
+ * error, and the same request at Open WebUI, or none.
  * @param ports of the gateway and of Caddy, on loopback
  */
 export const expectAlike = async (

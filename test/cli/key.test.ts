@@ -45,7 +45,7 @@ describe('postern key create', () => {
     expect(lasts).toBe(90 * 86_400_000)
   })
 
-  it('keeps the key nowhere: not in the ledger, not in a list (hazards 47)', async () => {
+  it('keeps the key nowhere: not in the ledger, not in a list', async () => {
     const dir = await ledger()
     const keys = [await create(dir), await create(dir, '--signed')]
     const lists = [await postern(dir, 'key', 'list'), await postern(dir, 'key', 'list', '--json')]
@@ -154,7 +154,7 @@ describe('postern key create', () => {
 })
 
 describe('a running gateway', () => {
-  it('hears of a new key, of its end and of what signs within a second (hazards 41)', async () => {
+  it('hears of a new key, of its end and of what signs within a second', async () => {
     const dir = dataDir()
     const running = await store({ dataDir: dir })
     expect(await running.loadKeys()).toEqual({ keys: [], signers: [] })
@@ -230,7 +230,7 @@ describe('postern key revoke', () => {
 })
 
 describe('postern key rotate and retire', () => {
-  it('sign with a new key, and let the old one go only when it is told so (hazards 46)', async () => {
+  it('sign with a new key, and let the old one go only when it is told so', async () => {
     const dir = await ledger()
     const first = String((await create(dir, '--signed')).signed_by)
     const inUse = await postern(dir, 'key', 'retire', first)

@@ -132,7 +132,7 @@ describe('the way in to models', () => {
     ['is of another site', { 'sec-fetch-site': 'cross-site' }],
     ['is of a neighbour', { 'sec-fetch-site': 'same-site' }],
     ['has another origin', { origin: 'https://evil.example' }],
-  ])('is shut to a page that %s (hazards 204)', async (_what, headers) => {
+  ])('is shut to a page that %s', async (_what, headers) => {
     const basic = { authorization: `Basic ${btoa('alice:alice-password')}` }
     const before = upstream.requests.length
     expect((await chat({ ...basic, ...headers })).status).toBe(403)

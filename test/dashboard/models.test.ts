@@ -55,7 +55,7 @@ it('tries each model on a path that it speaks', async () => {
   expect(path('vertex/only-vertex')).toBeUndefined()
 })
 
-it('shows a hostile name as the text it is (hazards 203)', async () => {
+it('shows a hostile name as the text it is', async () => {
   const owner = await (await site.visitor('owner')).read('/ui/models')
   expect(owner).not.toContain('<svg onload')
   expect(owner).not.toContain('<img src=x')

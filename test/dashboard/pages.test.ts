@@ -4,7 +4,7 @@ import { ownPage, page, type Site, startSite, type Visitor } from './browser.ts'
 import { file, type MemoryDocument, memoryDocument, secrets } from './document.ts'
 import { unclosed } from './html.ts'
 
-/** What somebody may call themselves, a model, a key or a reason (hazards 203). */
+/** What somebody may call themselves, a model, a key or a reason. */
 const hostile = `"><svg onload=alert(1)><img src=x onerror=alert(1)></textarea></script>{{7*7}}'`
 const parts = [/<svg onload/, /<img src=x/, /<\/script>\{\{/, /<\/textarea><\/script>/]
 

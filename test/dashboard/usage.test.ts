@@ -4,7 +4,7 @@ import { type Site, startSite, type Visitor } from './browser.ts'
 import { unclosed } from './html.ts'
 import { aMonth, type SeededStore, seededStore } from './ledger.ts'
 
-/** What a client may call itself, or ask for (hazards 203). */
+/** What a client may call itself, or ask for. */
 const hostile = `"><svg onload=alert(1)><img src=x onerror=alert(1)></title></script>{{7*7}}'`
 const parts = [/<svg onload/, /<img src=x/, /<\/script>\{\{/]
 
@@ -244,7 +244,7 @@ describe('requests', () => {
     'outcome[]=ok',
     'limit=1000000000&offset=-1',
     `text=${'a'.repeat(4000)}`,
-  ])('answer %s like any other question (hazards 209, 210)', async (query) => {
+  ])('answer %s like any other question', async (query) => {
     const [name, value = ''] = [
       query.slice(0, query.indexOf('=')),
       query.slice(query.indexOf('=') + 1),

@@ -86,7 +86,7 @@ describe('a browser that asks before it sends', () => {
     // Never beyond the API.
     [app, '/ui'],
     [app, '/postern/api'],
-  ])('is told nothing for %s on %s (hazards 19)', async (origin, path) => {
+  ])('is told nothing for %s on %s', async (origin, path) => {
     const response = await preflight(origin, path)
     expect(response.status).not.toBe(204)
     expect(corsOf(response)).toEqual({})

@@ -29,7 +29,7 @@ describe('the keys of an isolate', () => {
     expect(reads).toHaveLength(1)
   })
 
-  it('are never older than a minute when a request uses them (hazards 41)', async () => {
+  it('are never older than a minute when a request uses them', async () => {
     const { clock, reads, refresh } = isolate()
     clock.advance(60_000)
     let gone = false

@@ -175,7 +175,7 @@ export const raw =
 export const html = (): Behaviour =>
   raw(200, { 'content-type': 'text/html' }, '<!doctype html><title>It works!</title>')
 
-/** 307 to another address: whoever follows it gives away key and prompt (hazards 185). */
+/** 307 to another address: whoever follows it gives away key and prompt. */
 export const redirect =
   (location: string, status = 307): Behaviour =>
   ({ response }) => {
@@ -186,7 +186,7 @@ export const redirect =
 /** Takes the request and says nothing, for ever. */
 export const silent = (): Behaviour => () => {}
 
-/** An OpenAI-style 401 that repeats the credential it was sent (hazards 196). */
+/** An OpenAI-style 401 that repeats the credential it was sent. */
 export const echoesKey = (): Behaviour => (exchange) => {
   const { authorization = '', 'x-api-key': key = '' } = exchange.request.headers
   sendJson(exchange.response, 401, {

@@ -1,6 +1,6 @@
 /**
  * Every route there is, and the status it answers when somebody is proven (alice, role user) and when nobody is.
- * A route without a row here fails test/routes.test.ts (hazards 66).
+ * A route without a row here fails test/routes.test.ts.
  */
 export interface Answers {
   readonly caller: number

@@ -5,7 +5,7 @@ import { headerUsage, type TokenCounts } from '../../src/dialect/usage.ts'
 import { bodyUsage, eventUsage, frameUsage, type UsageReader } from '../../src/usage/reader.ts'
 import { frame, wrapped } from './frames.ts'
 
-/** An answer in the shape that its server gives it, and what the ledger makes of it (hazards 236). */
+/** An answer in the shape that its server gives it, and what the ledger makes of it. */
 interface Golden {
   readonly about: string
   readonly as: 'body' | 'lines' | 'stream' | 'frames' | 'wrapped'

@@ -28,7 +28,7 @@ const chunked = (text: string) =>
     },
   })
 
-describe('the size of a body (hazards 103, 104)', () => {
+describe('the size of a body', () => {
   it('is accepted at the limit and refused one byte beyond, with and without a declared length', async () => {
     expect((await send(bodyOf(4096))).status).toBe(200)
     expect((await send(bodyOf(4097))).status).toBe(413)
@@ -98,7 +98,7 @@ describe('the size of a body (hazards 103, 104)', () => {
   })
 })
 
-describe('the pace of a request (hazards 110, 111)', () => {
+describe('the pace of a request', () => {
   it('ends a body that trickles with 408', async () => {
     const request = post({ model: 'm', messages: [] })
     const { statuses, closed } = await raw(t.port, request.slice(0, -5), 3000)
@@ -113,7 +113,7 @@ describe('the pace of a request (hazards 110, 111)', () => {
   })
 })
 
-describe('the type of a body (hazards 107)', () => {
+describe('the type of a body', () => {
   it.each([
     '',
     'text/plain',
@@ -209,7 +209,7 @@ describe('errors', () => {
   })
 })
 
-describe('destinations (hazards 184)', () => {
+describe('destinations', () => {
   it.each(['api_base', 'base_url', 'extra_headers'])(
     'are not taken from the field %s',
     async (field) => {

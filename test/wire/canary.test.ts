@@ -76,7 +76,7 @@ afterAll(async () => {
 
 const spellings = (secret: string): string[] => [secret, btoa(`alice:${secret}`), btoa(secret)]
 
-describe('a secret (hazards 194)', () => {
+describe('a secret', () => {
   it('of a caller reaches no model server', () => {
     const seen = JSON.stringify(upstream.requests)
     expect(upstream.requests.length).toBeGreaterThan(20)

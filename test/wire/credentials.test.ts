@@ -30,7 +30,7 @@ describe('carriers of a credential', () => {
     expect((await response.json()).error.code).toBe('ambiguous_credentials')
   })
 
-  it('two Authorization lines are refused before anything reads them (hazards 8)', async () => {
+  it('two Authorization lines are refused before anything reads them', async () => {
     const line = `Authorization: Basic ${btoa('alice:alice-password')}\r\n`
     const { statuses, text } = await raw(
       t.port,
@@ -71,7 +71,7 @@ describe('carriers of a credential', () => {
   })
 })
 
-describe('identity headers from outside (hazards 50–54)', () => {
+describe('identity headers from outside', () => {
   it.each(['Tailscale-User-Login', 'X-Webauth-User', 'Remote-User', 'X-Forwarded-User'])(
     '%s proves nothing and reaches no upstream',
     async (name) => {
@@ -97,7 +97,7 @@ describe('identity headers from outside (hazards 50–54)', () => {
   })
 })
 
-describe('secrets stay on their side (hazards 194, 196)', () => {
+describe('secrets stay on their side', () => {
   it('sends the provider its own key and nothing of ours', async () => {
     await chat(
       t.url,

@@ -53,7 +53,7 @@ const lookAlikes = [
 
 describe('a forged header by way of serve and Funnel', () => {
   it.each(['front', 'loopback'] as const)(
-    'in the spelling of tailscaled is replaced by what is true (hazards 50, 52, 53; %s)',
+    'in the spelling of tailscaled is replaced by what is true',
     async (way) => {
       const { answer, row } = await lastRowAfter(() =>
         doors.now[way].ask(phone, completion([...exact, ['TAILSCALE-USER-LOGIN', alice]])),
@@ -69,7 +69,7 @@ describe('a forged header by way of serve and Funnel', () => {
     },
   )
 
-  it.each(lookAlikes)('%s is refused, whoever sends it (hazards 54)', async (header) => {
+  it.each(lookAlikes)('%s is refused, whoever sends it', async (header) => {
     for (const from of [phone, runner, stranger]) {
       const answer = await doors.now.front.ask(from, completion([[header, alice]]))
       expect([answer.status, codeOf(answer)]).toEqual([400, 'identity_conflict'])
@@ -114,7 +114,7 @@ describe('a forged header by way of serve and Funnel', () => {
     'X-Original-URL',
     'X-Rewrite-URL',
     'X-HTTP-Method-Override',
-  ])('%s is not read, and not sent on (hazards 73)', async (header) => {
+  ])('%s is not read, and not sent on', async (header) => {
     const lines: HeaderLines = [[header, '/healthz'], basic('alice')]
     const { answer, row } = await lastRowAfter(() =>
       doors.now.front.ask(stranger, completion(lines)),
@@ -165,7 +165,7 @@ describe('whoever speaks to the socket itself', () => {
     ['an address of the internet', withFor(stranger)],
     ['no login', without('Tailscale-User-Login')],
     ['another’s tagged node', withFor(runner)],
-  ])('with %s is nobody (hazards 50)', async (_what, headers) => {
+  ])('with %s is nobody', async (_what, headers) => {
     const answer = await socket(headers)
     expect([answer.status, codeOf(answer)]).toEqual([401, 'invalid_credentials'])
   })
@@ -173,14 +173,14 @@ describe('whoever speaks to the socket itself', () => {
   it.each([
     ['IPv4 as IPv6', '::ffff:100.64.0.2'],
     ['IPv6 in full', 'fd7a:115c:a1e0:0:0:0:0:2'],
-  ])('with %s is the node it is (hazards 74)', async (_what, spelled) => {
+  ])('with %s is the node it is', async (_what, spelled) => {
     const { row } = await lastRowAfter(() => socket(withFor(spelled)))
     expect(row).toMatchObject({ login: alice, node: 'laptop' })
     expect([laptop, 'fd7a:115c:a1e0::2']).toContain(row?.clientIp)
   })
 
   it.each(['?1', '?0', '', 'true', 'TRUE', '0', 'false'])(
-    'with an identity and the mark “%s” contradicts itself (hazards 52)',
+    'with an identity and the mark “%s” contradicts itself',
     async (mark) => {
       for (const header of ['Tailscale-Funnel-Request', 'TAILSCALE-FUNNEL-REQUEST']) {
         const answer = await socket([...genuine, [header, mark]])
@@ -201,7 +201,7 @@ describe('whoever speaks to the socket itself', () => {
   )
 
   it.each(['Tailscale-User-Name', 'Tailscale-User-Profile-Pic', 'Tailscale-App-Capabilities'])(
-    'with the mark and %s contradicts itself as well (hazards 52)',
+    'with the mark and %s contradicts itself as well',
     async (header) => {
       const lines = [
         ['X-Forwarded-For', stranger],
@@ -218,7 +218,7 @@ describe('whoever speaks to the socket itself', () => {
     'Tailscale-App-Capabilities',
     'Tailscale-Funnel-Request',
     'X-Webauth-User',
-  ])('with %s twice is refused, even when both agree (hazards 53)', async (header) => {
+  ])('with %s twice is refused, even when both agree', async (header) => {
     const answer = await socket([...genuine, [header, alice], [header, alice]])
     expect([answer.status, codeOf(answer)]).toEqual([400, 'identity_conflict'])
   })
@@ -233,24 +233,21 @@ describe('whoever speaks to the socket itself', () => {
     'alice@example.com.evil.example',
     'bob@example.com',
     '=?utf-8?q?bob=40example.com?=',
-  ])(
-    'with the login “%s” from alice’s laptop contradicts tailscaled (hazards 57)',
-    async (login) => {
-      doors.now.pass(60_000) // reports are sampled
-      const { log } = doors.now.gateway
-      const before = log.length
-      const answer = await socket([
-        ...without('Tailscale-User-Login'),
-        ['Tailscale-User-Login', login],
-      ])
-      expect([answer.status, codeOf(answer)]).toEqual([400, 'identity_conflict'])
-      expect(log.slice(before)).toContainEqual(
-        expect.objectContaining({ evt: 'auth.fail', reason: 'identity_mismatch', ip: laptop }),
-      )
-    },
-  )
+  ])('with the login “%s” from alice’s laptop contradicts tailscaled', async (login) => {
+    doors.now.pass(60_000) // reports are sampled
+    const { log } = doors.now.gateway
+    const before = log.length
+    const answer = await socket([
+      ...without('Tailscale-User-Login'),
+      ['Tailscale-User-Login', login],
+    ])
+    expect([answer.status, codeOf(answer)]).toEqual([400, 'identity_conflict'])
+    expect(log.slice(before)).toContainEqual(
+      expect.objectContaining({ evt: 'auth.fail', reason: 'identity_mismatch', ip: laptop }),
+    )
+  })
 
-  it('with a login of another tailnet is whoever has the address, never the local part (hazards 59)', async () => {
+  it('with a login of another tailnet is whoever has the address, never the local part', async () => {
     const asAlice = await socket(withFor(evil))
     expect(asAlice.status).toBe(400)
     const answer = await socket([
@@ -260,7 +257,7 @@ describe('whoever speaks to the socket itself', () => {
     expect([answer.status, codeOf(answer)]).toEqual([403, 'no_role'])
   })
 
-  it('with the headers of another front is nobody (hazards 63)', async () => {
+  it('with the headers of another front is nobody', async () => {
     const lines = [
       ['X-Forwarded-For', laptop],
       ['X-Webauth-User', alice],
@@ -282,13 +279,13 @@ describe('bytes at the port of loopback', () => {
     ['a bare CR', `X-A: 1\rTailscale-User-Login: ${alice}`],
     ['a bare LF', `X-A: 1\nTailscale-User-Login: ${alice}`],
     ['no name', `: ${alice}`],
-  ])('a header with %s proves nothing (hazards 54)', async (_what, line) => {
+  ])('a header with %s proves nothing', async (_what, line) => {
     const bytes = head.replace('\r\n\r\n', `\r\n${line}\r\nConnection: close\r\n\r\n`)
     const { statuses } = await raw(doors.now.port, bytes)
     expect(statuses).toEqual([400])
   })
 
-  it('trailers prove nothing, and are not sent on (hazards 56)', async () => {
+  it('trailers prove nothing, and are not sent on', async () => {
     const json = JSON.stringify({ model: 'm', messages: [] })
     const trailers = [`Tailscale-User-Login: ${alice}`, `X-Forwarded-For: ${laptop}`]
     const post = (...more: readonly string[]) =>
@@ -314,16 +311,13 @@ describe('bytes at the port of loopback', () => {
   it.each([
     ['1', `PROXY TCP4 ${laptop} 127.0.0.1 1 80\r\n`],
     ['2', '\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x64\x40\0\x02\x7f\0\0\x01\0\x01\0\x50'],
-  ])(
-    'a PROXY line of version %s is not HTTP: the connection ends (hazards 77)',
-    async (_v, proxy) => {
-      const before = doors.now.upstream.requests.length
-      const { statuses, closed } = await raw(doors.now.port, proxy + head)
-      expect(statuses.filter((status) => status !== 400)).toEqual([])
-      expect(closed).toBe(true)
-      expect(doors.now.upstream.requests.length).toBe(before)
-    },
-  )
+  ])('a PROXY line of version %s is not HTTP: the connection ends', async (_v, proxy) => {
+    const before = doors.now.upstream.requests.length
+    const { statuses, closed } = await raw(doors.now.port, proxy + head)
+    expect(statuses.filter((status) => status !== 400)).toEqual([])
+    expect(closed).toBe(true)
+    expect(doors.now.upstream.requests.length).toBe(before)
+  })
 
   it('a request behind another one is judged by its own headers', async () => {
     const mark = `X-Forwarded-For: ${stranger}`
@@ -338,12 +332,12 @@ describe('a listener that believes nothing', () => {
   const local = (headers: HeaderLines) =>
     fetch(`${doors.now.gateway.url}/v1/models`, { headers: headers.map(([n, v]) => [n, v]) })
 
-  it('sees through what tailscaled would say (hazards 50)', async () => {
+  it('sees through what tailscaled would say', async () => {
     expect((await local(genuine)).status).toBe(401)
     expect((await local([['Tailscale-User-Login', 'owner']])).status).toBe(401)
   })
 
-  it('counts guesses by its peer, however many addresses they claim (hazards 69)', async () => {
+  it('counts guesses by its peer, however many addresses they claim', async () => {
     const { failures } = doors.now.gateway.store
     const before = failures.length
     doors.now.pass(60_000) // reports are sampled
@@ -356,7 +350,7 @@ describe('a listener that believes nothing', () => {
     )
   })
 
-  it('takes a forwarded address for a sign that this machine is not the caller (hazards 71)', async () => {
+  it('takes a forwarded address for a sign that this machine is not the caller', async () => {
     const answer = await local([['X-Forwarded-For', '127.0.0.1'], basic('alice')])
     expect(answer.status).toBe(200)
     expect(doors.now.gateway.store.usage.at(-1)).toMatchObject({ door: 'public' })
@@ -364,7 +358,7 @@ describe('a listener that believes nothing', () => {
 })
 
 /** What a browser on this machine sends when a page's name was re-pointed at it: the page may choose these headers. */
-describe('a page whose name was re-pointed at 127.0.0.1 (A6, hazards 87)', () => {
+describe('a page whose name was re-pointed at 127.0.0.1 (DNS rebinding)', () => {
   const rebound = (port: number, headers: HeaderLines) =>
     askOver(connect(port, '127.0.0.1'), completion([['Host', `evil.example:${port}`], ...headers]))
 
@@ -380,7 +374,7 @@ describe('a page whose name was re-pointed at 127.0.0.1 (A6, hazards 87)', () =>
   })
 })
 
-it('a forgery is on the log as what it is, with the address it came from (R-ID 3)', async () => {
+it('a forgery is on the log as what it is, with the address it came from', async () => {
   const { log } = doors.now.gateway
   const before = log.length
   await doors.now.front.ask(phone, completion([['Tailscale_User_Login', alice]]))

@@ -9,7 +9,7 @@ const get = (target: string, headers = 'Host: localhost\r\n') =>
 const chatBody = JSON.stringify({ model: 'm', messages: [] })
 const auth = `Authorization: Basic ${btoa('alice:alice-password')}\r\nContent-Type: application/json\r\n`
 
-describe('targets (hazards 78–80, 86)', () => {
+describe('targets', () => {
   it.each([
     '//evil.example/x',
     '///evil/x',
@@ -62,7 +62,7 @@ describe('targets (hazards 78–80, 86)', () => {
   )
 })
 
-describe('hosts and versions (hazards 87, 93, 96)', () => {
+describe('hosts and versions', () => {
   it.each([
     ['two Host lines', 'Host: a\r\nHost: a\r\n'],
     ['a path in Host', 'Host: a/b\r\n'],
@@ -101,7 +101,7 @@ describe('hosts and versions (hazards 87, 93, 96)', () => {
   })
 })
 
-describe('lengths and chunks (hazards 91, 94, 97)', () => {
+describe('lengths and chunks', () => {
   const smuggled = get('/v1/smuggled', `Host: a\r\n${auth}`)
   const withHeaders = (headers: string, body: string) =>
     `POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n${auth}${headers}\r\n${body}`
@@ -173,7 +173,7 @@ describe('lengths and chunks (hazards 91, 94, 97)', () => {
   })
 })
 
-describe('sizes of headers (hazards 113)', () => {
+describe('sizes of headers', () => {
   it('refuses the 101st line, a header of 17 kB and a target of 17 kB with 431', async () => {
     const lines = Array.from({ length: 101 }, (_, i) => `x-${i}: 1\r\n`).join('')
     const answers = await Promise.all([

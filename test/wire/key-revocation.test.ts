@@ -9,7 +9,7 @@ const HASH = '$2b$04$tkxmauwhlVIeMnO/Oukx1OxQgloLhjxxbVqeEI386CVXAl94WD9AS'
 /** The real command, as a process of its own. */
 const command = '../../src/cli/main.ts'
 
-it('a key that was revoked stays so through kill -9 and a restart (hazards 41)', {
+it('a key that was revoked stays so through kill -9 and a restart', {
   timeout: 60_000,
 }, async () => {
   const dir = dataDir()

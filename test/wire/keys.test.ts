@@ -62,7 +62,7 @@ describe('an API key', () => {
     expect(keyUses.at(-1)?.id).toBe(made.row.id)
   })
 
-  it('is the same in every carrier, and its limits hold in each (hazards 10)', async () => {
+  it('is the same in every carrier, and its limits hold in each', async () => {
     const made = await random({ limits: { models: ['*/m'] } })
     bench.gateway.store.changeKeys(ring(made))
     const carriers = [
@@ -80,7 +80,7 @@ describe('an API key', () => {
     expect((await ask(`/v1/models?key=${made.key}`, {})).status).toBe(401)
   })
 
-  it('beside another is ambiguous, twice the same is not (hazards 11)', async () => {
+  it('beside another is ambiguous, twice the same is not', async () => {
     const [one, two] = [await random(), await random()]
     bench.gateway.store.changeKeys(ring(one, two))
     const both = { ...bearer(one.key), 'x-api-key': two.key }
@@ -125,7 +125,7 @@ describe('an API key', () => {
     ])
   })
 
-  it('never may more than its login, now and after a reload (hazards 41)', async () => {
+  it('never may more than its login, now and after a reload', async () => {
     const made = await random({ login: 'bob', limits: { role: 'admin', models: ['**'] } })
     bench.gateway.store.changeKeys(ring(made))
     expect((await ask('/v1/models', bearer(made.key))).status).toBe(403)
@@ -152,7 +152,7 @@ describe('an API key', () => {
     await gateway.stop()
   })
 
-  it('reaches no model server and no log, whole or in part (hazards 194)', () => {
+  it('reaches no model server and no log, whole or in part', () => {
     const sent = JSON.stringify(bench.upstream.requests)
     const logged = JSON.stringify([bench.gateway.log, bench.gateway.store.usage])
     for (const text of [sent, logged, JSON.stringify(bench.gateway.store.failures)]) {
@@ -179,7 +179,7 @@ describe('from an address that is banned', () => {
     expect(await from(ip, newRandomKey(randomBytes))).toBe(429)
   }
 
-  it('a good key still works, though it was never seen there (hazards 153)', async () => {
+  it('a good key still works, though it was never seen there', async () => {
     const made = [await random(), await signed()]
     const bad = [await random({ revokedAt: 1 }), await signed({ expiresAt: 1000 })]
     bench.gateway.store.changeKeys(ring(...made, ...bad))
@@ -188,7 +188,7 @@ describe('from an address that is banned', () => {
     for (const { key } of bad) expect(await from('203.0.113.1', key)).toBe(429)
   })
 
-  it('is what nobody gets into with keys that ended, tokens that are wrong, or typing errors (hazards 156)', async () => {
+  it('is what nobody gets into with keys that ended, tokens that are wrong, or typing errors', async () => {
     const [revoked, expired, right] = [
       await random({ revokedAt: 1 }),
       await random({ expiresAt: 1 }),

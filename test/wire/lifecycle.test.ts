@@ -14,7 +14,7 @@ const start = async () => {
 }
 
 describe('a reload', () => {
-  it('cuts no stream, fails no request, and rules the next request (hazards 176)', async () => {
+  it('cuts no stream, fails no request, and rules the next request', async () => {
     const { upstream, gateway } = await start()
     const running = chat(gateway.url, { model: 'long', stream: true }).then((r) => r.text())
     await upstream.received(1)
@@ -56,7 +56,7 @@ describe('a reload', () => {
   })
 })
 
-describe('shutting down (hazards 241)', () => {
+describe('shutting down', () => {
   it('lets running answers finish, takes no new connection, and says so on /readyz', async () => {
     const { upstream, gateway } = await start()
     const running = chat(gateway.url, { model: 'long', stream: true }).then((r) => r.text())

@@ -275,7 +275,7 @@ describe('a bad proof', () => {
     expect((await ask('/', { headers: { cookie: secure }, secure: false })).status).toBe(401)
   })
 
-  it('is a session on the API (hazards 40)', async () => {
+  it('is a session on the API', async () => {
     const cookie = await signedIn()
     for (const path of ['/v1/models', '/models', '/v1/chat/completions', '/v1beta/x']) {
       expect((await ask(path, { headers: { cookie } })).status).toBe(401)
@@ -371,7 +371,7 @@ describe('signing in', () => {
     ['another origin', { 'sec-fetch-site': undefined, origin: 'https://evil.example' }],
     ['no origin', { 'sec-fetch-site': undefined, origin: 'null' }],
     ['nowhere', { 'sec-fetch-site': undefined }],
-  ])('is refused from %s, logging out as well (hazards 204)', async (_what, said) => {
+  ])('is refused from %s, logging out as well', async (_what, said) => {
     const raw = Object.fromEntries(
       Object.entries({ ...form, ...said }).filter(([, value]) => value !== undefined),
     ) as Record<string, string>

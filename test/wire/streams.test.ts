@@ -79,7 +79,7 @@ describe('a stream', () => {
   })
 })
 
-describe('an upstream that dies (hazards 120, 121)', () => {
+describe('an upstream that dies', () => {
   it.each(['dies-rst', 'dies-fin'])(
     '%s: the bytes so far arrive, then an error, never an end',
     async (model) => {
@@ -115,7 +115,7 @@ describe('an upstream that dies (hazards 120, 121)', () => {
   })
 })
 
-describe('a client that leaves (hazards 117, 119, 228)', () => {
+describe('a client that leaves', () => {
   it.each([
     ['before the first byte', 'silent', false],
     ['before the first byte of a stream', 'silent', true],
@@ -160,7 +160,7 @@ describe('a client that leaves (hazards 117, 119, 228)', () => {
   })
 })
 
-describe('a client that does not read (hazards 124)', () => {
+describe('a client that does not read', () => {
   it('pauses the upstream, and lets the answer go on when it reads again', async () => {
     const sent = t.upstream.sent
     const socket = await open(t.port, post({ model: 'flood', stream: true, messages: [] }))

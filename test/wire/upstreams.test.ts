@@ -47,7 +47,7 @@ const t = together({
 })
 
 describe('what a provider answers', () => {
-  it('is never a redirect: key and prompt stay here (hazards 0.1 a, 185)', async () => {
+  it('is never a redirect: key and prompt stay here', async () => {
     const response = await chat(t.url, { model: 'redirects' })
     expect(response.status).toBe(502)
     expect((await response.json()).error.code).toBe('upstream_error')

@@ -216,7 +216,7 @@ describe('a WebSocket', () => {
     ['a foreign Origin', 'Origin: https://evil.example\r\n'],
     ['a foreign Origin that ends like ours', 'Origin: http://localhost.evil.example\r\n'],
     ['the Origin null', 'Origin: null\r\n'],
-  ])('with %s is refused before Open WebUI hears of it (hazards 136)', async (_what, origin) => {
+  ])('with %s is refused before Open WebUI hears of it', async (_what, origin) => {
     const before = webui.upgrades.length
     const { statuses, closed } = await raw(
       gateway.port,
@@ -338,7 +338,7 @@ describe('a WebSocket', () => {
     },
   )
 
-  it('survives resets of either side at any moment (hazards 139, 140)', async () => {
+  it('survives resets of either side at any moment', async () => {
     for (let i = 0; i < 60; i++) {
       const socket = connect(gateway.port, '127.0.0.1')
       socket.on('error', () => {})
@@ -437,7 +437,7 @@ describe('without Open WebUI', () => {
     await bare.stop()
   })
 
-  it('answers no name that is not its own (hazards 87)', async () => {
+  it('answers no name that is not its own', async () => {
     const bare = await startTestGateway({ allowed_hosts: ['machine.tail1234.ts.net'] })
     const status = async (host: string) =>
       (await raw(bare.port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`))

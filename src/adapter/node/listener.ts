@@ -66,7 +66,7 @@ export const createListener = (options: ListenerOptions): Listener => {
     answer(incoming, outgoing)
   })
   server.on('upgrade', (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
-    // Before anything is awaited: an unheard 'error' would end the process (hazards 139).
+    // Before anything is awaited: an unheard 'error' would end the process.
     socket.on('error', () => socket.destroy())
     tunnels.add(socket)
     socket.once('close', () => tunnels.delete(socket))

@@ -38,7 +38,7 @@ interface Thread {
 const maxCrashes = 2
 
 /**
- * bcrypt off the event loop: a check of cost 14 takes a second and a half, which no stream may feel (hazards 0.1 f).
+ * bcrypt off the event loop: a check of cost 14 takes a second and a half, which no stream may feel.
  * Threads start when first needed and keep the process alive only while they work.
  */
 export const createPasswordPool = (options: PasswordPoolOptions = {}): PasswordPool => {

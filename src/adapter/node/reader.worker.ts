@@ -27,7 +27,7 @@ const ask = async ({ name, asks }: ToReader): Promise<unknown> => {
       open ??= await openDatabase(options)
       return await answer(open.db, name, asks as never)
     } catch (error) {
-      // A connection that failed once may go on failing (hazards 0.1 g).
+      // A connection that failed once may go on failing.
       open?.close()
       open = undefined
       if (left === 0 || !errorCode(error).startsWith('SQLITE_BUSY')) throw error

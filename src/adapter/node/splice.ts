@@ -11,7 +11,7 @@ const idleTimeout = 10 * 60_000
 
 /**
  * Asks `target` to switch to WebSocket and, once it does, joins both sockets byte for byte: no frame is parsed, so no
- * frame can be malformed for us (hazards 141). Resolves to the answer to give when it does not switch.
+ * frame can be malformed for us. Resolves to the answer to give when it does not switch.
  * @throws Failure when the other side cannot be reached
  */
 export const splice = (

@@ -25,7 +25,7 @@ const poolOptions: Pool.Options = {
   // One connection per running exchange; how many may run is decided before the transport.
   connections: null,
   // Below the 5 s after which uvicorn and Node's own servers close an idle connection, so that a request seldom meets
-  // a connection that is just being closed (hazards 190).
+  // a connection that is just being closed.
   keepAliveTimeout: 4_000,
   connect: { timeout: 10_000 },
   // Over HTTP/2 an abort and a pause mean something else, and no local model server speaks it.
@@ -79,7 +79,7 @@ function toDispatch({ path, method, headers, body }: UpstreamRequest): Dispatche
 
 /**
  * May this be sent again when the connection closed before a byte of the answer? It may have been an idle one, closed
- * by the other side just as we wrote (hazards 190). Never a POST: the model may be at work on it (RFC 9110 9.2.2).
+ * by the other side just as we wrote. Never a POST: the model may be at work on it (RFC 9110 9.2.2).
  */
 const repeatable = ({ method, body }: UpstreamRequest): boolean =>
   body === null && (method === 'GET' || method === 'HEAD')

@@ -14,7 +14,7 @@ const listener: ListenerConfig = {
 /** What the app is told of a request. */
 export const bindingsOf = (request: Request): Bindings => ({
   listener,
-  // The edge overwrites this header; there is no socket to ask (identity.md, row "Workers").
+  // The edge overwrites this header; there is no socket to ask.
   peerPort: 0,
   peer: request.headers.get('cf-connecting-ip') ?? '',
   framing: inspectFraming({

@@ -6,7 +6,7 @@ interface Needs extends Pick<Platform, 'clock' | 'waitUntil'> {
 
 /** ms that keys are used without asking whether one was revoked. */
 const fresh = 20_000
-/** ms after which a request waits for the answer (hazards 41). */
+/** ms after which a request waits for the answer. */
 const stale = 60_000
 /** ms that it waits. */
 const patience = 1_000

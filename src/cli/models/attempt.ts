@@ -116,6 +116,6 @@ function parse(text: string): Record<string, unknown> {
   }
 }
 
-/** Some servers repeat the key they refuse (hazards 196). */
+/** Some servers repeat the key they refuse. */
 const hideKey = (text: string, { apikey }: Provider): string =>
   apikey === '' ? text : text.replaceAll(apikey, '***')

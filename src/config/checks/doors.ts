@@ -5,7 +5,7 @@ import type { Declared } from './check.ts'
 
 type Listener = ConfigFile['listeners'][number]
 
-/** What the doors of `mode` need, and what a listener may believe only where nobody else can connect (R-ID 1). */
+/** What the doors of `mode` need, and what a listener may believe only where nobody else can connect. */
 export function checkDoors(file: ConfigFile, declared: Declared): Finding[] {
   return [
     ...file.listeners.flatMap((listener, index) => [

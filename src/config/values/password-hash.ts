@@ -13,7 +13,7 @@ export type CheckedHash =
 
 /**
  * A well-formed bcrypt hash and its cost, or why it is none. A bad hash must be refused here: bcrypt libraries
- * answer "wrong password" to it for ever (hazards 31). The reason never quotes the value.
+ * answer "wrong password" to it for ever. The reason never quotes the value.
  */
 export function checkHash(hash: string): CheckedHash {
   const match = /^\$2([a-z]?)\$(\d{2})\$([./A-Za-z0-9]*)$/.exec(hash)

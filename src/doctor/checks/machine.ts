@@ -4,7 +4,7 @@ import type { Check } from '../given.ts'
 import type { DataFolder, MachineFacts } from '../machine.ts'
 import { inUnits } from '../units.ts'
 
-/** The security releases of early 2026 (hazards, section 6). */
+/** The security releases of early 2026. */
 const nodeFloor = '24.14.0'
 
 const MiB = 1024 * 1024

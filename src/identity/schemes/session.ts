@@ -38,7 +38,7 @@ const agesAfter = 86_400
 
 const typ = 'postern-session+jwt'
 const issuer = 'postern'
-/** Of its own, so that nothing else we sign counts as a session, nor a session as anything else (hazards 40). */
+/** Of its own, so that nothing else we sign counts as a session, nor a session as anything else. */
 const audience = 'postern-session'
 
 /** Verified tokens; each is a few hundred bytes. */

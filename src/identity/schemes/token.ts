@@ -32,7 +32,7 @@ const retryAfter = 5000
 /** ms that a verdict is kept: a key that the issuer drops counts no longer for it. */
 const provenFor = 60_000
 const remembered = 5000
-/** As long as any credential (hazards 44). */
+/** As long as any credential. */
 const maxToken = 8 * 1024
 
 interface Proof {
@@ -103,7 +103,7 @@ const verify = async (
       currentDate: new Date(now),
     })
     const { exp, iat } = payload
-    // Also one that has none (hazards 37).
+    // Also one that has none.
     if (!isTime(exp)) return badToken
     if (iat !== undefined && (!isTime(iat) || iat > now / 1000 + leeway)) return badToken
     const caller = callerOf(payload, issuer)

@@ -1,4 +1,4 @@
--- The ledger of product.md section 7. Times are wall-clock milliseconds since the epoch, durations milliseconds.
+-- The ledger. Times are wall-clock milliseconds since the epoch, durations milliseconds.
 -- Statements end with a semicolon at the end of a line; that is where they are split.
 
 CREATE TABLE usage (

@@ -26,7 +26,7 @@ type Connection = Omit<OpenDatabase, 'close'>
 /** A server that does not answer within this is taken for gone, ms. */
 const REMOTE_TIMEOUT = 10_000
 
-/** A write-ahead log that a long reader let grow is cut back to this, bytes (hazards 221). */
+/** A write-ahead log that a long reader let grow is cut back to this, bytes. */
 const WAL_LEFT = 16 * 1024 * 1024
 
 /** The pages that each row changes, of ten indexes and the sums, stay at hand; memory is taken as it is needed, bytes. */
@@ -36,7 +36,7 @@ const CACHE = 32 * 1024 * 1024
  * Opens the ledger and brings its schema up to date. A new file is readable by its owner only.
  *
  * One connection, so that the pragmas hold for every statement. `@libsql/client` has `timeout` for a locked database,
- * but waits synchronously: callers retry instead (hazards 0.1 g).
+ * but waits synchronously: callers retry instead.
  *
  * @throws UnusableDatabase when the file is no database; it is left as it is.
  * @throws SchemaTooNew

@@ -6,7 +6,7 @@ import { errorCode, errorMessage, UnusableDatabase } from './errors.ts'
 import { newestVersion } from './migrations.ts'
 
 /**
- * Keeps a ledger as it was beside it before a newer schema changes it (hazards 220): `postern.db.schema-12`. A migration is
+ * Keeps a ledger as it was beside it before a newer schema changes it: `postern.db.schema-12`. A migration is
  * done whole or not at all; this is for the one that does the wrong thing, and for who wants to go back.
  * @throws UnusableDatabase when there is no room for it; then nothing was changed
  */

@@ -6,7 +6,7 @@ import type { OpenDatabase } from './database.ts'
 import { errorMessage } from './errors.ts'
 import type { FromWorker } from './protocol.ts'
 
-/** Captures that are emptied at once, so that no write waits long (hazards 223). */
+/** Captures that are emptied at once, so that no write waits long. */
 const AT_ONCE = 100
 /** A server is not asked that often. */
 const AT_ONCE_THERE = 1000

@@ -18,7 +18,7 @@ const SERVER_EVERY = 5000
 const HOUR = 60 * 60 * 1000
 /** Refused attempts are kept this long, ms: nobody is billed by them, and a stranger decides how many there are. */
 const FAILURES_KEPT = 30 * 24 * HOUR
-/** Old rows go a few at a time, so that no write waits long (hazards 223). */
+/** Old rows go a few at a time, so that no write waits long. */
 const SWEEP = 1000
 
 type CurrentDatabase = () => OpenDatabase | undefined

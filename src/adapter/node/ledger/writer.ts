@@ -165,7 +165,7 @@ export class LedgerWriter {
     return true
   }
 
-  /** A client that met `SQLITE_BUSY` is poisoned (hazards 0.1 g), and any other failure may have left it so. */
+  /** A client that met `SQLITE_BUSY` is poisoned, and any other failure may have left it so. */
   #lose(error: unknown, database: OpenDatabase | undefined): void {
     if (database !== this.#database) return
     database?.close()
