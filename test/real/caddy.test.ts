@@ -18,6 +18,11 @@ const early: Stub['answer'] = (response, request) => {
   response.end('early')
 }
 
+/** Go closes under a body that it does not read, and a reset may overtake the answer (RFC 9112 §9.6). */
+const isReset = (error: NodeJS.ErrnoException): undefined => {
+  if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') throw error
+}
+
 describe.each([caddy, oldestCaddy])('$version', (part) => {
   describeWith([part], 'Caddy behind a TLS terminator on this machine', () => {
     let stub: Stub
@@ -195,14 +200,20 @@ describe.each([caddy, oldestCaddy])('$version', (part) => {
         '/v1/messages': { type: 'error', error: { type: code } },
         '/v1beta/models/x:generateContent': { error: { code: 413, details: [{ reason: code }] } },
       }
+      let resets = 0
       for (const [path, error] of Object.entries(errors)) {
         for (const chunked of [false, true]) {
-          const answer = await ask(door, path, { method: 'POST', body, chunked })
+          const answer = await ask(door, path, { method: 'POST', body, chunked }).catch(isReset)
+          if (answer === undefined) {
+            resets += 1
+            continue
+          }
           expect(answer.status).toBe(413)
           expect(answer.headers['content-type']).toBe('application/json')
           expect(JSON.parse(answer.body)).toMatchObject(error)
         }
       }
+      expect(resets).toBeLessThanOrEqual(1)
     })
 
     test('takes nothing of a body that was not read for the next request', async () => {
