@@ -37,12 +37,13 @@ export const readBody = async (
   const coding = codingOf(request.headers.get('content-encoding'), inflate)
   const size = declared === null ? limits.body : Number(declared)
   const slowest = limits.bodyIdle + size / SLOWEST_BYTES_PER_MS
-  if (declared !== null) hold.grow(size)
+  // What comes packed passes through, and only what it comes to is kept.
+  if (declared !== null && coding === undefined) hold.grow(size)
   if (coding === undefined && declared !== null && size <= IN_ONE_GO) {
     const whole = request.arrayBuffer().then((bytes) => new Uint8Array(bytes))
     return within(whole, slowest)
   }
-  const watch = new Silence(limits.bodyIdle)
+  const watch = new Progress(limits.bodyIdle, declared === null ? 0 : size)
   const chunks = watched(request.body ?? [], watch)
   const sink = coding === undefined && declared !== null ? filled(size) : counted(limits, hold)
   const reading =
@@ -52,24 +53,37 @@ export const readBody = async (
 
 type Chunks = AsyncIterable<Uint8Array> | readonly Uint8Array[]
 
-/** Notices when nothing has come for `ms`, and at the latest after twice as long. */
-class Silence {
+/** A body up to this size may trickle: it takes next to no room. */
+const SMALL = 64 * 1024
+
+/**
+ * Notices, at the latest after twice `ms`, when nothing has come for so long; and of a body that takes room, when less has
+ * come than the slowest acceptable client sends. A byte now and then must not keep that room from everyone else.
+ */
+class Progress {
   /** Rejects then, and never resolves. */
   readonly broken: Promise<never>
   readonly #timer: ReturnType<typeof setInterval>
-  #moved = true
+  #moved = 1
+  #size = 0
 
-  constructor(ms: number) {
+  /** @param declared bytes that are kept free for it */
+  constructor(ms: number, declared: number) {
     const { promise, reject } = Promise.withResolvers<never>()
     this.broken = promise
+    let isFirst = true
     this.#timer = setInterval(() => {
-      if (!this.#moved) reject(tooSlow())
-      this.#moved = false
+      const isLarge = Math.max(declared, this.#size) > SMALL
+      const least = isLarge && !isFirst ? SLOWEST_BYTES_PER_MS * ms : 1
+      if (this.#moved < least) reject(tooSlow())
+      this.#moved = 0
+      isFirst = false
     }, ms)
   }
 
-  moved(): void {
-    this.#moved = true
+  moved(bytes: number): void {
+    this.#moved += bytes
+    this.#size += bytes
   }
 
   stop(): void {
@@ -77,9 +91,9 @@ class Silence {
   }
 }
 
-const watched = async function* (chunks: Chunks, watch: Silence) {
+const watched = async function* (chunks: Chunks, watch: Progress) {
   for await (const chunk of chunks) {
-    watch.moved()
+    watch.moved(chunk.byteLength)
     yield chunk
   }
 }
@@ -110,19 +124,47 @@ const filled = (size: number): Sink => {
   }
 }
 
+/**
+ * A body of unknown length. Chunks are copied into blocks: a million of one byte would take a hundred times their size as
+ * objects, which no limit of bytes bounds.
+ */
 const counted = (limits: BodyLimits, hold: BodyHold): Sink => {
-  const chunks: Uint8Array[] = []
+  const blocks: Uint8Array[] = []
+  let block = new Uint8Array(0)
+  let used = 0
   let size = 0
+  const close = (): void => {
+    // A block that is mostly empty would keep its room all the same.
+    if (used > 0)
+      blocks.push(used < block.length / 2 ? block.slice(0, used) : block.subarray(0, used))
+    block = new Uint8Array(0)
+    used = 0
+  }
   return {
     add: (chunk) => {
-      size += chunk.byteLength
+      const { byteLength } = chunk
+      size += byteLength
       if (size > limits.body) throw tooLarge(limits)
-      hold.grow(chunk.byteLength)
-      chunks.push(chunk)
+      hold.grow(byteLength)
+      if (used + byteLength > block.length) {
+        close()
+        if (byteLength > BLOCK / 2) {
+          blocks.push(chunk)
+          return
+        }
+        block = new Uint8Array(Math.min(BLOCK, Math.max(byteLength, size, 1024)))
+      }
+      block.set(chunk, used)
+      used += byteLength
     },
-    bytes: () => concat(chunks, size),
+    bytes: () => {
+      close()
+      return concat(blocks, size)
+    },
   }
 }
+
+const BLOCK = 64 * 1024
 
 /** The bytes as they came must fit as well: most of them could inflate to nothing. */
 const bounded = async function* (chunks: Chunks, limits: BodyLimits) {

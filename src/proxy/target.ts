@@ -80,8 +80,9 @@ const expectedType = (c: Context<Env>, { body, dialect }: Operation): string => 
   const contentType = c.req.header('content-type') ?? ''
   const accepted = body === 'json' ? [JSON_TYPE] : ['multipart/form-data', JSON_TYPE]
   const [type = '', ...parameters] = contentType.toLowerCase().split(';')
-  const charset = parameters.find((parameter) => parameter.trim().startsWith('charset='))
-  if (!accepted.includes(type.trim()) || (charset && !/^\s*charset="?utf-8"?\s*$/.test(charset))) {
+  const charsets = parameters.filter((parameter) => parameter.includes('charset'))
+  const isUtf8 = charsets.every((charset) => /^\s*charset="?utf-8"?\s*$/.test(charset))
+  if (!accepted.includes(type.trim()) || !isUtf8 || charsets.length > 1) {
     throw new Failure('unsupported_media_type', `Send the body as ${accepted.join(' or ')}.`)
   }
   return contentType

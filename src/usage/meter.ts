@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { Reading } from '../answer/answer.ts'
+import { NO_CODE } from '../answer/failure.ts'
 import { readingOf } from '../answer/reading.ts'
 import { codingOf, PassingInflater } from '../answer/unpack.ts'
 import type { Operation } from '../dialect/operations.ts'
@@ -203,10 +204,11 @@ class RequestMeter implements Meter {
   }
 
   /** What was in a packed body is known only when it is over. */
-  #unpacked({ complete, errorCode }: Reading, outcome: AnswerOutcome, code?: string): void {
+  #unpacked(reading: Reading, outcome: AnswerOutcome, code?: string): void {
     this.#reader?.flush()
-    const isServed = outcome === 'client_gone' && complete
-    if (errorCode !== undefined) this.#over('upstream_error', errorCode)
+    const isServed = outcome === 'client_gone' && reading.complete
+    // Nothing was taken out of what was packed, and a code could be a key.
+    if (reading.errorCode !== undefined) this.#over('upstream_error', NO_CODE)
     else this.#over(isServed ? 'ok' : outcome, code)
   }
 

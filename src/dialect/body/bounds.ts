@@ -46,15 +46,14 @@ export const boundsIn = (bytes: Uint8Array, members: readonly Member[]): Bounds 
     const { name, kind, start, end } = member
     if (COUNTS.includes(name)) checkCount(bytes, member)
     if (kind === 'number') {
-      const value = Number(ascii(bytes, start, end))
-      if (LIMITS.has(name) || OTHER_LIMITS.has(name)) limit(value)
-      if (CHOICES.has(name)) choose(value)
+      if (LIMITS.has(name) || OTHER_LIMITS.has(name)) limit(numberAt(bytes, start, end))
+      if (CHOICES.has(name)) choose(numberAt(bytes, start, end))
     } else if (kind === 'object' && NESTED.has(name)) {
       for (const scalar of scalarsIn(bytes, member)) {
         if (scalar.kind !== 'number') continue
-        const value = Number(ascii(bytes, scalar.start, scalar.end))
-        if (NESTED_LIMITS.test(scalar.path)) limit(value)
-        if (NESTED_CHOICES.test(scalar.path)) choose(value)
+        const value = (): number => numberAt(bytes, scalar.start, scalar.end)
+        if (NESTED_LIMITS.test(scalar.path)) limit(value())
+        if (NESTED_CHOICES.test(scalar.path)) choose(value())
       }
     }
   }
@@ -71,11 +70,20 @@ const checkCount = (bytes: Uint8Array, { name, kind, start, end }: Member): void
   }
 }
 
+/** Longer than any count is written. */
+const MAX_NUMBER = 40
+
+const numberAt = (bytes: Uint8Array, start: number, end: number): number =>
+  end - start > MAX_NUMBER ? Number.NaN : Number(ascii(bytes, start, end))
+
 const ascii = (bytes: Uint8Array, start: number, end: number): string => {
   let text = ''
   for (let at = start; at < end; at++) text += String.fromCharCode(bytes[at]!)
   return text
 }
+
+/** Longer than any tier is called. */
+const MAX_HINT = 100
 
 const HINTS = new Map([
   ['service_tier', 'service_tier'],
@@ -96,7 +104,8 @@ export const pricingHintsIn = (
     const hint = HINTS.get(member.name)
     if (hint === undefined) continue
     const [value] = scalarsIn(bytes, member).filter(
-      ({ kind, path }) => kind === 'string' && (path === '' || path === 'type'),
+      ({ kind, path, start, end }) =>
+        kind === 'string' && (path === '' || path === 'type') && end - start <= MAX_HINT,
     )
     if (value === undefined) continue
     hints = { ...hints, [hint]: stringAt(bytes, value.start, value.end) }

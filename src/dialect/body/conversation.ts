@@ -108,7 +108,7 @@ class MessageReader {
 export const userIdIn = (bytes: Uint8Array, metadata: Member | undefined): string | undefined => {
   if (metadata?.kind !== 'object') return undefined
   const found = scalarsIn(bytes, metadata).findLast(
-    ({ kind, path }) => kind === 'string' && path === 'userid',
+    ({ kind, path, start, end }) => kind === 'string' && path === 'userid' && end - start < 1100,
   )
   return found && stringAt(bytes, found.start, found.end)
 }

@@ -11,7 +11,7 @@ import {
 } from './form-headers.ts'
 import { modelName } from './model-name.ts'
 import { isSteering, mistakenFor } from './names.ts'
-import type { OtherModels } from './other-models.ts'
+import { mayNameModels, type OtherModels } from './other-models.ts'
 
 /** A form, read once. It is written anew when it is sent: nothing of its framing reaches another parser. */
 export interface FormBody {
@@ -109,9 +109,8 @@ const countOf = (text: string | undefined, name: string): number | undefined => 
   throw new Failure('invalid_request', `The form field "${name}" must be a whole number.`)
 }
 
-/** In forms these are lists of fields, or texts of JSON: nothing that a model server is known to read. */
 const otherModelsOf = (parts: readonly Part[]): OtherModels => {
-  const field = parts.find(({ head }) => /^(?:models|fallbacks)(?:\[|$)|_model$/.test(head.name))
+  const field = parts.find(({ head }) => mayNameModels(head.name))
   return field ? { names: [], unreadable: field.head.name } : { names: [] }
 }
 

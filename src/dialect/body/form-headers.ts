@@ -86,15 +86,28 @@ export const readPartHead = (bytes: Uint8Array): PartHead => {
   return { name: nameOf(parameters), filename: filenameOf(parameters), contentType }
 }
 
+const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/
+
+/** By hand: `[ \t]*$` takes the square of the blanks where something follows them. */
+const withoutBlanks = (text: string): string => {
+  const isBlank = (at: number): boolean => text[at] === ' ' || text[at] === '\t'
+  let [start, end] = [0, text.length]
+  while (start < end && isBlank(start)) start++
+  while (end > start && isBlank(end - 1)) end--
+  return text.slice(start, end)
+}
+
 const headerLines = (bytes: Uint8Array): ReadonlyMap<string, string> => {
   const headers = new Map<string, string>()
   const text = decode(bytes)
   for (const line of text === '' ? [] : text.split('\r\n')) {
-    const match = /^([\w!#$%&'*+.^`|~-]+):[ \t]*([^\r\n\u0000]*?)[ \t]*$/.exec(line)
-    if (!match) throw brokenForm('a part has a header line that cannot be read')
-    const name = match[1]!.toLowerCase()
+    const colon = line.indexOf(':')
+    if (!HEADER_NAME.test(line.slice(0, Math.max(0, colon))) || /[\r\n\u0000]/.test(line)) {
+      throw brokenForm('a part has a header line that cannot be read')
+    }
+    const name = line.slice(0, colon).toLowerCase()
     if (headers.has(name)) throw brokenForm(`a part has two ${name} headers`)
-    headers.set(name, match[2]!)
+    headers.set(name, withoutBlanks(line.slice(colon + 1)))
   }
   return headers
 }

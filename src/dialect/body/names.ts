@@ -49,10 +49,20 @@ const JUDGED = [
  */
 const foldCase = (name: string): string => {
   const nul = name.indexOf('\u0000')
-  return (nul < 0 ? name : name.slice(0, nul))
-    .trim()
+  return trimmed(nul < 0 ? name : name.slice(0, nul))
     .replace(/[\u212a\u017f\u0130\u0131]/g, (letter) => similar[letter] ?? letter)
     .toLowerCase()
+}
+
+/** What some reader takes for white space: Python's `strip` has U+001C to U+001F and U+0085 besides. */
+const BLANK = /[\s\u001c-\u001f\u0085]/
+
+/** By hand: a pattern for the end takes the square of the blanks in the middle. */
+const trimmed = (name: string): string => {
+  let [start, end] = [0, name.length]
+  while (start < end && BLANK.test(name[start]!)) start++
+  while (end > start && BLANK.test(name[end - 1]!)) end--
+  return name.slice(start, end)
 }
 
 const similar: Readonly<Record<string, string>> = {
@@ -63,7 +73,7 @@ const similar: Readonly<Record<string, string>> = {
 }
 
 /** Protobuf's JSON reader takes `maxTokens` for `max_tokens`, form readers `max.tokens` and `max tokens`. */
-const squash = (name: string): string => foldCase(name).replace(/[_\-. ]/g, '')
+export const squash = (name: string): string => foldCase(name).replace(/[_\-. ]/g, '')
 
 const judged = new Set(JUDGED)
 const judgedByFold = new Map(JUDGED.map((name) => [foldCase(name), name]))

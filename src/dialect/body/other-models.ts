@@ -1,46 +1,8 @@
 import { Failure } from '../../http/errors.ts'
+import { squash } from './names.ts'
 import { scalarsIn } from './scalars.ts'
 import type { Member } from './scan.ts'
 import { stringAt } from './text.ts'
-
-/**
- * Fields by which a body leads a provider to other models than `model`, and where in them the names stand. Each of those
- * models needs the same grant (BerriAI/litellm#4321, #26968).
- */
-const NAMING: ReadonlyMap<string, RegExp> = new Map(
-  Object.entries({
-    // OpenRouter, Vercel: asked in this order when the first fails. LiteLLM: the same, with whole requests in it.
-    models: /^\[\](?:\.model|\.id)?$/,
-    fallbacks: /^\[\](?:\.model|\.\w+\.\[\])?$|^\w+\.\[\]$/,
-    fallback: /^(?:\[\]|model|models\.\[\])?$/,
-    fallback_models: /^\[\]$/,
-    context_window_fallbacks: /^\[\](?:\.model|\.\w+\.\[\])?$|^\w+\.\[\]$/,
-    content_policy_fallbacks: /^\[\](?:\.model|\.\w+\.\[\])?$|^\w+\.\[\]$/,
-    // Vercel AI Gateway.
-    providerOptions: /(?:^|\.)(?:models?|fallbacks?)(?:\.\[\])?$/,
-    // OpenRouter's auto router, fusion and search.
-    plugins: /(?:^|\.)\w*models?(?:\.\[\])?$/,
-    // Groq's compound systems.
-    compound_custom: /(?:^|\.)\w*models?(?:\.\w+)?(?:\.\[\])?$/,
-    // OpenAI's image tool, Anthropic's advisor, OpenRouter's server tools. A schema has no text under `model`.
-    tools: /^\[\](?:\.\w+)?\.models?(?:\.\[\])?$/,
-    audio: /(?:^|\.)model$/,
-    input_audio_transcription: /(?:^|\.)model$/,
-    transcription: /(?:^|\.)model$/,
-    session: /(?:^|\.)model$/,
-  }),
-)
-
-/** `draft_model` of LM Studio, `safety_model` of Together, and their kin. */
-const OWN_FIELD = /^[a-z_]{1,40}_model$/
-
-/** Fields that name models where this gateway cannot tell which. */
-const UNREADABLE: readonly string[] = [
-  'litellm_params',
-  'model_list',
-  'preset',
-  'router_settings_override',
-]
 
 export interface OtherModels {
   /** Each once, as the body writes them. */
@@ -49,6 +11,43 @@ export interface OtherModels {
   readonly unreadable?: string
 }
 
+/**
+ * Where a text is the name of a model: below a field that ends in `models` or `fallbacks`, whatever stands between, and in
+ * one that ends in `model`. By what a field is called and not by a list of fields, as every server has more of its own:
+ * `draft_model` of LM Studio, `safety_model` of Together, `models` of OpenRouter, `fallbacks` of LiteLLM (BerriAI/litellm#4321,
+ * #26968), the tools of OpenAI and Anthropic. Paths are as `scalarsIn` writes them, the field itself first.
+ */
+const NAME = /(?:^|\.)[^.]*(?:models(?:\..*)?|fallbacks?(?:\..*)?|model(?:\.\[\])*)$/
+
+/** A fallback of LiteLLM may be a whole request; a schema describes what is called a model, and names none. */
+const NO_NAME =
+  /^fallbacks\.\[\]\.(?:messages|prompt|input|system)\.|^tools\.\[\]\.(?:function|inputschema)\.|\.(?:properties|patternproperties|\$defs|definitions)\./
+
+/** Gemini's requests within a request: their content is not looked into. */
+const WITHIN: ReadonlyMap<string, RegExp> = new Map([
+  ['requests', /^requests\.\[\]\.model$/],
+  ['generatecontentrequest', /^generatecontentrequest\.model$/],
+])
+
+/** What people and models said, and what is passed back as it came. */
+const CONTENT: ReadonlySet<string> = new Set([
+  ...['model', 'messages', 'input', 'prompt', 'system', 'instructions', 'contents', 'content'],
+  ...['systeminstruction', 'metadata', 'responseformat', 'text', 'functions', 'documents'],
+  ...['inputs', 'texts', 'images', 'stop', 'logitbias', 'user', 'query'],
+])
+
+/** Fields of a router's own configuration: which models they lead to cannot be told here. */
+const UNREADABLE: ReadonlySet<string> = new Set([
+  ...['litellmparams', 'modellist', 'preset', 'routersettingsoverride', 'userconfig'],
+])
+
+/** Fields by which LiteLLM would be led elsewhere, wherever they stand in what is merged into the request. */
+const STEERING =
+  /^extrabody\.(?:.*\.)?(?:apibase|apikey|baseurl|customllmprovider|extraheaders)(?:\.|$)/
+
+/** More are a mistake, or an attempt to have the gateway busy. */
+const MOST_NAMES = 200
+
 const none: OtherModels = { names: [] }
 
 /** @throws Failure `invalid_request` where a name is not one that could be granted */
@@ -56,42 +55,63 @@ export const otherModelsIn = (bytes: Uint8Array, members: readonly Member[]): Ot
   let names: Set<string> | undefined
   let unreadable: string | undefined
   for (const member of members) {
-    if (UNREADABLE.includes(member.name)) unreadable = member.name
-    if (!NAMING.has(member.name) && !member.name.endsWith('_model')) continue
-    for (const name of namesIn(bytes, member)) names = (names ?? new Set()).add(name)
+    const field = squash(member.name)
+    if (isUnreadable(field)) unreadable = member.name
+    if (CONTENT.has(field) || !mayName(field, bytes, member)) continue
+    for (const { path, start, end } of textsIn(bytes, member, field)) {
+      if (STEERING.test(path)) throw steered(member.name)
+      if (path.split('.').some(isUnreadable)) unreadable = member.name
+      if (!isName(field, path)) continue
+      names = (names ?? new Set()).add(readable(member.name, bytes, start, end))
+      if (names.size > MOST_NAMES) throw tooMany(member.name)
+    }
   }
   if (names === undefined && unreadable === undefined) return none
   return { names: [...(names ?? [])], ...(unreadable !== undefined && { unreadable }) }
 }
 
-const namesIn = (bytes: Uint8Array, member: Member): readonly string[] => {
-  const { name, kind, start, end } = member
-  if (kind === 'string' && OWN_FIELD.test(name)) return [readable(name, bytes, member)]
-  const where = NAMING.get(name)
-  if (where === undefined || kind === 'literal' || kind === 'number') return []
-  if (kind !== 'string' && !mayName(name, bytes.subarray(start, end))) return []
-  return scalarsIn(bytes, member)
-    .filter((scalar) => scalar.kind === 'string' && where.test(scalar.path))
-    .map((scalar) => readable(name, bytes, scalar))
+/** Does a field of a form name other models? There they are lists of fields, or texts of JSON, and cannot be read. */
+export const mayNameModels = (name: string): boolean => {
+  const field = squash(name.replace(/\[.*$/s, ''))
+  return isUnreadable(field) || field === 'extrabody' || (field !== 'model' && NAME.test(field))
 }
+
+const isUnreadable = (field: string): boolean => UNREADABLE.has(field)
+
+const isName = (field: string, path: string): boolean =>
+  (WITHIN.get(field) ?? NAME).test(path) && !NO_NAME.test(path)
+
+const textsIn = (bytes: Uint8Array, member: Member, field: string) =>
+  scalarsIn(bytes, member)
+    .filter(({ kind }) => kind === 'string')
+    .map(({ path, start, end }) => ({ path: path ? `${field}.${path}` : field, start, end }))
 
 const utf8 = new TextDecoder()
 
-/** Tools are long and rarely name a model: a look at the text saves walking over all of them. */
-const mayName = (name: string, value: Uint8Array): boolean => {
-  if (name !== 'tools') return true
-  const text = utf8.decode(value)
-  return /model/i.test(text) || text.includes('\\u')
+/** Most fields name none, and tools are long: a look at the text saves walking over all of it. */
+const mayName = (field: string, bytes: Uint8Array, { kind, start, end }: Member): boolean => {
+  if (kind === 'number' || kind === 'literal') return false
+  if (kind === 'string') return NAME.test(field)
+  if (NAME.test(field) || field === 'extrabody') return true
+  const text = utf8.decode(bytes.subarray(start, end))
+  return (
+    /model|fallback/i.test(text) || text.includes('\\u') || /[\u017f\u212a\u0130\u0131]/.test(text)
+  )
 }
 
-const readable = (
-  field: string,
-  bytes: Uint8Array,
-  { start, end }: { readonly start: number; readonly end: number },
-): string => {
+const readable = (field: string, bytes: Uint8Array, start: number, end: number): string => {
   const name = end - start > 300 ? '' : stringAt(bytes, start, end)
   if (name === '' || /[\u0000-\u001f\u007f]/.test(name) || !name.isWellFormed()) {
     throw new Failure('invalid_request', `The field "${field}" must hold names of models.`)
   }
   return name
 }
+
+const steered = (field: string): Failure =>
+  new Failure(
+    'invalid_request',
+    `The field "${field}" is not accepted: where requests go is decided by the gateway.`,
+  )
+
+const tooMany = (field: string): Failure =>
+  new Failure('invalid_request', `The field "${field}" names more than ${MOST_NAMES} models.`)

@@ -1,3 +1,5 @@
+import { Failure } from '../../http/errors.ts'
+import { squash } from './names.ts'
 import type { Span } from './scan.ts'
 import { stringAt } from './text.ts'
 import { JsonTokens } from './tokens.ts'
@@ -12,12 +14,13 @@ export interface Scalar extends Span {
   readonly kind: 'string' | 'number'
 }
 
-/** Longer texts are neither names nor settings. */
-const MAX_SCALAR = 1100
-/** Settings and names of models do not stand deeper than this below a member. */
-const MAX_LEVELS = 6
+/** No client has so many settings or tools; walking over more would take the loop's time. */
+const MAX_SCALARS = 50_000
 
-/** Every short scalar within one value, which was found valid. */
+/**
+ * Every scalar within one value, which was found valid, however long and deep.
+ * @throws Failure `invalid_request` where there are too many
+ */
 export const scalarsIn = (bytes: Uint8Array, { start, end }: Span): readonly Scalar[] => {
   const found: Scalar[] = []
   const tokens = new JsonTokens(bytes, start)
@@ -26,11 +29,10 @@ export const scalarsIn = (bytes: Uint8Array, { start, end }: Span): readonly Sca
   do {
     tokens.next()
     const { kind, depth } = tokens
-    if (depth > MAX_LEVELS) continue
     if (kind === 'key') steps[depth] = squashed(bytes, tokens)
     else if (kind === 'array') steps[depth] = '[]'
     else if (kind === 'string' || kind === 'number') {
-      if (tokens.end - tokens.start > MAX_SCALAR) continue
+      if (found.length === MAX_SCALARS) throw tooMany()
       const path = steps.slice(1, depth + 1).join('.')
       found.push({ path, kind, start: tokens.start, end: tokens.end })
     }
@@ -38,7 +40,11 @@ export const scalarsIn = (bytes: Uint8Array, { start, end }: Span): readonly Sca
   return found
 }
 
+/** Longer names are none that a server knows. */
+const MAX_NAME = 256
+
 const squashed = (bytes: Uint8Array, { start, end }: Span): string =>
-  stringAt(bytes, start, end)
-    .replace(/[_\-. ]/g, '')
-    .toLowerCase()
+  end - start > MAX_NAME ? '?' : squash(stringAt(bytes, start, end))
+
+const tooMany = (): Failure =>
+  new Failure('invalid_request', `A field of the body holds more than ${MAX_SCALARS} values.`)

@@ -7,6 +7,7 @@ import {
   type JsonBody,
   readEdited,
 } from '../../../src/dialect/body/json-body.ts'
+import { computed } from '../../support/computed.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const text = (body: Uint8Array) => new TextDecoder().decode(body)
@@ -329,6 +330,23 @@ describe('models that a body names beside its own', () => {
     [{ tools: [{ type: 'x', parameters: { model: 'p' } }] }, ['p']],
     [{ providerOptions: { gateway: { models: ['v/w'], order: ['azure'] } } }, ['v/w']],
     [{ plugins: [{ id: 'auto-router', allowed_models: ['q/*'] }] }, ['q/*']],
+    [{ models: 'x' }, ['x']],
+    [{ models: [['x'], { name: 'y' }] }, ['x', 'y']],
+    [{ fallbacks: 'x' }, ['x']],
+    [{ fallbacks: { 'up/m': ['x'] } }, ['x']],
+    [{ fallbacks: [{ 'vendor/m': ['x'] }, { '*': ['y'] }, { 'a:b': 'z' }] }, ['x', 'y', 'z']],
+    [{ context_window_fallbacks: [{ 'v/m': [{ model: 'x' }] }] }, ['x']],
+    [{ draft_model: ['x'] }, ['x']],
+    [{ Fallbacks: ['x'] }, ['x']],
+    [{ fall_backs: ['x'] }, ['x']],
+    [{ fallbackModels: 'x' }, ['x']],
+    [{ 'draft-model': 'x' }, ['x']],
+    [{ provider_options: { a: { b: { c: { d: { e: { f: { models: ['x'] } } } } } } } }, ['x']],
+    [{ tools: [{ type: 'x', parameters: { worker_model: 'x' } }] }, ['x']],
+    [{ compoundCustom: { models: { 'a-b/c': 'x' } } }, ['x']],
+    [{ extra_body: { model: 'x' } }, ['x']],
+    [{ requests: [{ model: 'models/x', content: { model: 'no' } }] }, ['models/x']],
+    [{ generateContentRequest: { model: 'models/x', contents: [] } }, ['models/x']],
     [{ compound_custom: { models: { reasoning_model: 'r', answering_model: 's' } } }, ['r', 's']],
   ])('are found in %j', (body, expected) => {
     expect(names(body).names).toEqual(expected)
@@ -343,11 +361,24 @@ describe('models that a body names beside its own', () => {
     const parameters = { type: 'object', properties: { model: { type: 'string', enum: ['no'] } } }
     const tools = [{ type: 'function', function: { name: 'model', parameters } }]
     expect(names({ tools }).names).toEqual([])
+    const schema = { type: 'object', properties: { models: { type: 'array', description: 'no' } } }
+    const responses = [{ type: 'function', name: 'x', parameters: schema }]
+    expect(names({ tools: responses }).names).toEqual([])
+    expect(names({ generationConfig: { responseSchema: schema } }).names).toEqual([])
+    expect(names({ response_format: { model: 'no' }, metadata: { model: 'no' } }).names).toEqual([])
+    expect(names({ provider: { allow_fallbacks: true, order: ['azure'] } }).names).toEqual([])
   })
 
   it('cannot be told in fields of a router’s own configuration', () => {
     expect(names({ preset: 'mine' }).unreadable).toBe('preset')
     expect(names({ router_settings_override: {} }).unreadable).toBe('router_settings_override')
+    expect(names({ user_config: { model_list: [] } }).unreadable).toBe('user_config')
+    expect(names({ extra_body: { modelList: [{ a: 'x' }] } }).unreadable).toBe('extra_body')
+    expect(names({ Preset: 'mine' }).unreadable).toBe('Preset')
+    expect(() => names({ extra_body: { api_base: 'http://evil' } })).toThrow(/gateway/)
+    expect(() => names({ fallbacks: [`${' '.repeat(1200)}x`] })).toThrow(/names of models/)
+    expect(() => names({ models: Array.from({ length: 300 }, (_, i) => `m${i}`) })).toThrow(/200/)
+    expect(() => names({ models: Array.from({ length: 60_000 }, () => 'm') })).toThrow(/50000/)
   })
 })
 
@@ -398,5 +429,21 @@ describe('a body that a guard made', () => {
   it('must be one that could be sent', () => {
     expect(() => asAsked(read('{"model":"m"}'), bytes('{"model":1}'), chat)).toThrow()
     expect(() => asAsked(read('{"model":"m"}'), bytes('[]'), chat)).toThrow()
+  })
+})
+
+describe('a body with far too much in one field', () => {
+  it('makes nothing of a long number', () => {
+    const body = bytes(`{"model":"m","x":${'9'.repeat(10_000_000)}}`)
+    const before = computed()
+    expect(readEdited(body, chat).bounds).toEqual({ choices: 1 })
+    // A second and a gigabyte, when a text was made of it.
+    expect(computed() - before).toBeLessThan(400)
+  })
+
+  it.each(['options', 'service_tier', 'models'])('is refused: %s', (field) => {
+    const many = `[${'"m",'.repeat(60_000)}"m"]`
+    const value = field === 'options' ? `{"a":${many}}` : many
+    expect(() => read(`{"model":"m","${field}":${value}}`)).toThrow(/50000 values/)
   })
 })
