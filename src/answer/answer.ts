@@ -12,6 +12,8 @@ export interface AnswerEvent {
   readonly text: string
   /** The JSON in it, where it was parsed already. */
   readonly json?: unknown
+  /** The answer ended without the end of this event. */
+  readonly isRest?: boolean
   /** The exception that Amazon names in the headers of a frame. */
   readonly exception?: string | undefined
 }
@@ -22,6 +24,8 @@ export interface Reading {
   readonly kind: AnswerKind | undefined
   /** The last event has passed. A client that leaves from here on has all that it waited for. */
   readonly complete: boolean
+  /** It ended within an event: a length that was not told was cut short. */
+  readonly broken: boolean
   /** The provider's code of an error that the answer reports, whatever its status. */
   readonly errorCode: string | undefined
   /** The label of the answer is one that its request led to expect, so its head need not wait for the first bytes. */

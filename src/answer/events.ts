@@ -1,10 +1,9 @@
 import { parse } from '../dialect/json.ts'
-import { concat } from '../http/body.ts'
+import { Carry } from './carry.ts'
 
 /** Longest event that is looked into; a longer one passes unread. */
 const MAX_EVENT = 1024 * 1024
 
-const empty = new Uint8Array(0)
 const LF = 10
 const CR = 13
 const text = new TextDecoder()
@@ -15,31 +14,32 @@ const text = new TextDecoder()
  * with its line, if no empty line follows. Holds at most one unfinished event.
  */
 export class EventSplitter {
-  #carry: Uint8Array = empty
-  /** How much of `#carry` has no line end. */
+  readonly #carry = new Carry()
+  /** How much of it has no line end. */
   #searched = 0
+  /** Few servers send any. */
+  #hasCr = false
+  /** The unfinished event was looked at when it was so long, and was not whole. */
+  #looked = { size: 0 }
 
   /** Splits off every event that ends in this chunk; what is left waits for the next. */
   push(chunk: Uint8Array): readonly Uint8Array[] {
     if (this.#carry.length === 0 && isOneEvent(chunk)) return [chunk]
-    const bytes =
-      this.#carry.length > 0
-        ? concat([this.#carry, chunk], this.#carry.length + chunk.length)
-        : chunk
+    this.#hasCr ||= chunk.indexOf(CR) >= 0
+    const isJoined = this.#carry.length > 0
+    const bytes = isJoined ? this.#carry.append(chunk) : chunk
     const events: Uint8Array[] = []
     let start = 0
     let from = this.#searched
-    // Few servers send any.
-    const hasCr = bytes.indexOf(CR) >= 0
     for (;;) {
-      const end = eventEnd(bytes, start, from, hasCr)
+      const end = eventEnd(bytes, start, from, this.#hasCr, this.#looked)
       if (end < 0) break
       events.push(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end))
       start = end
       from = end
+      this.#looked.size = 0
     }
-    // A copy: a view would keep the whole chunk alive for as long as a stalled client waits.
-    this.#carry = start === bytes.length ? empty : bytes.slice(start)
+    if (start > 0 || !isJoined) this.#carry.keep(bytes.subarray(start))
     this.#searched = Math.max(0, this.#carry.length - 1)
     if (this.#carry.length > MAX_EVENT) events.push(this.rest())
     return events
@@ -47,10 +47,9 @@ export class EventSplitter {
 
   /** What came after the last complete event. */
   rest(): Uint8Array {
-    const rest = this.#carry
-    this.#carry = empty
     this.#searched = 0
-    return rest
+    this.#looked.size = 0
+    return this.#carry.take()
   }
 }
 
@@ -63,23 +62,35 @@ const isOneEvent = (chunk: Uint8Array): boolean => {
 }
 
 /** Index after the event that begins at `start`, or -1 while it has no end; lines that end before `from` do not end it. */
-const eventEnd = (bytes: Uint8Array, start: number, from: number, hasCr: boolean): number => {
+const eventEnd = (
+  bytes: Uint8Array,
+  start: number,
+  from: number,
+  hasCr: boolean,
+  looked: { size: number },
+): number => {
   for (let at = lineBreak(bytes, Math.max(start, from), hasCr); at >= 0; ) {
     const end = afterBreak(bytes, at)
     if (at === start) return end
     const next = bytes[end]
     if (next === LF || next === CR) return afterBreak(bytes, end)
-    if (isWhole(bytes.subarray(start, end))) return end
+    // Not at each line: an event of many lines would be parsed as often as it has lines.
+    if (end - start >= 2 * looked.size) {
+      if (isWhole(bytes.subarray(start, end))) return end
+      looked.size = end - start
+    }
     at = lineBreak(bytes, end, hasCr)
   }
   return -1
 }
 
 const lineBreak = (bytes: Uint8Array, from: number, hasCr: boolean): number => {
-  const lf = bytes.indexOf(LF, from)
-  if (!hasCr) return lf
-  const cr = bytes.indexOf(CR, from)
-  return cr >= 0 && (lf < 0 || cr < lf) ? cr : lf
+  if (!hasCr) return bytes.indexOf(LF, from)
+  // Byte by byte: a search for the one would run to the end past a thousand of the other.
+  for (let at = from; at < bytes.length; at++) {
+    if (bytes[at] === LF || bytes[at] === CR) return at
+  }
+  return -1
 }
 
 /**

@@ -26,8 +26,8 @@ const choiceErrors = ({ choices }: Json): readonly unknown[] =>
 
 /** `null` stands in every answer of the responses API, and some servers write an empty one. */
 const isError = (value: unknown): boolean =>
-  typeof value === 'string'
-    ? value !== ''
+  typeof value === 'string' || typeof value === 'boolean'
+    ? Boolean(value)
     : Object.values(object(value) ?? {}).some((part) => part !== null && part !== '' && part !== 0)
 
 /** Google's `code` is the status in numbers, so a word of another field says more. */
@@ -44,4 +44,4 @@ const clean = (code: string): string =>
 
 /** May a text hold what `failureIn` finds? Saves parsing all the others. */
 export const mayReportFailure = (text: string): boolean =>
-  /"error"\s*:\s*(?:\{|"(?!"))|"(?:type|object)"\s*:\s*"error"|"response\.failed"/.test(text)
+  /"error"\s*:\s*(?:\{|true|"(?!"))|"(?:type|object)"\s*:\s*"error"|"response\.failed"/.test(text)

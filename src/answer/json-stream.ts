@@ -1,39 +1,38 @@
-import { concat } from '../http/body.ts'
+import { Carry } from './carry.ts'
 
 /** Longest value that is looked into; a longer one passes unread. */
 const MAX_VALUE = 1024 * 1024
 
-const empty = new Uint8Array(0)
 const LF = 10
 const QUOTE = 34
 const BACKSLASH = 92
 
 /** Cuts a stream into its lines. Holds at most one unfinished line. */
 export class LineSplitter {
-  #carry: Uint8Array = empty
+  readonly #carry = new Carry()
 
   push(chunk: Uint8Array): Uint8Array[] {
     const lines: Uint8Array[] = []
     let start = 0
     for (let end = chunk.indexOf(LF); end >= 0; end = chunk.indexOf(LF, start)) {
-      lines.push(this.#joined(chunk.subarray(start, end + 1)))
+      lines.push(joined(this.#carry, chunk.subarray(start, end + 1)))
       start = end + 1
     }
-    if (start < chunk.length) this.#carry = this.#joined(chunk.slice(start))
+    if (start < chunk.length) this.#carry.append(chunk.subarray(start))
     if (this.#carry.length > MAX_VALUE) lines.push(this.rest())
     return lines
   }
 
   rest(): Uint8Array {
-    const rest = this.#carry
-    this.#carry = empty
-    return rest
+    return this.#carry.take()
   }
+}
 
-  #joined(piece: Uint8Array): Uint8Array {
-    const carry = this.rest()
-    return carry.length > 0 ? concat([carry, piece], carry.length + piece.length) : piece
-  }
+/** The last of a piece, with what waited for it. */
+const joined = (carry: Carry, last: Uint8Array): Uint8Array => {
+  if (carry.length === 0) return last
+  carry.append(last)
+  return carry.take()
 }
 
 /**
@@ -41,7 +40,7 @@ export class LineSplitter {
  * gives elements that are not JSON either. Holds at most one unfinished element.
  */
 export class ListSplitter {
-  #carry: Uint8Array = empty
+  readonly #carry = new Carry()
   /** Of brackets and braces; 1 is the list itself. */
   #depth = 0
   #inText = false
@@ -57,7 +56,7 @@ export class ListSplitter {
       else if (byte === 0x7b || byte === 0x5b) {
         if (++this.#depth === 2) start = at
       } else if ((byte === 0x7d || byte === 0x5d) && this.#depth > 0 && --this.#depth === 1) {
-        elements.push(this.#joined(chunk.subarray(Math.max(start, 0), at + 1)))
+        elements.push(joined(this.#carry, chunk.subarray(Math.max(start, 0), at + 1)))
         start = -1
       }
     }
@@ -66,9 +65,7 @@ export class ListSplitter {
   }
 
   rest(): Uint8Array {
-    const rest = this.#carry
-    this.#carry = empty
-    return rest
+    return this.#carry.take()
   }
 
   #inString(byte: number): void {
@@ -79,12 +76,7 @@ export class ListSplitter {
 
   /** Of an element that is too long only the end is kept, where its counts stand. */
   #keep(piece: Uint8Array): void {
-    const carry = this.#joined(piece.slice())
-    this.#carry = carry.length > MAX_VALUE ? carry.slice(-MAX_VALUE / 2) : carry
-  }
-
-  #joined(piece: Uint8Array): Uint8Array {
-    const carry = this.rest()
-    return carry.length > 0 ? concat([carry, piece], carry.length + piece.length) : piece
+    const all = this.#carry.append(piece)
+    if (all.length > MAX_VALUE) this.#carry.keep(all.slice(-MAX_VALUE / 2))
   }
 }

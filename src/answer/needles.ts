@@ -26,6 +26,14 @@ const DEEPEST = 32
 const MOST_MEANINGS = 32
 
 /**
+ * A caller can have a provider repeat megabytes of escapes that stand for escapes, of which each byte takes microseconds. After
+ * so many meanings in one scan only those of usual depth are looked into: no provider writes a key deeper by itself.
+ */
+const MOST_WORK = 100_000
+const USUAL_DEPTH = 4
+const USUAL_MEANINGS = 4
+
+/**
  * Bytes that may begin a match which more of them would end: a key of 200 characters, each of them escaped twice. Nothing
  * but a run of escapes is open for longer.
  */
@@ -77,6 +85,7 @@ export class NeedleFinder {
   /** A needle begins with what is not ASCII. */
   readonly #isWide: boolean
   /** Of the scan under way. */
+  #work = 0
   #bytes: Uint8Array = none
   #before: Uint8Array = none
   #final = false
@@ -128,6 +137,7 @@ export class NeedleFinder {
     this.#bytes = bytes
     this.#before = before
     this.#final = final
+    this.#work = 0
     const kinds = this.#kinds
     const seconds = this.#seconds
     const { length } = bytes
@@ -296,7 +306,10 @@ export class NeedleFinder {
   }
 
   #expand(meaning: Meaning, depth: number, meanings: Meanings): void {
-    if (depth > DEEPEST || !add(meanings, meaning)) return
+    this.#work += 1
+    const isUsual = this.#work > MOST_WORK
+    if (depth > (isUsual ? USUAL_DEPTH : DEEPEST)) return
+    if (!add(meanings, meaning, isUsual ? USUAL_MEANINGS : MOST_MEANINGS)) return
     const { code, end } = meaning
     if (code === BACKSLASH) this.#unescape(end, depth, meanings)
     if (code === PERCENT) {
@@ -311,7 +324,7 @@ export class NeedleFinder {
     const { all, isOpen } = this.#meaningsAt(at)
     meanings.isOpen ||= isOpen
     for (const meaning of all) {
-      add(meanings, meaning)
+      add(meanings, meaning, this.#work > MOST_WORK ? USUAL_MEANINGS : MOST_MEANINGS)
       if (meaning.code !== LETTER_U || meanings.numbers.includes(meaning.end)) continue
       meanings.numbers.push(meaning.end)
       this.#digits(meaning.end, 4, 0, meanings, (code, end) =>
@@ -420,8 +433,8 @@ const backslashesBefore = (bytes: Uint8Array, end: number): number => {
 }
 
 /** @returns whether it was new */
-const add = ({ all }: Meanings, meaning: Meaning): boolean => {
-  if (all.length >= MOST_MEANINGS) return false
+const add = ({ all }: Meanings, meaning: Meaning, most: number): boolean => {
+  if (all.length >= most) return false
   for (const { code, end } of all) if (code === meaning.code && end === meaning.end) return false
   all.push(meaning)
   return true

@@ -42,6 +42,7 @@ export class AnswerReading implements Reading {
   /** Markup came where a model's answer was expected. */
   page = false
   complete = false
+  broken = false
   errorCode: string | undefined
   /** The last event of the responses API, for its number. */
   #last = ''
@@ -95,7 +96,8 @@ export class AnswerReading implements Reading {
     return rest.length > 0 ? rest : null
   }
 
-  note({ text, json, exception }: AnswerEvent): void {
+  note({ text, json, exception, isRest = false }: AnswerEvent): void {
+    if (isRest) this.broken = this.#isHalf(text)
     const ofResponses = text.includes('"response.')
     if (ofResponses) this.#last = text
     const mayFail = text.includes('error') || (ofResponses && text.includes('failed'))
@@ -105,6 +107,13 @@ export class AnswerReading implements Reading {
     if (json !== undefined) this.complete ||= isLast(json)
     if (exception !== undefined) this.errorCode ??= exception
     else if (mayFail || json !== undefined) this.errorCode ??= this.#failureIn(text, json)
+  }
+
+  /** The last line may lack its end; half a value is not one. */
+  #isHalf(text: string): boolean {
+    const data = this.kind === 'events' ? eventData(text) : text.trim()
+    if (this.kind === 'events' && data === '') return !/^:|[\r\n]|^(?:event|id|retry):/.test(text)
+    return /^[[{]/.test(data) && data !== '[DONE]' && parse(data) === undefined
   }
 
   #failureIn(text: string, json: unknown): string | undefined {

@@ -41,6 +41,8 @@ export class TextScrubber implements Scrubber {
   #matches: readonly Match[] = []
   /** What has passed of the unfinished event, or of the body: decides what an address is part of. */
   #context: Uint8Array = empty
+  /** What the last line that was looked at is, within the bytes at hand. */
+  #judged: { readonly until: number; readonly verdict: 'error' | 'text' } | undefined
   /** May what is still to come be an error? */
   #mayBeError: boolean
 
@@ -75,6 +77,7 @@ export class TextScrubber implements Scrubber {
   ): Uint8Array | null {
     let limit = pending
     const edits: Match[] = []
+    this.#judged = undefined
     for (const match of matches) {
       if (match.start >= limit) break
       const isOver = final || bytes.length - match.start > MAX_PENDING
@@ -95,14 +98,20 @@ export class TextScrubber implements Scrubber {
   /** Is this address part of an error? `open`: more bytes are needed to decide. */
   #judge(bytes: Uint8Array, { start, end }: Match, isOver: boolean): 'error' | 'text' | 'open' {
     if (!this.#mayBeError) return 'text'
-    const before = joined(this.#context, bytes.subarray(0, start))
     const { kind } = this.#options
+    // All addresses of one line are part of the same event.
+    if (this.#judged && start < this.#judged.until) return this.#judged.verdict
+    // Whether this is an error stands close before it: all of a long chunk, for each of many addresses, takes its square.
+    const from = kind === 'list' ? Math.max(0, start - MAX_PENDING) : 0
+    const before = joined(from > 0 ? empty : this.#context, bytes.subarray(from, start))
     if (kind === 'list') return isErrorElement(text.decode(before)) ? 'error' : 'text'
     const ends = kind === 'json' ? -1 : lineEnd(bytes, end)
     if (ends < 0 && !isOver) return 'open'
     const event = text.decode(joined(before, bytes.subarray(start, ends < 0 ? undefined : ends)))
     const isError = kind === 'json' ? isErrorText(event) : isErrorLine(event, kind)
-    return isError ? 'error' : 'text'
+    const verdict = isError ? 'error' : 'text'
+    this.#judged = { until: ends < 0 ? bytes.length : ends, verdict }
+    return verdict
   }
 
   /** Remembers only what an address that is still to come could be part of. */

@@ -76,10 +76,14 @@ const findUsage = (event: Json): Json | undefined =>
  * Bedrock's Converse (`inputTokens`), rerankers (`total_tokens` alone).
  */
 const usageTold = (usage: Json, within: boolean): Told | undefined => {
-  const output = whole(usage.completion_tokens ?? usage.output_tokens ?? usage.outputTokens)
-  const input =
-    whole(usage.prompt_tokens ?? usage.input_tokens ?? usage.inputTokens) ??
-    (output === undefined ? whole(usage.total_tokens) : undefined)
+  const told = {
+    output: usage.completion_tokens ?? usage.output_tokens ?? usage.outputTokens,
+    input: usage.prompt_tokens ?? usage.input_tokens ?? usage.inputTokens,
+  }
+  // Who tells one number that cannot be is not believed about the other.
+  if (isOdd(told.output) || isOdd(told.input)) return undefined
+  const output = whole(told.output)
+  const input = whole(told.input) ?? (output === undefined ? whole(usage.total_tokens) : undefined)
   const seconds = usage.type === 'duration' ? number(usage.seconds) : undefined
   if (seconds !== undefined) return { audioMs: Math.round(seconds * 1000) }
   if (input === undefined && output === undefined) return undefined
@@ -96,6 +100,9 @@ const usageTold = (usage: Json, within: boolean): Told | undefined => {
     billed: billedTold(usage),
   }
 }
+
+const isOdd = (value: unknown): boolean =>
+  value !== undefined && value !== null && whole(value) === undefined
 
 /**
  * OpenRouter, in dollars: what it took, and with the caller's own key at the provider (`is_byok`) what that one takes

@@ -6,6 +6,7 @@ import { envelopeOf, errorBody, errorEvent } from '../dialect/envelope.ts'
 import { toProvider } from '../dialect/request-headers.ts'
 import type { AnswerHead, BodyWatch, Env } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
+import type { HeaderList } from '../http/headers.ts'
 import { leavingOf } from '../http/leaving.ts'
 import type { Candidate, UpstreamRequest } from '../upstream/upstream.ts'
 import { watchAnswer } from './answer-watch.ts'
@@ -18,6 +19,7 @@ import {
 } from './provider-error.ts'
 import { respond, respondWithError } from './respond.ts'
 import type { Ready, ReverseProxyOptions } from './reverse-proxy.ts'
+import { withoutSecrets } from './secrets.ts'
 
 export interface Asking {
   readonly c: Context<Env>
@@ -81,6 +83,7 @@ const send = async (asking: Asking, asksUsage: boolean): Promise<UpstreamAnswer>
   const { c, candidate, options } = asking
   const { clock, limits, open } = options
   let reading: AnswerReading | undefined
+  let headers: HeaderList = []
   c.get('meter').sending(candidate)
   const answer = await exchange({
     send: options.send,
@@ -90,15 +93,16 @@ const send = async (asking: Asking, asksUsage: boolean): Promise<UpstreamAnswer>
     leaving: leavingOf(c),
     truncate: c.env.truncate,
     open,
-    accept: (status, headers) => {
+    accept: (status, came) => {
       refuseStatus(status)
+      headers = withoutSecrets(came, asking.ready.finder)
       if (status >= 400) return null
       reading = readingOf({ status, headers }, c.get('target'))
       return accept(asking, { status, headers, reading })
     },
     lastWords: (failure) => (reading ? lastWords(c, reading, failure) : null),
   })
-  return { ...answer, reading }
+  return { ...answer, headers, reading }
 }
 
 const upstreamRequest = (

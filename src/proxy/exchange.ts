@@ -250,6 +250,11 @@ class Exchange implements UpstreamSink, Stoppable {
       return
     }
     const last = this.#watch?.flush() ?? empty
+    const { reading } = this.#watch ?? {}
+    if (reading?.broken && !reading.complete) {
+      this.#fail(new Failure('upstream_error', 'The model server broke off its answer.'))
+      return
+    }
     this.#finish('ok')
     if (held) {
       this.#answer({ ...held, body: joined(this.#first ?? empty, last) })

@@ -64,6 +64,16 @@ const addressesOf = (baseurl: string): string[] => {
   ])
 }
 
+const encoder = new TextEncoder()
+
+/** The headers of an answer, without those that repeat what was sent. */
+export const withoutSecrets = (headers: HeaderList, finder: NeedleFinder): HeaderList => {
+  const repeats = (value: string): boolean => finder.scan(encoder.encode(value)) !== undefined
+  // Nearly none does: one look at all of them.
+  if (!repeats(headers.map(([, value]) => value).join('\n'))) return headers
+  return headers.filter(([, value]) => !repeats(value))
+}
+
 interface Known {
   readonly headers: HeaderList
   readonly finder: NeedleFinder

@@ -4,10 +4,11 @@ import { exceptionIn, FrameSplitter, frameText } from '../answer/frames.ts'
 import { LineSplitter, ListSplitter } from '../answer/json-stream.ts'
 import { concat } from '../http/body.ts'
 import type { Target } from '../http/env.ts'
-import { lastUsage, parse } from './parse.ts'
+import { parse } from './parse.ts'
 import { PictureCounter } from './pictures.ts'
 import { Tail } from './tail.ts'
 import { AnswerTally, type Tally } from './tally.ts'
+import { TopLevelUsage } from './top-level.ts'
 import { withoutUsage } from './usage-frame.ts'
 
 /** Reads the usage out of an answer while it passes. */
@@ -52,52 +53,53 @@ const itself = (raw: string): string => raw
  */
 export const eventUsage = (dropUsageFrame: boolean, reading: Note = unnoted): UsageReader => {
   const tally = new AnswerTally()
-  const read = (event: Uint8Array): unknown => {
+  const read: ReadPiece = (event, isRest = false) => {
+    // An empty line says nothing, and a stream may have a million.
+    if (isBlankLine(event)) return undefined
     const raw = text.decode(event)
     const json = tally.event(raw, eventData)
-    reading.note({ text: raw, json })
+    reading.note({ text: raw, json, isRest })
     return json
   }
   return dropUsageFrame ? droppingUsage(read, tally) : passing(new EventSplitter(), read, tally)
 }
+
+/** @param isRest the stream ended without its end */
+type ReadPiece = (piece: Uint8Array, isRest?: boolean) => unknown
 
 interface Splitter {
   push(chunk: Uint8Array): readonly Uint8Array[]
   rest(): Uint8Array
 }
 
-const passing = (
-  splitter: Splitter,
-  read: (event: Uint8Array) => unknown,
-  tally: Tally,
-): UsageReader => ({
+const passing = (splitter: Splitter, read: ReadPiece, tally: Tally): UsageReader => ({
   push: (chunk) => {
     for (const event of splitter.push(chunk)) read(event)
     return chunk
   },
   flush: () => {
     const rest = splitter.rest()
-    if (rest.length > 0) read(rest)
+    if (rest.length > 0) read(rest, true)
     return null
   },
   tally,
 })
 
-const droppingUsage = (read: (event: Uint8Array) => unknown, tally: Tally): UsageReader => {
+const droppingUsage = (read: ReadPiece, tally: Tally): UsageReader => {
   const events = new EventSplitter()
   /** What is still to come of an event that was taken out: the LF of a CRLF, the empty line that ends it. */
   let lacksLf = false
   let lacksLine = false
 
   /** What of an event goes on; null: nothing. */
-  const leftOf = (event: Uint8Array): Uint8Array | null => {
+  const leftOf = (event: Uint8Array, isAtEnd = false): Uint8Array | null => {
     const isRest = (lacksLf && isLf(event)) || (lacksLine && isBlankLine(event))
     if (isRest) {
       lacksLine &&= lacksLf && isLf(event)
       lacksLf = endsInCr(event)
       return null
     }
-    const left = withoutUsage(event, read(event))
+    const left = withoutUsage(event, read(event, isAtEnd))
     lacksLine = left === null && !endsInBlankLine(event)
     lacksLf = left === null && endsInCr(event)
     return left
@@ -118,7 +120,7 @@ const droppingUsage = (read: (event: Uint8Array) => unknown, tally: Tally): Usag
 
   const flush = (): Uint8Array | null => {
     const rest = events.rest()
-    return rest.length === 0 ? null : leftOf(rest)
+    return rest.length === 0 ? null : leftOf(rest, true)
   }
 
   return { push, flush, tally }
@@ -149,9 +151,9 @@ export const listUsage = (reading: Note = unnoted): UsageReader =>
 
 const jsonStream = (splitter: Splitter, reading: Note): UsageReader => {
   const tally = new AnswerTally()
-  const read = (piece: Uint8Array): void => {
+  const read: ReadPiece = (piece, isRest = false) => {
     const raw = text.decode(piece)
-    reading.note({ text: raw, json: tally.event(raw, itself) })
+    reading.note({ text: raw, json: tally.event(raw, itself), isRest })
   }
   return passing(splitter, read, tally)
 }
@@ -182,21 +184,25 @@ export const opaqueUsage = (): UsageReader => ({
   tally: new AnswerTally(),
 })
 
-/** How much of a plain body is kept to look for its usage: the counts stand at its end, or before what is long. */
+/** How much of a plain body is kept to be read whole. */
 const maxTail = 128 * 1024
-const maxHead = 4 * 1024
 
 /**
- * For an answer in one piece. Only its ends are kept, so that a long one costs no memory.
+ * For an answer in one piece. No more than this is kept, so that a long one costs no memory.
  * @param drawn it may hold pictures
  */
 export const bodyUsage = (drawn = false, reading: Note = unnoted): UsageReader => {
   const tally = new AnswerTally()
   const pictures = drawn ? new PictureCounter() : undefined
   const tail = new Tail(maxTail)
-  let head: Uint8Array = new Uint8Array(0)
+  /** Of a body that is longer than what is kept. */
+  let found: TopLevelUsage | undefined
   const push = (chunk: Uint8Array): Uint8Array => {
-    if (head.length < maxHead) head = joined([head, chunk.subarray(0, maxHead - head.length)])
+    if (found === undefined && tail.bytes.length + chunk.length > maxTail) {
+      found = new TopLevelUsage()
+      found.push(tail.bytes)
+    }
+    found?.push(chunk)
     tail.push(chunk)
     pictures?.push(chunk)
     return chunk
@@ -205,7 +211,7 @@ export const bodyUsage = (drawn = false, reading: Note = unnoted): UsageReader =
     const body = text.decode(tail.bytes)
     if (tail.whole) readWhole(body, tally, reading)
     else {
-      tally.add(lastUsage(body) ?? lastUsage(text.decode(head)))
+      tally.add(found?.event)
       if (pictures) tally.made(pictures.count)
     }
     return null

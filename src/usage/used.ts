@@ -82,14 +82,16 @@ const noTokens: TokenCounts = { input: 0, output: 0, cached: 0, reasoning: 0 }
 
 /** What the upstream counted; else, when it worked for the client, an estimate marked as one; else nothing. */
 export const usedBy = (known: Known): Used => {
-  const { sent, outcome, status, answered, counts, operation = '', model } = known
+  const { sent, outcome, status, answered, operation = '', model } = known
+  // What was refused or has failed costs nothing, whatever it says besides.
+  const counts = answered && status >= 400 ? undefined : known.counts
   if (isCount(operation, model)) {
     return { row: inRow('none', noTokens), counts: noTokens, worked: false }
   }
   const worked =
     counts !== undefined ||
     (sent && !known.failed && outcome !== 'rejected' && status < (answered ? 400 : 500))
-  const { source, tokens } = tokensOf(known, worked)
+  const { source, tokens } = tokensOf({ ...known, counts }, worked)
   return { row: inRow(source, tokens), counts: tokens, worked }
 }
 

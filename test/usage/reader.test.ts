@@ -206,10 +206,24 @@ describe('bodyUsage', () => {
 
   it('finds it at the end of a body too long to keep', () => {
     const reader = bodyUsage()
+    reader.push(bytes('{"x":"'))
     for (let i = 0; i < 50; i++) reader.push(bytes('x'.repeat(20_000)))
-    reader.push(bytes('"usage":{"prompt_tokens":2,"completion_tokens":4,"details":{"a":1}}}'))
+    reader.push(bytes('","usage":{"prompt_tokens":2,"completion_tokens":4,"details":{"a":1}}}'))
     reader.flush()
     expect(reader.tally.counts).toMatchObject({ input: 2, output: 4 })
+  })
+
+  it.each([
+    ',"usage_breakdown":null',
+    ',"metadata":{"usage":"x"}',
+    ',"metadata":{"usage":{"prompt_tokens":1,"completion_tokens":1}}',
+    ',"text":"\\",\\"usage\\":{\\"prompt_tokens\\":1}"',
+  ])('takes for it nothing that a caller could have had repeated: %s', (echo) => {
+    const reader = bodyUsage()
+    const body = `{"id":"${'x'.repeat(300_000)}","usage":{"prompt_tokens":7,"completion_tokens":8}${echo}}`
+    for (let at = 0; at < body.length; at += 10_007) reader.push(bytes(body.slice(at, at + 10_007)))
+    reader.flush()
+    expect(reader.tally.counts).toMatchObject({ input: 7, output: 8 })
   })
 
   it.each([
@@ -236,7 +250,7 @@ describe('bodyUsage', () => {
     expect(whole.tally.counts).toEqual(counts)
     const long = bodyUsage()
     for (let i = 0; i < 50; i++) long.push(bytes(' '.repeat(20_000)))
-    long.push(bytes(`[{}, ${JSON.stringify(body)}]`))
+    long.push(bytes(JSON.stringify([{}, ...(Array.isArray(body) ? body : [body])])))
     long.flush()
     expect(long.tally.counts).toEqual(counts)
   })

@@ -71,11 +71,14 @@ describe('what a request used', () => {
     expect([counts, worked]).toEqual([undefined, false])
   })
 
-  it('is what a failing upstream told nevertheless', () => {
-    const { row, worked } = usedBy(known({ counts: told, outcome: 'upstream_error', status: 500 }))
-    expect(row).toMatchObject({ inputTokens: 20, tokensSource: 'reported' })
-    expect(worked).toBe(true)
-  })
+  it.each([400, 429, 500])(
+    'is nothing for a refusal with %i, whatever it tells besides',
+    (status) => {
+      const { row, worked } = usedBy(known({ counts: told, outcome: 'upstream_error', status }))
+      expect(row).toMatchObject({ inputTokens: 0, outputTokens: 0, tokensSource: 'none' })
+      expect(worked).toBe(false)
+    },
+  )
 
   it('is as much as passed of an answer that broke off', () => {
     const { row } = usedBy(known({ written: 9, outcome: 'upstream_error' }))
