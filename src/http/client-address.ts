@@ -157,13 +157,22 @@ const lastUntrusted = (socket: Hop, forwardedFor: string, trusted: TrustedSet): 
   let end = forwardedFor.length
   while (end > 0 && isTrusted(trusted, hop)) {
     const start = forwardedFor.lastIndexOf(',', end - 1)
-    const next = hopIfAddress(forwardedFor.slice(start + 1, end).trim())
+    const next = hopIfAddress(withoutPort(forwardedFor.slice(start + 1, end).trim()))
     if (next === undefined) return hop
     hop = next
     end = start
   }
   return hop
 }
+
+/**
+ * Azure's gateways write the client's port behind its address. Taken for no address, all clients would be the proxy, which is
+ * never banned. https://learn.microsoft.com/azure/application-gateway/how-application-gateway-works#modifications-to-the-request
+ */
+const withoutPort = (hop: string): string =>
+  /^(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}$/.exec(hop)?.[1] ??
+  /^\[([0-9a-f:.]+)\](?::\d{1,5})?$/i.exec(hop)?.[1] ??
+  hop
 
 const unix: Hop = { ip: 'unix', key: 'unix', loopback: false, address: undefined }
 

@@ -31,6 +31,17 @@ describe('clientAddress without trusted proxies', () => {
     expect(client('127.0.0.1', '')).toMatchObject({ loopback: false })
   })
 
+  it.each([
+    ['203.0.113.9:5555', '203.0.113.9'],
+    ['6.6.6.6, 203.0.113.9:1', '203.0.113.9'],
+    ['[2001:db8::1]:443', '2001:db8::1'],
+    ['[2001:db8::1]', '2001:db8::1'],
+    ['203.0.113.9:x', '127.0.0.1'],
+    ['203.0.113.9:123456', '127.0.0.1'],
+  ])('reads what a proxy writes as %s for %s', (forwarded, ip) => {
+    expect(client('127.0.0.1', forwarded, ['127.0.0.1'])).toMatchObject({ ip })
+  })
+
   it('tells nothing of a unix socket and never bans it', () => {
     expect(client('unix', '9.9.9.9')).toEqual({
       ip: 'unix',
@@ -84,8 +95,8 @@ describe('clientAddress behind trusted proxies', () => {
 
   it.each([
     'unknown',
-    '203.0.113.7:443',
-    '[2001:db8::1]',
+    '203.0.113.7:443:1',
+    '[2001:db8::1',
     '0x7f.1',
     '010.0.0.1',
     '127.1',

@@ -9,7 +9,7 @@ import { freePort } from '../support/parts/port.ts'
 import type { Server } from '../support/parts/server.ts'
 import { type PosternProcess, startPostern } from '../support/postern.ts'
 
-/** The users of every stack. `openwebui` is Open WebUI itself, with a credential of its own (scenario S1.2). */
+/** The users of every stack. `openwebui` is Open WebUI itself, with a credential of its own. */
 export const passwords = {
   api_user: 'correct-horse-battery-staple',
   openwebui: 'only-open-webui-knows-this',
