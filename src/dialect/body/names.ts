@@ -8,6 +8,8 @@ import type { Member } from './scan.ts'
 const STEERING = [
   'api_base',
   'api_key',
+  'aws_bedrock_runtime_endpoint',
+  'azure_endpoint',
   'base_url',
   'baseurl',
   'custom_llm_provider',

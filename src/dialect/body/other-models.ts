@@ -17,7 +17,8 @@ export interface OtherModels {
  * `draft_model` of LM Studio, `safety_model` of Together, `models` of OpenRouter, `fallbacks` of LiteLLM (BerriAI/litellm#4321,
  * #26968), the tools of OpenAI and Anthropic. Paths are as `scalarsIn` writes them, the field itself first.
  */
-const NAME = /(?:^|\.)[^.]*(?:models(?:\..*)?|fallbacks?(?:\..*)?|model(?:\.\[\])*)$/
+const NAME =
+  /(?:^|\.)[^.]*(?:models(?:\..*)?|fallbacks?(?:\..*)?|model(?:id|name|group)?(?:\.(?:id|name))?(?:\.\[\])*)$/
 
 /** A fallback of LiteLLM may be a whole request; a schema describes what is called a model, and names none. */
 const NO_NAME =
