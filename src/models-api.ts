@@ -34,6 +34,7 @@ import { ollamaRoutes } from './upstream/ollama-api.ts'
 import { route } from './upstream/route.ts'
 import { requireSpoken } from './upstream/spoken.ts'
 import { unnamed } from './upstream/unnamed.ts'
+import { unpacked } from './upstream/unpacked.ts'
 import { meter } from './usage/meter.ts'
 
 type Stage = MiddlewareHandler<Env>
@@ -56,7 +57,8 @@ const noConnectors =
 
 export const createModelsApi = (config: Config, platform: Platform, state: State): ModelsApi => {
   const { limits } = config
-  const { clock, log, send, inflate, waitUntil } = platform
+  const { clock, log, inflate, waitUntil } = platform
+  const send = unpacked(platform.send, inflate)
   const { registry, open, admit, tried, quotas, metrics, responses, quirks } = state
   const credential = createCredential(createTokens(platform))
   const budgets = enforceQuotas({ ...config, ledger: quotas, platform })
@@ -71,7 +73,6 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
     send,
     clock,
     log,
-    inflate,
     limits,
     open,
     join: joinBase,

@@ -40,7 +40,7 @@ export interface Platform {
   readonly assets?: Readonly<Record<string, string>>
   /** What the host can find out about itself for the doctor; absent: nothing (Workers). */
   readonly machine?: Machine
-  /** How request bodies that came packed are unpacked. */
+  /** How bodies and answers that came packed are unpacked. */
   readonly inflate: Inflate
   /** Absent: this gateway counts for itself. */
   readonly shared?: Shared | undefined

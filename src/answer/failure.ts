@@ -7,7 +7,7 @@ export const NO_CODE = 'upstream_error'
 /**
  * The code of the error that an event or a body reports, whatever its dialect and its HTTP status; undefined where it
  * reports none. Many servers answer 200 and then an error: OpenAI and OpenRouter in the middle of a stream, Anthropic as
- * `event: error`, the responses API as `response.failed`, vLLM as `{"object":"error"}`.
+ * `event: error`, the responses API as `response.failed`, vLLM as `{"object":"error"}`, Cloudflare as `"success": false`.
  */
 export const failureIn = (value: unknown): string | undefined => {
   const event = object(value)
@@ -17,6 +17,7 @@ export const failureIn = (value: unknown): string | undefined => {
   if (error !== undefined) return codeOf(error)
   if (event.type === 'error' || event.object === 'error') return codeOf(event)
   if (event.type === 'response.failed' || response?.status === 'failed') return NO_CODE
+  if (event.success === false) return NO_CODE
   return undefined
 }
 
@@ -28,7 +29,11 @@ const choiceErrors = ({ choices }: Json): readonly unknown[] =>
 const isError = (value: unknown): boolean =>
   typeof value === 'string' || typeof value === 'boolean'
     ? Boolean(value)
-    : Object.values(object(value) ?? {}).some((part) => part !== null && part !== '' && part !== 0)
+    : Array.isArray(value)
+      ? value.some(isError)
+      : Object.values(object(value) ?? {}).some(
+          (part) => part !== null && part !== '' && part !== 0,
+        )
 
 /** Google's `code` is the status in numbers, so a word of another field says more. */
 const codeOf = (error: unknown): string => {
@@ -44,4 +49,6 @@ const clean = (code: string): string =>
 
 /** May a text hold what `failureIn` finds? Saves parsing all the others. */
 export const mayReportFailure = (text: string): boolean =>
-  /"error"\s*:\s*(?:\{|true|"(?!"))|"(?:type|object)"\s*:\s*"error"|"response\.failed"/.test(text)
+  /"error"\s*:\s*(?:\{|\[|true|"(?!"))|"success"\s*:\s*false|"(?:type|object)"\s*:\s*"error"|"response\.failed"/.test(
+    text,
+  )

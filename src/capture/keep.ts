@@ -10,10 +10,10 @@ import type { Capture, Kind } from './captured.ts'
 import { pack } from './pack.ts'
 
 /** An answer as it came, and the same understood. */
-type ReadAnswer = (
-  answer: Omit<Answer, 'whole'>,
-  max: number,
-) => Promise<{ readonly body: unknown; readonly toolCalls: readonly unknown[] }>
+type ReadAnswer = (answer: Omit<Answer, 'whole'>) => {
+  readonly body: unknown
+  readonly toolCalls: readonly unknown[]
+}
 
 export interface KeepOptions extends Pick<Platform, 'clock' | 'log' | 'store' | 'waitUntil'> {
   readonly config: Pick<Config, 'retention'>
@@ -74,7 +74,6 @@ interface Memory {
 interface Answer {
   readonly kind: AnswerKind | undefined
   readonly contentType: string
-  readonly contentEncoding: string
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly whole: boolean
 }
@@ -132,7 +131,6 @@ const watched = (
       finish({
         kind: reading?.kind,
         contentType: header('content-type'),
-        contentEncoding: header('content-encoding'),
         bytes,
         whole,
       })
@@ -175,6 +173,14 @@ class KeptBytes {
 }
 
 /** Rejects when the database does not take it, or when what is to be redacted cannot be. */
+const understood = (read: ReadAnswer, answer: Answer): ReturnType<ReadAnswer> | undefined => {
+  try {
+    return read(answer)
+  } catch {
+    return undefined
+  }
+}
+
 const keep = async (
   c: Context<Env>,
   use: CaptureConfig,
@@ -187,8 +193,8 @@ const keep = async (
     return pack(use.redact ? await redact(body) : body, use.max, whole)
   }
   const target = c.get('guarded') ?? c.get('target')
-  // Packed in a way that we do not read, or not all there: the request is kept all the same.
-  const said = answer && (await read(answer, longest).catch(() => undefined))
+  // Of an answer that makes no sense the request is kept all the same.
+  const said = answer && understood(read, answer)
   const whole = answer?.whole ?? false
   const capture: Omit<Capture, 'id'> = {
     at: clock.now(),

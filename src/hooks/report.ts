@@ -55,7 +55,6 @@ export class Report {
         this.#tell(candidate, outcome, status, () => ({
           kind: reading?.kind,
           contentType: header('content-type'),
-          contentEncoding: header('content-encoding'),
           bytes: kept?.take() ?? new Uint8Array(),
           whole: kept?.whole ?? true,
         }))
@@ -82,7 +81,8 @@ export class Report {
     deliveries.later(async () => {
       const captured = take()
       if (captured?.whole === false) log('warn', 'hook.answer_not_kept', { rid })
-      const [answer, line] = await Promise.all([this.#read(captured), this.#options.line()])
+      const line = await this.#options.line()
+      const answer = this.#read(captured)
       const told = { ...answer, cost: costIn(line) }
       const headers = [
         ['x-postern-outcome', outcome === 'ok' && status >= 400 ? 'upstream_error' : outcome],
@@ -93,10 +93,10 @@ export class Report {
     })
   }
 
-  async #read(captured: Captured | undefined): Promise<ReadAnswer> {
+  #read(captured: Captured | undefined): ReadAnswer {
     if (!captured || captured.bytes.length === 0) return nothing
     try {
-      return await readAnswer(captured, maxAnswer)
+      return readAnswer(captured)
     } catch (error) {
       const { log, requestId: rid } = this.#options
       log('warn', 'hook.answer_unread', { rid, reason: String(error) })

@@ -1,7 +1,6 @@
 import type { Context } from 'hono'
 import { isStreamed, labelledKind } from '../answer/kind.ts'
 import { type AnswerReading, readingOf } from '../answer/reading.ts'
-import { codingOf } from '../answer/unpack.ts'
 import { envelopeOf, errorBody, errorEvent } from '../dialect/envelope.ts'
 import { toProvider } from '../dialect/request-headers.ts'
 import type { AnswerHead, BodyWatch, Env } from '../http/env.ts'
@@ -43,15 +42,15 @@ const decoder = new TextDecoder()
  */
 export const ask = async (asking: Asking): Promise<Answered> => {
   const { c, candidate, ready, options } = asking
-  const { clock, quirks, inflate } = options
+  const { clock, quirks } = options
   const { provider } = candidate
   const startedAt = clock.elapsed()
   const asksUsage = isUsageAdded(c) && quirks.asksUsage(provider)
   let answer = await send(asking, asksUsage)
-  let error = answer.status < 400 ? undefined : await readError(answer, inflate, ready.finder)
+  let error = answer.status < 400 ? undefined : readError(answer, ready.finder)
   if (error && asksUsage && mayRefuseUsage(error, quirks.hasTakenUsage(provider))) {
     answer = await send(asking, false)
-    error = answer.status < 400 ? undefined : await readError(answer, inflate, ready.finder)
+    error = answer.status < 400 ? undefined : readError(answer, ready.finder)
     if (!error) quirks.refusedUsage(provider)
   } else if (!error && asksUsage) quirks.tookUsage(provider)
   // From here on the body is needed by nothing but what said so.
@@ -150,9 +149,7 @@ const accept = (asking: Asking, head: Accepted): BodyWatch => {
   const watch = observed(asking, head)
   const type = headers.find(([name]) => name === 'content-type')?.[1] ?? ''
   const goesAtOnce = reading.agreed && isStreamed(labelledKind(type))
-  // What is packed is passed as it came: nothing of it can be read here, or taken out.
   const required = !goesAtOnce && !asking.c.get('target').mayBeEmpty
-  if (codingOf(headers) !== '') return { ...watch, required }
   const hasLength = headers.some(([name]) => name === 'content-length')
   return watchAnswer({
     reading,

@@ -2,19 +2,17 @@ import { failureIn, NO_CODE } from '../answer/failure.ts'
 import { sniff } from '../answer/kind.ts'
 import type { NeedleFinder } from '../answer/needles.ts'
 import { scrubbed } from '../answer/scrub.ts'
-import { codingOf, unpack } from '../answer/unpack.ts'
 import { type Envelope, errorBody, errorHeaders } from '../dialect/envelope.ts'
 import { type Json, object, parse } from '../dialect/json.ts'
 import { Failure } from '../http/errors.ts'
 import type { HeaderList } from '../http/headers.ts'
-import type { Inflate } from '../platform.ts'
 import type { Answer } from './exchange.ts'
 
 /** An answer of 400 or more, without anything that must not reach the client. */
 export interface ProviderError {
   readonly status: number
   readonly headers: HeaderList
-  /** The body, without its coding; undefined where it says nothing that a client could read. */
+  /** The body; undefined where it says nothing that a client could read. */
   readonly bytes: Uint8Array | undefined
   readonly json: Json | undefined
   /** What is wrong with the body, where there is none. */
@@ -25,18 +23,15 @@ export interface ProviderError {
   readonly repeatsSecret: boolean
 }
 
-const MAX_INFLATED = 4 * 1024 * 1024
 const text = new TextDecoder()
 
-export const readError = async (
+export const readError = (
   { status, headers, body, isCut = false }: Answer,
-  inflate: Inflate,
   finder: NeedleFinder,
-): Promise<ProviderError> => {
-  const packed = body instanceof Uint8Array ? body : new Uint8Array(0)
-  const plain = await withoutCoding(packed, codingOf(headers), inflate)
-  const defect = isCut ? 'an error that was cut short' : defectOf(plain)
-  const readable = defect === '' ? plain : undefined
+): ProviderError => {
+  const came = body instanceof Uint8Array ? body : new Uint8Array(0)
+  const defect = isCut ? 'an error that was cut short' : defectOf(came)
+  const readable = defect === '' ? came : undefined
   const repeatsSecret =
     (readable && finder.scan(readable))?.some(({ address }) => !address) ?? false
   const bytes = readable && scrubbed(readable, finder)
@@ -49,19 +44,7 @@ export const readError = async (
 const errorIn = (value: unknown): Json | undefined =>
   object(Array.isArray(value) ? value[0] : value)
 
-/** Some servers name a coding that they did not apply. */
-const withoutCoding = async (
-  bytes: Uint8Array,
-  coding: string,
-  inflate: Inflate,
-): Promise<Uint8Array | undefined> => {
-  if (coding === '') return bytes
-  const inflated = await unpack(bytes, coding, MAX_INFLATED, inflate)
-  return inflated ?? (parse(text.decode(bytes)) === undefined ? undefined : bytes)
-}
-
-const defectOf = (bytes: Uint8Array | undefined): string => {
-  if (bytes === undefined) return 'an error that could not be read'
+const defectOf = (bytes: Uint8Array): string => {
   if (bytes.length === 0) return 'no message'
   const verdict = sniff(bytes, { expected: ['json'], label: undefined })
   return verdict === 'page' ? 'a web page in place of a message' : ''
@@ -143,4 +126,4 @@ export const clientError = (
   return { status, headers: [...others, ...own], body }
 }
 
-const OF_BODY = new Set(['content-encoding', 'content-length', 'content-type', 'content-language'])
+const OF_BODY = new Set(['content-length', 'content-type', 'content-language'])

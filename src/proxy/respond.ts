@@ -1,6 +1,5 @@
 import type { Context } from 'hono'
 import { isStreamed, labelledKind, MEDIA_TYPES, mediaType } from '../answer/kind.ts'
-import { codingOf } from '../answer/unpack.ts'
 import { envelopeOf } from '../dialect/envelope.ts'
 import type { Env } from '../http/env.ts'
 import { fromUpstream, type HeaderList } from '../http/headers.ts'
@@ -24,7 +23,7 @@ export const respond = (
   clock: Clock,
 ): Response => {
   const shownHeaders = headersOf(c, headers, timing, clock)
-  if (codingOf(headers) === '' && reading) correctType(shownHeaders, reading.assumed)
+  if (reading) correctType(shownHeaders, reading.assumed)
   const length = headers.find(([name]) => name === 'content-length')?.[1]
   if (isStreamed(reading?.assumed)) {
     // nginx holds back answers unless told not to, and a proxy that compresses would hold back frames.

@@ -3,7 +3,7 @@ import type { NeedleFinder } from '../answer/needles.ts'
 import type { Env } from '../http/env.ts'
 import { Failure } from '../http/errors.ts'
 import type { HeaderList } from '../http/headers.ts'
-import type { Clock, Inflate, Log } from '../platform.ts'
+import type { Clock, Log } from '../platform.ts'
 import {
   type Attempt,
   type Candidate,
@@ -31,7 +31,6 @@ export interface ReverseProxyOptions {
   readonly send: Send
   readonly clock: Clock
   readonly log: Log
-  readonly inflate: Inflate
   readonly limits: ExchangeLimits
   /** Exchanges under way. */
   readonly open: Set<Stoppable>

@@ -1,8 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { Reading } from '../answer/answer.ts'
-import { NO_CODE } from '../answer/failure.ts'
 import { readingOf } from '../answer/reading.ts'
-import { codingOf, PassingInflater } from '../answer/unpack.ts'
 import type { Operation } from '../dialect/operations.ts'
 import { servingOf } from '../dialect/serving.ts'
 import { sessionOf } from '../dialect/session.ts'
@@ -30,7 +28,7 @@ import { readerFor, type UsageReader } from './reader.ts'
 import type { UsageRow } from './row.ts'
 import { usedBy } from './used.ts'
 
-export type MeterOptions = Pick<Platform, 'clock' | 'newId' | 'waitUntil' | 'log' | 'inflate'> & {
+export type MeterOptions = Pick<Platform, 'clock' | 'newId' | 'waitUntil' | 'log'> & {
   readonly store: Pick<Platform['store'], 'recordUsage'>
   /** Whose value labels a request, lower-case. */
   readonly labelHeader: string
@@ -161,10 +159,6 @@ class RequestMeter implements Meter {
     this.#firstByteAt = this.#options.clock.elapsed()
     const reading = head.reading ?? readingOf(head, this.#target)
     this.#reading = reading
-    return this.#packed(reading, headers) ?? this.#plain(reading)
-  }
-
-  #plain(reading: Reading): BodyWatch {
     return {
       // Before the kind is known nothing but blanks passes.
       push: (chunk) =>
@@ -172,44 +166,6 @@ class RequestMeter implements Meter {
       flush: () => this.#passed(this.#reader?.flush() ?? null),
       done: (outcome, code) => this.#over(outcome, code ?? reading.errorCode),
     }
-  }
-
-  /** For a body that came packed unasked: it passes as it is, and is read beside that. */
-  #packed(reading: Reading, headers: HeaderList): BodyWatch | undefined {
-    const { inflate, waitUntil } = this.#options
-    const coding = codingOf(headers)
-    if (coding === '') return undefined
-    if (!inflate.codings.includes(coding)) {
-      return {
-        push: (chunk) => this.#passed(chunk),
-        flush: () => null,
-        done: (outcome, code) => this.#over(outcome, code),
-      }
-    }
-    const inflater = new PassingInflater(coding, inflate, (chunk) => {
-      const bytes = reading.push(chunk)
-      if (bytes && reading.kind !== undefined) this.#readerOf(reading).push(bytes)
-    })
-    return {
-      push: (chunk) => {
-        inflater.push(chunk)
-        return this.#passed(chunk)
-      },
-      flush: () => null,
-      done: (outcome, code) => {
-        inflater.end()
-        waitUntil(inflater.done.then(() => this.#unpacked(reading, outcome, code)))
-      },
-    }
-  }
-
-  /** What was in a packed body is known only when it is over. */
-  #unpacked(reading: Reading, outcome: AnswerOutcome, code?: string): void {
-    this.#reader?.flush()
-    const isServed = outcome === 'client_gone' && reading.complete
-    // Nothing was taken out of what was packed, and a code could be a key.
-    if (reading.errorCode !== undefined) this.#over('upstream_error', NO_CODE)
-    else this.#over(isServed ? 'ok' : outcome, code)
   }
 
   #over(outcome: AnswerOutcome, code: string | undefined): void {

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { gunzipSync, zstdCompressSync } from 'node:zlib'
+import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type NodeStore, openStore } from '../../src/adapter/node/store.ts'
 import {
@@ -88,8 +88,8 @@ beforeAll(async () => {
       redacted: says('write to eve@example.com'),
       toolish: toolCall,
       odd: ({ response }) => {
-        response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'zstd' })
-        response.end(zstdCompressSync('{}'))
+        response.writeHead(200, { 'content-type': 'application/octet-stream' })
+        response.end(Buffer.from([0, 1, 2, 3]))
       },
       short: says(answered.repeat(1000)),
     },
@@ -112,7 +112,9 @@ const request = async (model: string, content = asked, more: object = {}): Promi
   })
   await response.text()
   const id = response.headers.get('x-request-id') ?? ''
-  await vi.waitFor(async () => expect(await store.ask('request', { id })).not.toBe(null))
+  await vi.waitFor(async () => expect(await store.ask('request', { id })).not.toBe(null), {
+    timeout: 10_000,
+  })
   return id
 }
 
@@ -132,7 +134,7 @@ const shown = (id: string, as = alice): Promise<Shown> =>
       expect(response.status).toBe(200)
       return (await response.json()) as Shown
     },
-    { timeout: 5000 },
+    { timeout: 10_000 },
   )
 
 /** The texts of every file, and of what is packed in them. */

@@ -303,7 +303,7 @@ describe('pictures', () => {
   })
 })
 
-describe('an answer that came packed though nobody asked for that', () => {
+describe('an answer that is not text', () => {
   it('passes as it is, and is not read', () => {
     const packed = gzipSync(JSON.stringify({ usage: { prompt_tokens: 1, completion_tokens: 1 } }))
     const reader = bodyUsage()
