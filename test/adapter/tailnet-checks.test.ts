@@ -89,7 +89,7 @@ describe('as time goes by', () => {
     const minute = async () => {
       const before = tailscaled.calls.length
       vi.advanceTimersByTime(60_000)
-      await vi.waitUntil(() => tailscaled.calls.length >= before + 2)
+      await vi.waitUntil(() => tailscaled.calls.length >= before + 2, { timeout: 10_000 })
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
     await minute()

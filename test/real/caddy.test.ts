@@ -331,4 +331,4 @@ const logLines = (setup: Setup, userAgent: string, count: number): Promise<reado
     const lines = text.split('\n').filter((line) => line.includes(`"user_agent":"${userAgent}"`))
     expect(lines).toHaveLength(count)
     return lines.map((line): unknown => JSON.parse(line))
-  })
+  }, 10_000)

@@ -63,7 +63,7 @@ export const post = (body: object, options: PostOptions = {}): string => {
 }
 
 /** Polls until `check` is true, for what happens off the request's path. */
-export const until = async (check: () => boolean, within = 3000): Promise<void> => {
+export const until = async (check: () => boolean, within = 10_000): Promise<void> => {
   const started = performance.now()
   while (!check()) {
     if (performance.now() - started > within) throw new Error('did not happen in time')

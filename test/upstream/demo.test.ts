@@ -235,7 +235,7 @@ test('takes its time, waits while paused, and says nothing after an abort', asyn
     },
   )
   expect(seen).toEqual([])
-  await vi.waitFor(() => expect(seen).toEqual(['head', 'data']), { interval: 1 })
+  await vi.waitFor(() => expect(seen).toEqual(['head', 'data']), { interval: 1, timeout: 10_000 })
   vi.advanceTimersByTime(20)
   expect(seen).toHaveLength(3)
   call.pause()

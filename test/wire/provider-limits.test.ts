@@ -55,7 +55,7 @@ describe('a provider that takes one request at a time', () => {
     left.leave()
     await expect(left.answer).rejects.toThrow()
     const statuses = () => gateway.store.usage.map(({ status }) => status)
-    await vi.waitFor(() => expect(statuses()).toContain(499))
+    await vi.waitFor(() => expect(statuses()).toContain(499), { timeout: 10_000 })
 
     // Its turn is another's now; the place at the provider is still taken.
     const next = await oneWaits()

@@ -134,7 +134,7 @@ describe('a user with an authenticator', () => {
     expect((await look()).status).toBe(200)
     expect(await (await get('/postern/login', page)).text()).not.toContain('one-time-code')
     await gateway.reload(config(secret))
-    await vi.waitFor(async () => expect((await look()).status).toBe(303))
+    await vi.waitFor(async () => expect((await look()).status).toBe(303), { timeout: 10_000 })
     expect(gateway.log.map((line) => JSON.stringify(line)).join('\n')).not.toContain(secret)
   })
 })
