@@ -3,18 +3,22 @@ import type { Member } from './scan.ts'
 
 /**
  * Fields by which a body could choose its own destination or credential (CVE-2024-6587): ours come from the
- * configuration, so these are refused.
+ * configuration, so these are refused. Most are fields of LiteLLM, which may stand behind us.
  */
 const STEERING = [
   'api_base',
   'api_key',
   'aws_bedrock_runtime_endpoint',
+  'aws_sts_endpoint',
+  'aws_web_identity_token',
   'azure_endpoint',
   'base_url',
   'baseurl',
   'custom_llm_provider',
   'endpoint',
   'extra_headers',
+  'langfuse_host',
+  'vertex_credentials',
 ]
 
 /**

@@ -298,6 +298,9 @@ describe('fields that would choose their own destination', () => {
     'endpoint',
     'extra_headers',
     'custom_llm_provider',
+    'aws_sts_endpoint',
+    'vertex_credentials',
+    'langfuse_host',
   ])('are refused: %s', (field) => {
     expect(() => parse({ model: 'm', [field]: 'http://evil' })).toThrow(field)
   })
