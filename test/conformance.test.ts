@@ -52,7 +52,7 @@ const checklist: Readonly<Record<string, readonly (readonly [file: string, title
   'fail_closed: 503': [['wire/hooks', 'answers 503 where it fails closed']],
   'hooks afterwards delay nothing': [['wire/hooks', 'delays no answer']],
   'streams are put together, usage included': [['wire/hooks', 'usage and all']],
-  'gzip and br are unpacked': [['hooks/rebuild', 'packed as br or gzip is unpacked']],
+  'gzip and br are unpacked': [['wire/packed-answers', 'is plain, clean and counted']],
   'retention "0" stores no body, metrics stay': [
     ['capture/capture', 'is not stored either where no retention says how long'],
   ],
