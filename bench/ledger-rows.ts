@@ -1,5 +1,5 @@
 import type { Client } from '@libsql/client'
-import type { UsageRow } from '../src/usage/row.ts'
+import type { UsageRow } from '../src/platform/records/usage.ts'
 
 export const YEAR = 365 * 86_400_000
 

@@ -11,9 +11,9 @@ import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { pathToFileURL } from 'node:url'
 import { createClient } from '@libsql/client/sqlite3'
 import { drizzle } from 'drizzle-orm/libsql/sqlite3'
-import { openStore } from '../src/adapter/node/store.ts'
-import type { Question, Questions } from '../src/admin/questions.ts'
-import { type Migration, migrate } from '../src/store/migrate.ts'
+import { openStore } from '../src/adapter/node/store/store.ts'
+import { type Migration, migrate } from '../src/ledger/store/migrate.ts'
+import type { Question, Questions } from '../src/platform/records/questions.ts'
 import { fill, someRow, YEAR } from './ledger-rows.ts'
 
 const DAY = 86_400_000
@@ -26,7 +26,7 @@ const days = Number(process.argv[4] ?? YEAR / DAY)
 const dir = given ?? mkdtempSync(join(tmpdir(), 'postern-bench-'))
 const path = join(dir, 'postern.db')
 
-const folder = new URL('../src/store/migrations/', import.meta.url)
+const folder = new URL('../src/ledger/store/migrations/', import.meta.url)
 const migrations: Migration[] = readdirSync(folder).map((name) => ({
   name,
   sql: readFileSync(new URL(name, folder), 'utf8'),

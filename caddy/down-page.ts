@@ -1,7 +1,7 @@
 import type { MatcherSet, StaticResponseHandler } from 'caddy-json-config-types'
 import { html } from 'hono/html'
-import { document, mark, pageHeaders } from '../src/http/page.ts'
-import { programPaths } from '../src/http/program-paths.ts'
+import { programPaths } from '../src/gateway/http/guards/program-paths.ts'
+import { document, mark, pageHeaders } from '../src/gateway/http/page.ts'
 
 /** Browsers on their way to a page. */
 export const people: MatcherSet = {

@@ -1,6 +1,6 @@
 import type { MatcherSet, Route, StaticResponseHandler } from 'caddy-json-config-types'
-import { type Envelope, errorBody, errorHeaders } from '../src/dialect/envelope.ts'
-import type { Failure } from '../src/http/errors.ts'
+import { type Envelope, errorBody, errorHeaders } from '../src/gateway/dialect/envelope.ts'
+import type { Failure } from '../src/platform/failure.ts'
 import { downPage, inCaddy, people } from './down-page.ts'
 import type { Site } from './options.ts'
 
@@ -21,7 +21,7 @@ const generations = [
   'batchEmbedContents',
 ]
 
-/** Whose error shape a client expects, by path (src/dialect/envelope.ts). The last is for every other path. */
+/** Whose error shape a client expects, by path (src/gateway/dialect/envelope.ts). The last is for every other path. */
 const dialects: readonly (readonly [Envelope, MatcherSet])[] = [
   ['anthropic', { path: ['/v1/messages', '/v1/messages/*'] }],
   [

@@ -5,67 +5,17 @@ import { describe, expect, it } from 'vitest'
 const root = resolve(import.meta.dirname, '..')
 const src = join(root, 'src')
 
-/** Value files of rank 0: shapes that every stage may name, wherever they live. */
-const values = new Set([
-  'platform.ts', // the port itself
-  'answer/answer.ts', // how an answer is read, and what is known of it while it passes
-  'admin/act.ts', // what an admin did, and what the store keeps of it
-  'admin/questions.ts', // what pages and the API ask the store
-  'capture/captured.ts', // what is kept of bodies, and for how long
-  'dialect/resources.ts', // what providers keep for an account, and the configuration grants
-  'doctor/machine.ts', // what a host finds out about itself, and the doctor reads
-  'identity/caller.ts', // what authentication proves, read by every later stage
-  'identity/api-key.ts', // what the store keeps and authentication looks up
-  'identity/failure.ts', // why there is no caller, counted by the limiter
-  'upstream/upstream.ts', // what the proxy sends and the registry knows
-  'responses/stored-response.ts', // whose a response is that a provider keeps, and the store knows
-  'usage/figures.ts', // what is asked of the ledger, and what it answers
-  'usage/row.ts', // what the meter writes and the store keeps
-  'export/state.ts', // how far an exporter is, and what the store keeps of it
-  'quota/balance.ts', // what the ledger of quotas writes and the store keeps
-  'ratelimit/ban.ts', // what the limiter writes and the store keeps
-  'metrics/family.ts', // what a host counts, and the page of metrics shows
-])
-
-/** Folder → rank, with the reason for it. A folder imports from lower ranks, and from itself. */
-const ranks: Readonly<Record<string, number>> = {
-  http: 1, // HTTP's own vocabulary: knows no stage
-  dialect: 1, // wire formats of models: pure functions over bytes and parsed events
-  store: 1, // queries: take the database, know no request
-  config: 1, // the file: knows no stage
-  tailscale: 1, // shapes of the LocalAPI
-  answer: 1.2, // the one reading of an answer: pure functions over bytes, for all that see one pass
-  prices: 1.5, // what models cost: asked by the ledger, quotas, hooks and the API
-  tokens: 1.5, // what nobody counted: asked by the ledger and by quotas
-  capture: 1.5, // keeps bodies where a grant says so: told how to read and to redact them
-  identity: 2, // stage 5
-  ratelimit: 2, // stages 4, 6, 7
-  policy: 2, // stage 9
-  upstream: 2, // stages 8 and 11
-  proxy: 2, // stages 8 and 12
-  usage: 2, // stage 13
-  quota: 2, // stage 10
-  hooks: 2, // between stages 10 and 11, and after the answer
-  responses: 2, // between stages 9 and 11: what providers keep, and whose it is
-  export: 2, // copies the ledger elsewhere
-  admin: 2, // JSON API over the stores
-  metrics: 2, // counts beside stages 2, 12 and 13
-  doctor: 2.5, // looks at what the stages are set up with; none of them knows it
-  dashboard: 2, // pages over the admin queries
-  '': 3, // app.ts and state.ts join the stages
-  adapter: 4, // the only code that knows a runtime
-  cli: 4, // the same
-}
-
-/** Imports within one rank that are part of the design. */
-const within = new Set([
-  'dashboard → admin', // pages are made of the admin queries
-  'http → dialect', // errors are written in the dialect of the path
-  'dialect → http', // and dialects refuse bodies with the errors of http
-  'http → config', // a request carries its listener's declaration
-  'tailscale → config', // what tailscaled does is held against mode and listeners
-  'cli → adapter', // commands run the Node host
-])
+/** The wings, lowest first. A file imports from its own wing and from lower ones: values and types alike, without exceptions. */
+const wings: readonly (readonly string[])[] = [
+  ['platform'], // what a host supplies, and the words that everybody shares
+  ['config'], // the file: knows no request
+  ['ledger', 'tailscale'], // what is kept; what tailscaled knows
+  ['gateway'], // the path of a request, a folder for each stage
+  ['admin'], // for those who run it: API, pages, doctor, metrics
+  ['app'], // joins them: every route
+  ['adapter'], // the only code that knows a runtime
+  ['cli'], // the same
+]
 
 /** Who else writes what says who may do what, and why that is no act of a person that goes unrecorded. */
 const writing: Readonly<Record<string, string>> = {
@@ -111,14 +61,50 @@ const valuesFrom = (file: string): string[] => {
 const targetOf = (file: string, specifier: string): string =>
   relative(src, join(src, dirname(file), specifier)).replaceAll('\\', '/')
 
-const folderOf = (file: string): string => (file.includes('/') ? (file.split('/')[0] ?? '') : '')
-const rankOf = (file: string): number =>
-  values.has(file) ? 0 : (ranks[folderOf(file)] ?? Number.NaN)
+const folderOf = (file: string): string => file.split('/').slice(0, -1).join('/')
+const wingOf = (file: string): string => file.split('/')[0] ?? ''
+const rankOf = (file: string): number => wings.findIndex((names) => names.includes(wingOf(file)))
+const adapters = wings.findIndex((names) => names.includes('adapter'))
+
+/** From where to where, within `src`. */
+const edges = files.flatMap((file) =>
+  importsOf(file)
+    .filter((specifier) => specifier.startsWith('.') && specifier.endsWith('.ts'))
+    .map((specifier) => targetOf(file, specifier))
+    .filter((target) => !target.startsWith('..'))
+    .map((target) => ({ file, target })),
+)
+
+/** The folders beside each other through which an import goes: `gateway/http/log/a` to `gateway/usage/b` leads from `gateway/http` to `gateway/usage`. */
+const roomsOf = (file: string, target: string): readonly [string, string] | undefined => {
+  const [from, to] = [folderOf(file).split('/'), folderOf(target).split('/')]
+  const at = from.findIndex((part, index) => part !== to[index])
+  if (at < 0 || at >= to.length) return undefined
+  return [from.slice(0, at + 1).join('/'), to.slice(0, at + 1).join('/')]
+}
+
+/** Paths that lead back to where they began. */
+const circlesIn = (next: ReadonlyMap<string, readonly string[]>): string[] => {
+  const circles: string[] = []
+  const done = new Set<string>()
+  const follow = (name: string, path: readonly string[]): void => {
+    if (path.includes(name)) {
+      circles.push([...path.slice(path.indexOf(name)), name].join(' → '))
+      return
+    }
+    if (done.has(name)) return
+    for (const target of next.get(name) ?? []) follow(target, [...path, name])
+    done.add(name)
+  }
+  for (const name of next.keys()) follow(name, [])
+  return circles
+}
 
 const textOf = (file: string): string => readFileSync(join(src, file), 'utf8')
 
 /** Tables that say who may do what, and what was done. */
-const guarded = /^store\/(?:audit|bans|browsers|captures|changes|config-versions|keys|quotas)\.ts$/
+const guarded =
+  /^ledger\/store\/(?:audit|bans|browsers|captures|changes|config-versions|keys\/keys|quotas)\.ts$/
 
 /** What these files export that writes: it inserts, updates or deletes, or calls what does. */
 const writersIn = (guardedFiles: readonly string[]): ReadonlySet<string> => {
@@ -150,39 +136,31 @@ const fromStore = (file: string): string[] => {
 }
 
 describe('imports', () => {
-  it('knows the rank of every folder', () => {
-    expect(files.filter((file) => Number.isNaN(rankOf(file)))).toEqual([])
+  it('knows every wing', () => {
+    const found = readdirSync(src, { withFileTypes: true })
+    expect(found.map(({ name }) => name).sort()).toEqual(wings.flat().sort())
   })
 
-  it('go one way: to lower ranks, or stay in their folder', () => {
-    const wrong: string[] = []
-    for (const file of files) {
-      for (const specifier of importsOf(file)) {
-        if (!specifier.startsWith('.')) continue
-        const target = targetOf(file, specifier)
-        if (target.startsWith('..') || folderOf(target) === folderOf(file)) continue
-        if (rankOf(target) < rankOf(file) || values.has(target)) continue
-        if (within.has(`${folderOf(file)} → ${folderOf(target)}`)) continue
-        wrong.push(`${file} → ${target}`)
-      }
-    }
+  it('go one way: down to a lower wing, or stay in their own', () => {
+    const wrong = edges
+      .filter(({ file, target }) => wingOf(file) !== wingOf(target))
+      .filter(({ file, target }) => rankOf(target) >= rankOf(file))
+      .map(({ file, target }) => `${file} → ${target}`)
     expect(wrong).toEqual([])
   })
 
-  it('lead nowhere in a circle, but for types', () => {
-    const circles: string[] = []
-    const done = new Set<string>()
-    const follow = (file: string, path: readonly string[]): void => {
-      if (path.includes(file)) {
-        circles.push([...path.slice(path.indexOf(file)), file].join(' → '))
-        return
-      }
-      if (done.has(file)) return
-      for (const target of valuesFrom(file)) follow(target, [...path, file])
-      done.add(file)
+  it('go one way between the folders of a wing, too', () => {
+    const next = new Map<string, string[]>()
+    for (const { file, target } of edges) {
+      const [from, to] = roomsOf(file, target) ?? []
+      if (from === undefined || to === undefined) continue
+      next.set(from, [...new Set([...(next.get(from) ?? []), to])])
     }
-    for (const file of files) follow(file, [])
-    expect(circles).toEqual([])
+    expect(circlesIn(next)).toEqual([])
+  })
+
+  it('lead nowhere in a circle, but for types', () => {
+    expect(circlesIn(new Map(files.map((file) => [file, valuesFrom(file)])))).toEqual([])
   })
 
   it('write keys, bans, browsers, budgets and the audit through acts, but for what is named here', () => {
@@ -190,7 +168,7 @@ describe('imports', () => {
       expect.arrayContaining(['insertKey', 'deleteBan', 'actStatements']),
     )
     const found = files
-      .filter((file) => folderOf(file) !== 'store')
+      .filter((file) => !file.startsWith('ledger/store/'))
       .flatMap((file) => fromStore(file).map((name) => `${file} → ${name}`))
       .filter((line) => writers.has(line.split(' → ')[1] ?? ''))
     expect(new Set(found)).toEqual(new Set(Object.keys(writing)))
@@ -201,7 +179,7 @@ describe('imports', () => {
       /\b(?:writeConfig|writeUser|replaceSigningKey)\b|\{[^}]*\b(?<!type )(?:open|close)\b[^}]*\} from '[^']*expose\/change\.ts'|backup\/restore\.ts'/
     const recording = /\b(?:changeFile|act|actOf)\b[^\n]*from '\.{1,2}\/act\.ts'/
     const wrong = files
-      .filter((file) => folderOf(file) === 'cli' && !unrecorded.has(file))
+      .filter((file) => wingOf(file) === 'cli' && !unrecorded.has(file))
       .filter((file) => changing.test(textOf(file)) && !recording.test(textOf(file)))
     expect(wrong).toEqual([])
   })
@@ -209,7 +187,7 @@ describe('imports', () => {
   it('name a runtime only in adapters and commands', () => {
     const runtime = /^(?:node:|cloudflare:|undici$|@hono\/node-server|sonic-boom$|commander$)/
     const wrong = files
-      .filter((file) => rankOf(file) < 4)
+      .filter((file) => rankOf(file) < adapters)
       .flatMap((file) => importsOf(file).map((specifier) => `${file} → ${specifier}`))
       .filter((line) => runtime.test(line.split(' → ')[1] ?? ''))
     expect(wrong).toEqual([])
@@ -219,8 +197,16 @@ describe('imports', () => {
     const forbidden =
       /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bperformance\.now\(|(?<![.\w])fetch\(|crypto\.(?:randomUUID|getRandomValues)/
     const wrong = files
-      .filter((file) => rankOf(file) < 4)
+      .filter((file) => rankOf(file) < adapters)
       .filter((file) => forbidden.test(readFileSync(join(src, file), 'utf8')))
     expect(wrong).toEqual([])
+  })
+})
+
+describe('a folder', () => {
+  it('holds no more than one can see at a glance', () => {
+    const sizes = new Map<string, number>()
+    for (const file of files) sizes.set(folderOf(file), (sizes.get(folderOf(file)) ?? 0) + 1)
+    expect([...sizes].filter(([, size]) => size > 15)).toEqual([])
   })
 })

@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os'
 import { uuidv7 } from '../adapter/node/uuid.ts'
-import type { Act, AuditRow, Change } from '../admin/act.ts'
+import type { Act, AuditRow, Change } from '../platform/records/act.ts'
 import { hasLedger, type LedgerFlags, recordActs } from './ledger.ts'
 
 /** What a command does to the gateway, as the audit names it. */

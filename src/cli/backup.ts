@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { inUnits } from '../doctor/units.ts'
+import { inUnits } from '../admin/doctor/units.ts'
 import { databaseOf, type LedgerFlags, ledgerOptions } from './ledger.ts'
 import { print, progress } from './table.ts'
 

@@ -13,9 +13,9 @@ const path = (name: string): string => fileURLToPath(new URL(name, root))
 /** The command, and what runs in a thread or a process of its own. */
 const entries = [
   'cli/main',
-  'adapter/node/store.worker',
-  'adapter/node/reader.worker',
-  'adapter/node/passwords.worker',
+  'adapter/node/store/store.worker',
+  'adapter/node/store/reader.worker',
+  'adapter/node/secrets/passwords.worker',
   'adapter/node/doctor/quick-check',
 ]
 
@@ -61,7 +61,7 @@ await build({
   plugins: [samePlaces],
   logLevel: 'warning',
 })
-for (const folder of ['store/migrations', 'dashboard/assets']) {
+for (const folder of ['ledger/store/migrations', 'admin/dashboard/assets']) {
   await cp(path(`src/${folder}`), path(`dist/src/${folder}`), { recursive: true })
 }
 

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { loadConfig } from '../adapter/node/config-file.ts'
+import { loadConfig } from '../adapter/node/config/config-file.ts'
 import { formatProblem, type Problem } from '../config/problem.ts'
 import { configOption } from './user/config-option.ts'
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { firstRunConfig } from '../config/first-run.ts'
-import { type JsonSchema, jsonSchema } from '../config/json-schema.ts'
+import { type JsonSchema, jsonSchema } from '../config/schema/json-schema.ts'
 import { doctorPage } from './doctor/page.ts'
 
 /**

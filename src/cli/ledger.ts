@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { loadConfig } from '../adapter/node/config-file.ts'
+import { loadConfig } from '../adapter/node/config/config-file.ts'
 import type { DatabaseOptions } from '../adapter/node/ledger/database.ts'
 import { importDrizzleQuickly } from '../adapter/node/ledger/quick-imports.ts'
-import type { Act } from '../admin/act.ts'
 import type { Config } from '../config/config.ts'
 import { formatProblem } from '../config/problem.ts'
-import type { Database } from '../store/schema.ts'
+import type { Database } from '../ledger/store/schema.ts'
+import type { Act } from '../platform/records/act.ts'
 
 export interface LedgerFlags {
   readonly config: string
@@ -19,10 +19,10 @@ const PATIENCE = 10_000
 const PAUSE = 50
 
 /** The questions of the ledger, loaded when a command needs them: `postern up` is to start without them. */
-export type Queries = typeof import('../store/usage.ts') &
-  Pick<typeof import('../store/bans.ts'), 'selectBans'> &
-  Pick<typeof import('../store/keys.ts'), 'listKeys' | 'listSigners'> &
-  Pick<typeof import('../store/quotas.ts'), 'selectQuotas'>
+export type Queries = typeof import('../ledger/store/usage/usage.ts') &
+  Pick<typeof import('../ledger/store/bans.ts'), 'selectBans'> &
+  Pick<typeof import('../ledger/store/keys/keys.ts'), 'listKeys' | 'listSigners'> &
+  Pick<typeof import('../ledger/store/quotas.ts'), 'selectQuotas'>
 
 type Work<T> = (db: Database, queries: Queries) => Promise<T>
 
@@ -42,7 +42,7 @@ export const hasLedger = async (flags: LedgerFlags): Promise<boolean> => {
 /** Acts with what they change, in one transaction. For `act` alone, which says who does them. */
 export const recordActs = (flags: LedgerFlags, acts: readonly Act[]): Promise<void> =>
   withLedger(flags, async (db) => {
-    const { actStatements } = await import('../store/changes.ts')
+    const { actStatements } = await import('../ledger/store/changes.ts')
     const [first, ...rest] = acts.flatMap((each) => actStatements(db, each))
     if (first !== undefined) await db.batch([first, ...rest])
   })
@@ -76,10 +76,10 @@ export const withLedger = async <T>(flags: LedgerFlags, work: Work<T>): Promise<
 const once = async <T>(options: DatabaseOptions, work: Work<T>): Promise<T> => {
   const { openDatabase } = await import('../adapter/node/ledger/database.ts')
   const [usage, bans, keys, quotas] = await Promise.all([
-    import('../store/usage.ts'),
-    import('../store/bans.ts'),
-    import('../store/keys.ts'),
-    import('../store/quotas.ts'),
+    import('../ledger/store/usage/usage.ts'),
+    import('../ledger/store/bans.ts'),
+    import('../ledger/store/keys/keys.ts'),
+    import('../ledger/store/quotas.ts'),
   ])
   const database = await openDatabase(options)
   try {

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { Command } from 'commander'
-import { inUnits } from '../doctor/units.ts'
+import { inUnits } from '../admin/doctor/units.ts'
 import { actOf } from './act.ts'
 import { databaseOf, type LedgerFlags, ledgerOptions } from './ledger.ts'
 import { print, progress } from './table.ts'

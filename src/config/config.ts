@@ -1,5 +1,5 @@
-import type { Kind, Retention } from '../capture/captured.ts'
-import type { Door } from '../identity/caller.ts'
+import type { Door } from '../platform/caller.ts'
+import type { Kind, Retention } from '../platform/records/captured.ts'
 import type {
   AuthMode,
   Authorization,
@@ -9,7 +9,7 @@ import type {
   Price,
   ProviderLimits,
   ServiceAccount,
-} from '../upstream/upstream.ts'
+} from '../platform/upstream.ts'
 import type { PatternNode } from './values/text-pattern.ts'
 
 /** The configuration after parsing: defaults filled in, references resolved, durations in ms, sizes in bytes. */

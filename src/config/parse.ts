@@ -1,5 +1,5 @@
 import { findNodeAtLocation } from 'jsonc-parser'
-import { buildConfig } from './build.ts'
+import { buildConfig } from './build/build.ts'
 import { check } from './checks/check.ts'
 import type { Config } from './config.ts'
 import {

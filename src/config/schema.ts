@@ -13,7 +13,7 @@ import { sessions } from './schema/sessions.ts'
 import { tailscale } from './schema/tailscale.ts'
 import { user } from './schema/users.ts'
 import { ui, webui } from './schema/webui.ts'
-import * as field from './values/fields.ts'
+import * as field from './values/fields/fields.ts'
 
 /**
  * The configuration file as written. The descriptions are its manual: `docs/configuration.md` and the JSON Schema

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { Clock, LocalApi, Log } from '../platform.ts'
+import type { Clock, LocalApi, Log } from '../platform/platform.ts'
 import { parseStatus, parseWhois, type Status, type Whois } from './shapes.ts'
 
 /** Who is behind an address of the tailnet, as tailscaled knows it. Free text in it is data, nothing more. */

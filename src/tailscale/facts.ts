@@ -1,4 +1,4 @@
-import type { LocalApi } from '../platform.ts'
+import type { LocalApi } from '../platform/platform.ts'
 import type { ServeConfig } from './serve-config.ts'
 import { readServeConfig, readStatus } from './serve-config-change.ts'
 import type { Status } from './shapes.ts'

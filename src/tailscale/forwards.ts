@@ -1,6 +1,6 @@
 import type { ListenerConfig } from '../config/config.ts'
-import type { Clock, LocalApi, Log } from '../platform.ts'
-import { NoTailscaled } from '../platform.ts'
+import type { Clock, LocalApi, Log } from '../platform/platform.ts'
+import { NoTailscaled } from '../platform/platform.ts'
 import { type Door, doorsOf } from './serve-config.ts'
 import { readServeConfig } from './serve-config-change.ts'
 import { mayLeadTo } from './serve-config-target.ts'
@@ -124,28 +124,8 @@ export const createForwards = ({ localApi, clock, log }: ForwardsOptions): Forwa
   const judge = (listener: Listener, reading: Reading): Standing => {
     const known = judged.get(listener)
     if (known?.reading === reading) return known.standing
-    const standing = judgeAnew(listener, reading)
+    const standing = judgeAnew(standings, listener, reading, log)
     judged.set(listener, { reading, standing })
-    return standing
-  }
-
-  const judgeAnew = (listener: Listener, { doors, startedAt }: Reading): Standing => {
-    const key = JSON.stringify([listener.bind, listener.identity])
-    const standing = standings.get(key) ?? {
-      astray: undefined,
-      cleanSince: Number.NEGATIVE_INFINITY,
-    }
-    standings.set(key, standing)
-    const door = doors.find((each) => isAstray(each, listener) && mayLeadTo(each.leadsTo, listener))
-    const { name, identity } = listener
-    if (door !== undefined) {
-      if (standing.astray === undefined) tellAstray(log, name, door)
-      standing.astray = { listener: name, identity, port: door.port }
-    } else if (standing.astray !== undefined) {
-      standing.astray = undefined
-      standing.cleanSince = startedAt
-      log('info', 'ident.trust', { listener: name })
-    }
     return standing
   }
 
@@ -191,3 +171,28 @@ const tellAstray = (log: Log, listener: string, { port, scheme }: Door): void =>
     reason: `tailscaled passes what comes at port ${port} (${scheme}) on to this listener, which believes nobody until that ends`,
     hint: `tailscale serve --${scheme === 'tls' ? 'tls-terminated-tcp' : scheme}=${port} off`,
   })
+
+const judgeAnew = (
+  standings: Map<string, Standing>,
+  listener: Listener,
+  { doors, startedAt }: Reading,
+  log: Log,
+): Standing => {
+  const key = JSON.stringify([listener.bind, listener.identity])
+  const standing = standings.get(key) ?? {
+    astray: undefined,
+    cleanSince: Number.NEGATIVE_INFINITY,
+  }
+  standings.set(key, standing)
+  const door = doors.find((each) => isAstray(each, listener) && mayLeadTo(each.leadsTo, listener))
+  const { name, identity } = listener
+  if (door !== undefined) {
+    if (standing.astray === undefined) tellAstray(log, name, door)
+    standing.astray = { listener: name, identity, port: door.port }
+  } else if (standing.astray !== undefined) {
+    standing.astray = undefined
+    standing.cleanSince = startedAt
+    log('info', 'ident.trust', { listener: name })
+  }
+  return standing
+}

@@ -1,4 +1,4 @@
-import type { LocalApi } from '../platform.ts'
+import type { LocalApi } from '../platform/platform.ts'
 import { parseServeConfig, type ServeConfig } from './serve-config.ts'
 import { parseStatus, type Status } from './shapes.ts'
 

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { preparePlace, withPrivateMode } from '../../src/adapter/node/socket-file.ts'
+import { preparePlace, withPrivateMode } from '../../src/adapter/node/http/socket-file.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 
 const alice = { authorization: `Basic ${btoa('alice:alice-password')}` }

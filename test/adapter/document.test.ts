@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createDocument } from '../../src/adapter/node/document.ts'
+import { createDocument } from '../../src/adapter/node/config/document.ts'
 
 let folder = ''
 let path = ''

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { createLocalApi } from '../../src/adapter/node/localapi.ts'
-import { daemonsOf } from '../../src/adapter/node/tailscaled.ts'
+import { createLocalApi } from '../../src/adapter/node/tailscaled/localapi.ts'
+import { daemonsOf } from '../../src/adapter/node/tailscaled/tailscaled.ts'
 import { type FakeTailscaled, startFakeTailscaled } from '../support/fake-tailscaled.ts'
 
 const stops: (() => Promise<unknown>)[] = []

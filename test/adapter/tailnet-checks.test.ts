@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { createLocalApi } from '../../src/adapter/node/localapi.ts'
-import { createTailnetChecks } from '../../src/adapter/node/tailnet-checks.ts'
+import { createLocalApi } from '../../src/adapter/node/tailscaled/localapi.ts'
+import { createTailnetChecks } from '../../src/adapter/node/tailscaled/tailnet-checks.ts'
 import { testConfig } from '../support/config.ts'
 import { type FakeTailscaled, startFakeTailscaled } from '../support/fake-tailscaled.ts'
 

@@ -2,13 +2,13 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createServer as createTlsServer } from 'node:tls'
 import { afterEach, expect, test } from 'vitest'
-import { createTransport, type Transport } from '../../src/adapter/node/transport.ts'
+import { createTransport, type Transport } from '../../src/adapter/node/http/transport.ts'
 import type {
   UpstreamCall,
   UpstreamError,
   UpstreamRequest,
   UpstreamSink,
-} from '../../src/upstream/upstream.ts'
+} from '../../src/platform/upstream.ts'
 import { chatStream, flood, raw, redirect, startUpstream } from '../support/fake-upstream.ts'
 import { selfSigned } from './self-signed.ts'
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { ConfigDocument } from '../../src/admin/document.ts'
+import type { ConfigDocument } from '../../src/admin/api/config/document.ts'
 import { parseConfig } from '../../src/config/parse.ts'
 import { startWebui } from '../support/fake-webui.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type NodeStore, openStore } from '../../src/adapter/node/store.ts'
+import { type NodeStore, openStore } from '../../src/adapter/node/store/store.ts'
 import { usageRow } from '../store/fixtures.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 

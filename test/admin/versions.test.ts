@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { watchHandEdits } from '../../src/admin/versions.ts'
+import { watchHandEdits } from '../../src/admin/api/config/versions.ts'
 import { file, type MemoryDocument, memoryDocument, secrets } from '../dashboard/document.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { memoryStore } from '../support/store.ts'

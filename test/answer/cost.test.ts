@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { NeedleFinder, needleOf } from '../../src/answer/needles.ts'
-import { eventUsage, lineUsage, listUsage, type UsageReader } from '../../src/usage/reader.ts'
+import { NeedleFinder, needleOf } from '../../src/gateway/answer/needles.ts'
+import {
+  eventUsage,
+  lineUsage,
+  listUsage,
+  type UsageReader,
+} from '../../src/gateway/usage/reader.ts'
 import { computed } from '../support/computed.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)

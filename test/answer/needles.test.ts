@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { NeedleFinder, needleOf } from '../../src/answer/needles.ts'
-import { TextScrubber } from '../../src/answer/scrub.ts'
+import { NeedleFinder, needleOf } from '../../src/gateway/answer/needles.ts'
+import { TextScrubber } from '../../src/gateway/answer/scrub.ts'
 import { cuts, inPieces, secrets, spell, spellings, surroundings, unspell } from './spellings.ts'
 
 const utf8 = (text: string) => new TextEncoder().encode(text)

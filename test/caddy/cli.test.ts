@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers'
 import { Command, CommanderError } from 'commander'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { findCaddy } from '../../src/cli/caddy/binary.ts'
-import { caddyCommand } from '../../src/cli/caddy.ts'
+import { caddyCommand } from '../../src/cli/caddy/caddy.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'postern-caddy-cli-'))
 afterAll(() => rm(folder, { recursive: true, force: true }))

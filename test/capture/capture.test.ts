@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { type NodeStore, openStore } from '../../src/adapter/node/store.ts'
+import { type NodeStore, openStore } from '../../src/adapter/node/store/store.ts'
 import {
   type Behaviour,
   chat,

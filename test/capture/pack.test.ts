@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { pack, unpack } from '../../src/capture/pack.ts'
+import { pack, unpack } from '../../src/gateway/capture/pack.ts'
 
 describe('a captured body', () => {
   it('comes back as it was when it fits', async () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { canCommand } from '../../src/cli/can.ts'
+import { canCommand } from '../../src/cli/can/can.ts'
 import { HASH } from '../config/read.ts'
 import { runCommand } from './run.ts'
 

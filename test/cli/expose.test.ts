@@ -4,9 +4,9 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { parseText } from '../../src/adapter/node/config-file.ts'
+import { parseText } from '../../src/adapter/node/config/config-file.ts'
 import { holdDataDir } from '../../src/adapter/node/ledger/lock.ts'
-import { exposeCommand } from '../../src/cli/expose.ts'
+import { exposeCommand } from '../../src/cli/expose/expose.ts'
 import { HASH } from '../config/read.ts'
 import {
   type FakeTailscaled,

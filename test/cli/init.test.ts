@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import bcrypt from 'bcryptjs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { parseText } from '../../src/adapter/node/config-file.ts'
+import { parseText } from '../../src/adapter/node/config/config-file.ts'
+import { initCommand } from '../../src/cli/init/init.ts'
 import type { Surroundings } from '../../src/cli/init/surroundings.ts'
-import { initCommand } from '../../src/cli/init.ts'
 import { runCommand } from './run.ts'
 
 const NOTHING: Surroundings = { servers: [], webui: undefined, caddy: false, tailscaled: false }

@@ -2,8 +2,8 @@ import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from 'node
 import { join } from 'node:path'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { describe, expect, it } from 'vitest'
-import type { KeyRing } from '../../src/identity/api-key.ts'
-import { isWhole } from '../../src/identity/key-format.ts'
+import { isWhole } from '../../src/gateway/identity/key-format.ts'
+import type { KeyRing } from '../../src/platform/records/api-key.ts'
 import { dataDir, store } from '../store/fixtures.ts'
 import { postern } from './ledger-commands.ts'
 

@@ -4,11 +4,11 @@ import { Command, CommanderError } from 'commander'
 import { vi } from 'vitest'
 import { backupCommand } from '../../src/cli/backup.ts'
 import { banCommand } from '../../src/cli/ban.ts'
-import { keyCommand } from '../../src/cli/key.ts'
+import { keyCommand } from '../../src/cli/key/key.ts'
 import { migrateCommand } from '../../src/cli/migrate.ts'
 import { quotaCommand } from '../../src/cli/quota.ts'
 import { restoreCommand } from '../../src/cli/restore.ts'
-import { usageCommand } from '../../src/cli/usage.ts'
+import { usageCommand } from '../../src/cli/usage/usage.ts'
 
 export interface Printed {
   readonly out: string

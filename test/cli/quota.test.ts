@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Refill } from '../../src/quota/balance.ts'
+import type { Refill } from '../../src/platform/records/balance.ts'
 import { dataDir, query, store, usageRow } from '../store/fixtures.ts'
 import { postern } from './ledger-commands.ts'
 

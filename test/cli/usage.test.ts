@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { UsageRow } from '../../src/usage/row.ts'
+import type { UsageRow } from '../../src/platform/records/usage.ts'
 import { dataDir, store, usageRow } from '../store/fixtures.ts'
 import { startLibsqlServer } from '../support/libsql-server.ts'
 import { postern } from './ledger-commands.ts'

@@ -20,7 +20,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { loadConfig, watchConfig, writeConfig } from '../../src/adapter/node/config-file.ts'
+import { loadConfig, watchConfig, writeConfig } from '../../src/adapter/node/config/config-file.ts'
 import { HASH } from './read.ts'
 
 let folder: string

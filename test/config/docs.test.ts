@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { generated } from '../../src/cli/docs.ts'
-import { type JsonSchema, jsonSchema, knownKeys } from '../../src/config/json-schema.ts'
+import { type JsonSchema, jsonSchema, knownKeys } from '../../src/config/schema/json-schema.ts'
 import { HASH, read } from './read.ts'
 
 /** The value with every documented default written out, at every depth. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { secretsOf } from '../../src/http/log-line.ts'
+import { secretsOf } from '../../src/gateway/http/log/log-line.ts'
 import { read } from './read.ts'
 
 const s3 = (fields: object) => {

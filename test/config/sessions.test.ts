@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { secretsOf } from '../../src/http/log-line.ts'
+import { secretsOf } from '../../src/gateway/http/log/log-line.ts'
 import { read, said, valid } from './read.ts'
 
 const secret = 'x'.repeat(32)

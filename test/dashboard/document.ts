@@ -1,4 +1,4 @@
-import type { ConfigDocument } from '../../src/admin/document.ts'
+import type { ConfigDocument } from '../../src/admin/api/config/document.ts'
 import { parseConfig } from '../../src/config/parse.ts'
 
 export interface MemoryDocument extends ConfigDocument {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Exposed, Machine } from '../../src/doctor/machine.ts'
+import type { Exposed, Machine } from '../../src/platform/machine.ts'
 import { type Site, startSite, type Visitor } from './browser.ts'
 import { type SeededStore, seededStore } from './ledger.ts'
 

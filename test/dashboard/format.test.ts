@@ -8,8 +8,8 @@ import {
   short,
   span,
   when,
-} from '../../src/dashboard/parts/format.ts'
-import { toCsv } from '../../src/dashboard/parts/table.ts'
+} from '../../src/admin/dashboard/parts/format.ts'
+import { toCsv } from '../../src/admin/dashboard/parts/table.ts'
 
 describe('numbers people can read', () => {
   it.each([

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type NodeStore, openStore } from '../../src/adapter/node/store.ts'
-import type { AuthFailureRow, UsageRow } from '../../src/usage/row.ts'
+import { type NodeStore, openStore } from '../../src/adapter/node/store/store.ts'
+import type { AuthFailureRow, UsageRow } from '../../src/platform/records/usage.ts'
 import { usageRow } from '../store/fixtures.ts'
 
 export interface SeededStore {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { pack } from '../../src/capture/pack.ts'
+import { pack } from '../../src/gateway/capture/pack.ts'
 import { usageRow } from '../store/fixtures.ts'
 import { type Site, startSite, type Visitor } from './browser.ts'
 import { type SeededStore, seededStore } from './ledger.ts'

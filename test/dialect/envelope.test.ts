@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { type Envelope, envelopeOf, errorBody, errorHeaders } from '../../src/dialect/envelope.ts'
+import {
+  type Envelope,
+  envelopeOf,
+  errorBody,
+  errorHeaders,
+} from '../../src/gateway/dialect/envelope.ts'
 
 const limited = { status: 429, code: 'quota_exceeded', message: 'No more today.' } as const
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
-import { addressOf, type Operation, operations } from '../../src/dialect/operations.ts'
-import { canonicalTarget } from '../../src/http/target.ts'
-import { joinBase } from '../../src/upstream/join.ts'
-import type { Provider } from '../../src/upstream/upstream.ts'
+import { addressOf, type Operation, operations } from '../../src/gateway/dialect/operations.ts'
+import { canonicalTarget } from '../../src/gateway/http/target.ts'
+import { joinBase } from '../../src/gateway/upstream/join.ts'
+import type { Provider } from '../../src/platform/upstream.ts'
 import { provider } from '../upstream/provider.ts'
 
 /** The operation that a path leads to, by the router that the gateway has. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { readEdited } from '../../src/dialect/body/json-body.ts'
-import { sessionOf } from '../../src/dialect/session.ts'
-import { beginningsOf } from '../../src/dialect/webui-task.ts'
+import { readEdited } from '../../src/gateway/dialect/body/json-body.ts'
+import { sessionOf } from '../../src/gateway/dialect/session.ts'
+import { beginningsOf } from '../../src/gateway/dialect/webui-task.ts'
 import { computed } from '../support/computed.ts'
 
 interface Asked {

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { plainText } from '../../src/dialect/plain-event.ts'
-import { bytesOf } from '../../src/dialect/utf8.ts'
-import { Writing } from '../../src/dialect/writing.ts'
+import { plainText } from '../../src/gateway/dialect/plain-event.ts'
+import { bytesOf } from '../../src/gateway/dialect/utf8.ts'
+import { Writing } from '../../src/gateway/dialect/writing.ts'
 
 const read = (events: readonly object[]): Writing => {
   const writing = new Writing()

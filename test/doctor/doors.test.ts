@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createLocalApi } from '../../src/adapter/node/localapi.ts'
-import { checkDoors } from '../../src/doctor/checks/doors.ts'
+import { createLocalApi } from '../../src/adapter/node/tailscaled/localapi.ts'
+import { checkDoors } from '../../src/admin/doctor/checks/doors.ts'
 import { type FakeTailscaled, startFakeTailscaled } from '../support/fake-tailscaled.ts'
 import { given, type Patient } from './patient.ts'
 

@@ -1,10 +1,10 @@
 import { onTestFinished } from 'vitest'
 import { connects, upgrade } from '../../src/adapter/node/doctor/sockets.ts'
-import { createTransport } from '../../src/adapter/node/transport.ts'
-import type { Check, Given } from '../../src/doctor/given.ts'
-import type { Machine, MachineFacts } from '../../src/doctor/machine.ts'
-import { withDemo } from '../../src/upstream/demo.ts'
-import { createRegistry } from '../../src/upstream/registry.ts'
+import { createTransport } from '../../src/adapter/node/http/transport.ts'
+import type { Check, Given } from '../../src/admin/doctor/given.ts'
+import { withDemo } from '../../src/gateway/upstream/demo.ts'
+import { createRegistry } from '../../src/gateway/upstream/registry.ts'
+import type { Machine, MachineFacts } from '../../src/platform/machine.ts'
 import { testConfig } from '../support/config.ts'
 
 /** A machine where all is well. */

@@ -1,7 +1,7 @@
-import { openStore } from '../../src/adapter/node/store.ts'
-import { createTransport } from '../../src/adapter/node/transport.ts'
-import { createExporter } from '../../src/export/exporter.ts'
-import { createPut } from '../../src/export/s3.ts'
+import { createTransport } from '../../src/adapter/node/http/transport.ts'
+import { openStore } from '../../src/adapter/node/store/store.ts'
+import { createExporter } from '../../src/ledger/export/exporter.ts'
+import { createPut } from '../../src/ledger/export/s3.ts'
 import { credentials } from './s3-server.ts'
 
 /** Exports until the first object is there, says so, and waits to be killed before it is noted. */

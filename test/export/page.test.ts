@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { knownKeys } from '../../src/config/json-schema.ts'
-import { operations } from '../../src/dialect/operations.ts'
+import { knownKeys } from '../../src/config/schema/json-schema.ts'
+import { operations } from '../../src/gateway/dialect/operations.ts'
 
 const page = readFileSync(new URL('../../docs/exports.md', import.meta.url), 'utf8')
 

@@ -1,6 +1,6 @@
 import { hashSync } from 'bcryptjs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { resourceFamilies } from '../../src/dialect/resources.ts'
+import { resourceFamilies } from '../../src/config/resources.ts'
 import { describeWithData } from '../support/field/data.ts'
 import { type MockAnthropic, startMockAnthropic } from '../support/field/mock-anthropic.ts'
 import { differences, modelsIn, type Outcomes, runSuite } from '../support/field/suite.ts'

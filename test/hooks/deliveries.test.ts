@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { HookConfig } from '../../src/config/config.ts'
-import { type HookCall, HookError } from '../../src/hooks/call.ts'
-import { createDeliveries, type DeliveriesOptions } from '../../src/hooks/deliveries.ts'
+import { type HookCall, HookError } from '../../src/gateway/hooks/call.ts'
+import { createDeliveries, type DeliveriesOptions } from '../../src/gateway/hooks/deliveries.ts'
 import { fakeClock } from '../support/clock.ts'
 
 const hook = (name: string, more: Partial<HookConfig> = {}): HookConfig => ({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readAnswer } from '../../src/hooks/answer/read.ts'
+import { readAnswer } from '../../src/gateway/hooks/answer/read.ts'
 
 const bytes = (text: string) => new Uint8Array(new TextEncoder().encode(text))
 const sse = (events: readonly object[], gap = '\n\n') =>

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { HookConfig } from '../../src/config/config.ts'
-import type { Deliveries, Delivery } from '../../src/hooks/deliveries.ts'
-import { Report } from '../../src/hooks/report.ts'
-import type { HookUse } from '../../src/hooks/uses.ts'
-import type { UsageRow } from '../../src/usage/row.ts'
+import type { Deliveries, Delivery } from '../../src/gateway/hooks/deliveries.ts'
+import { Report } from '../../src/gateway/hooks/report.ts'
+import type { HookUse } from '../../src/gateway/hooks/uses.ts'
+import type { UsageRow } from '../../src/platform/records/usage.ts'
 import { usageRow } from '../store/fixtures.ts'
 import { provider } from '../upstream/provider.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { userMessage } from '../../src/hooks/user-message.ts'
+import { userMessage } from '../../src/gateway/hooks/user-message.ts'
 
 describe('what a person said last', () => {
   const user = (content: unknown) => ({ role: 'user', content })

@@ -1,8 +1,8 @@
-import { Hono } from 'hono'
+import { type Handler, Hono, type MiddlewareHandler } from 'hono'
 import { describe, expect, it } from 'vitest'
-import { check, joinChecks, pass } from '../../src/http/check.ts'
-import type { Env } from '../../src/http/env.ts'
-import { createRouter } from '../../src/http/router.ts'
+import { chain, check, pass } from '../../src/gateway/http/check.ts'
+import type { Env } from '../../src/gateway/http/env.ts'
+import { createRouter } from '../../src/gateway/http/router.ts'
 
 const later = () => new Promise<void>((resolve) => setTimeout(resolve, 1))
 
@@ -19,12 +19,14 @@ const start = (refuse?: string) => {
     })
   const app = new Hono<Env>({ router: createRouter() })
   app.onError((error, c) => c.text(error.message, 403))
-  app.use(look('first'), async (c, next) => {
+  const around: MiddlewareHandler<Env> = async (c, next) => {
     await next()
     ran.push(`after ${c.res.status} ${c.error?.message ?? 'no error'}`)
-  })
-  app.use(look('second'), look('third', true), look('fourth'), pass)
-  app.get('/things/:name', look('fifth'), (c) => c.text(`thing ${c.req.param('name')}`))
+  }
+  app.use(...chain(look('first'), around))
+  app.use(...chain(look('second'), look('third', true), look('fourth'), pass))
+  const thing: Handler<Env> = (c) => c.text(`thing ${c.req.param('name')}`)
+  app.on('GET', ['/things/:name'], ...chain(look('fifth'), thing))
   app.get('/open', (c) => c.text('open'))
   return { ran, ask: (path: string) => app.request(path) }
 }
@@ -58,10 +60,8 @@ describe('checks', () => {
   })
 
   it('cost no stage of their own, but for one that nothing follows', () => {
-    const handler = () => {}
-    const found = [pass, pass, handler, pass, handler, pass].map(
-      (each) => [[each, 'r'], {}] as const,
-    )
-    expect(joinChecks(found)).toHaveLength(3)
+    const stage: MiddlewareHandler<Env> = (_c, next) => next()
+    expect(chain(pass, pass, stage, pass, stage, pass)).toHaveLength(3)
+    expect(chain(stage, stage)).toEqual([stage, stage])
   })
 })

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { addressSet, clientAddress, contains } from '../../src/http/client-address.ts'
+import {
+  addressSet,
+  clientAddress,
+  contains,
+} from '../../src/gateway/http/guards/client-address.ts'
 
 const client = (peer: string, forwardedFor: string | null = null, trusted: string[] = []) =>
   clientAddress(peer, forwardedFor, addressSet(trusted))

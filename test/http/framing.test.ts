@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { inspectFraming } from '../../src/http/framing.ts'
+import { inspectFraming } from '../../src/gateway/http/framing.ts'
 
 const inspect = (rawHeaders: string[], other: { target?: string; httpVersion?: string } = {}) =>
   inspectFraming({

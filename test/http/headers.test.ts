@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { requestHeaders, toProvider } from '../../src/dialect/request-headers.ts'
-import { fromFallback, fromUpstream, toFallback } from '../../src/http/headers.ts'
-import type { Dialect } from '../../src/upstream/upstream.ts'
+import { requestHeaders, toProvider } from '../../src/gateway/dialect/request-headers.ts'
+import { fromFallback, fromUpstream, toFallback } from '../../src/gateway/http/headers.ts'
+import type { Dialect } from '../../src/platform/upstream.ts'
 
 const hostile = {
   authorization: 'Basic YTpi',

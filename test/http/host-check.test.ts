@@ -1,8 +1,8 @@
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import type { Bind, ListenerIdentity } from '../../src/config/config.ts'
-import type { Env } from '../../src/http/env.ts'
-import { ownNameAsked } from '../../src/http/host-check.ts'
+import type { Env } from '../../src/gateway/http/env.ts'
+import { ownNameAsked } from '../../src/gateway/http/guards/host-check.ts'
 
 const socket: Bind = { kind: 'unix', path: 'x.sock' }
 const port: Bind = { kind: 'tcp', host: '127.0.0.1', port: 1 }

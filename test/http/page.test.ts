@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { html } from 'hono/html'
 import { expect, it } from 'vitest'
-import { document, pageHeaders } from '../../src/http/page.ts'
+import { document, pageHeaders } from '../../src/gateway/http/page.ts'
 
 it('a page of ours carries the one style that its policy lets in', async () => {
   const text = String(await document({ title: 'Title', content: html`<p>Content</p>` }))

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { canonicalTarget } from '../../src/http/target.ts'
+import { canonicalTarget } from '../../src/gateway/http/target.ts'
 
 /** What servers make of a path: decoded up to three times, without parameters, without empty segments. */
 const readings = (path: string): string[] => {

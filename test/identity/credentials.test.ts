@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readCredential } from '../../src/identity/credentials.ts'
+import { readCredential } from '../../src/gateway/identity/credentials.ts'
 
 const read = (headers: Record<string, string>, query?: string) =>
   readCredential(new Headers(headers), query === undefined ? undefined : new URLSearchParams(query))

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createEndedSessions } from '../../src/identity/ended-sessions.ts'
+import { createEndedSessions } from '../../src/gateway/identity/ended-sessions.ts'
 import { fakeClock } from '../support/clock.ts'
 import { memoryStore } from '../support/store.ts'
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { createMark } from '../../src/identity/guess.ts'
-import type { Shared } from '../../src/platform.ts'
+import { createMark } from '../../src/gateway/identity/guess.ts'
+import type { Shared } from '../../src/platform/platform.ts'
 import { testConfig } from '../support/config.ts'
 
 const shared = {} as Shared

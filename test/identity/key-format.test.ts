@@ -7,7 +7,7 @@ import {
   isWhole,
   looksRandom,
   newRandomKey,
-} from '../../src/identity/key-format.ts'
+} from '../../src/gateway/identity/key-format.ts'
 
 const key = newRandomKey(randomBytes)
 

@@ -1,7 +1,7 @@
 import { SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
-import type { Caller } from '../../src/identity/caller.ts'
-import { createSpeaksFor } from '../../src/identity/open-webui-jwt.ts'
+import { createSpeaksFor } from '../../src/gateway/identity/open-webui-jwt.ts'
+import type { Caller } from '../../src/platform/caller.ts'
 import { fakeClock } from '../support/clock.ts'
 
 const secret = 'only-open-webui-and-we-know-this-one'

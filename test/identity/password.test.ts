@@ -1,7 +1,7 @@
 import bcrypt from 'bcryptjs'
 import { afterAll, describe, expect, it } from 'vitest'
-import { createPasswordPool } from '../../src/adapter/node/passwords.ts'
-import type { PasswordVerifier } from '../../src/platform.ts'
+import { createPasswordPool } from '../../src/adapter/node/secrets/passwords.ts'
+import type { PasswordVerifier } from '../../src/platform/platform.ts'
 import { openLock } from '../support/lock.ts'
 import { fakeHash } from '../support/verifier.ts'
 

@@ -1,9 +1,9 @@
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
-import type { Env } from '../../src/http/env.ts'
-import { Failure } from '../../src/http/errors.ts'
-import type { CallerKind } from '../../src/identity/caller.ts'
-import { requirePerson } from '../../src/identity/login/require-person.ts'
+import type { Env } from '../../src/gateway/http/env.ts'
+import { requirePerson } from '../../src/gateway/identity/login/require-person.ts'
+import type { CallerKind } from '../../src/platform/caller.ts'
+import { Failure } from '../../src/platform/failure.ts'
 
 const ask = async (kind: CallerKind) => {
   const app = new Hono<Env>()

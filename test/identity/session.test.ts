@@ -1,7 +1,7 @@
 import { jwtVerify, SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
 import type { UserConfig } from '../../src/config/config.ts'
-import { createSessionScheme, sessionLifetime } from '../../src/identity/schemes/session.ts'
+import { createSessionScheme, sessionLifetime } from '../../src/gateway/identity/schemes/session.ts'
 import { fakeClock } from '../support/clock.ts'
 
 const secret = new Uint8Array(32).fill(7)

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { ListenerConfig, ListenerIdentity } from '../../src/config/config.ts'
-import type { Client } from '../../src/http/env.ts'
-import { createTailnetScheme, type TailnetRequest } from '../../src/identity/schemes/tailnet.ts'
+import type { Client } from '../../src/gateway/http/env.ts'
+import {
+  createTailnetScheme,
+  type TailnetRequest,
+} from '../../src/gateway/identity/schemes/tailnet.ts'
 import type { Peer } from '../../src/tailscale/directory.ts'
 
 const alice: Peer = {

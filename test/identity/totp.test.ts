@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { decodeBase32, encodeBase32 } from '../../src/config/values/base32.ts'
-import { codeAt, otpauthUrl, stepOf } from '../../src/identity/totp.ts'
+import { codeAt, otpauthUrl, stepOf } from '../../src/gateway/identity/totp.ts'
 
 /** RFC 6238 appendix B: the secret of its SHA-1 vectors. */
 const secret = encodeBase32(new TextEncoder().encode('12345678901234567890'))

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Caller } from '../../src/identity/caller.ts'
-import { createWebuiIdentity, emailOf, loginOf } from '../../src/identity/webui-identity.ts'
+import { createWebuiIdentity, emailOf, loginOf } from '../../src/gateway/identity/webui-identity.ts'
+import type { Caller } from '../../src/platform/caller.ts'
 
 const alice: Caller = { login: 'alice@example.com', kind: 'user', credentialId: 'n1', groups: [] }
 const headers = { email: 'x-email', name: 'x-name', groups: 'x-groups' }

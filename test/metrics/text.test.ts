@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createCounter, createHistogram, mostSeries } from '../../src/metrics/instruments.ts'
-import { format } from '../../src/metrics/text.ts'
+import { createCounter, createHistogram, mostSeries } from '../../src/admin/metrics/instruments.ts'
+import { format } from '../../src/admin/metrics/text.ts'
 import { readPage, total } from '../support/prometheus.ts'
 
 const counter = () => createCounter({ name: 'x_total', help: 'x', labels: ['a'] })

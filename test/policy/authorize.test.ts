@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { Failure } from '../../src/http/errors.ts'
-import { authorize } from '../../src/policy/authorize.ts'
-import type { Candidate, NoRoute, RouteResult } from '../../src/upstream/upstream.ts'
+import { authorize } from '../../src/gateway/policy/authorize.ts'
+import { Failure } from '../../src/platform/failure.ts'
+import type { Candidate, NoRoute, RouteResult } from '../../src/platform/upstream.ts'
 import { provider } from '../upstream/provider.ts'
 
 const candidate = (id: string): Candidate => ({ provider: provider(id, ['m']), model: 'm' })

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { GrantConfig, GrantEntry } from '../../src/config/config.ts'
-import type { Door } from '../../src/identity/caller.ts'
-import { type Explanation, explain, type Known } from '../../src/policy/explain.ts'
-import { compileGrants } from '../../src/policy/grants.ts'
-import type { Place, Subject } from '../../src/policy/sources.ts'
-import { route } from '../../src/upstream/route.ts'
+import { type Explanation, explain, type Known } from '../../src/gateway/policy/explain.ts'
+import { compileGrants } from '../../src/gateway/policy/grants.ts'
+import type { Place, Subject } from '../../src/gateway/policy/sources.ts'
+import { route } from '../../src/gateway/upstream/routing/route.ts'
+import type { Door } from '../../src/platform/caller.ts'
 import { provider } from '../upstream/provider.ts'
 
 const providers = [

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { GrantConfig, GrantEntry } from '../../src/config/config.ts'
-import type { LogFields } from '../../src/platform.ts'
-import { compileGrants, type Grantee, type Policy } from '../../src/policy/grants.ts'
-import type { Place } from '../../src/policy/sources.ts'
+import { compileGrants, type Grantee, type Policy } from '../../src/gateway/policy/grants.ts'
+import type { Place } from '../../src/gateway/policy/sources.ts'
+import type { LogFields } from '../../src/platform/platform.ts'
 
 const grant = (
   src: string | readonly string[],

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { GrantConfig } from '../../src/config/config.ts'
-import type { Caller, KeyLimits } from '../../src/identity/caller.ts'
-import { compileGrants } from '../../src/policy/grants.ts'
+import { compileGrants } from '../../src/gateway/policy/grants.ts'
+import type { Caller, KeyLimits } from '../../src/platform/caller.ts'
 
 const log = () => {}
 const grants: readonly GrantConfig[] = [

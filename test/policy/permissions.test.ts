@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { GrantEntry } from '../../src/config/config.ts'
-import { ANY_MODEL } from '../../src/http/env.ts'
-import { intersect, merge } from '../../src/policy/permissions.ts'
+import { ANY_MODEL } from '../../src/gateway/http/env.ts'
+import { intersect, merge } from '../../src/gateway/policy/permissions.ts'
 import { chat, providerKey, together } from '../support/setup.ts'
 
 const of = (...entries: GrantEntry[]) => merge([{ entries }])

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { loadCatalogue } from '../../src/prices/catalogue.ts'
-import type { CostBasis } from '../../src/upstream/upstream.ts'
+import { loadCatalogue } from '../../src/gateway/prices/catalogue.ts'
+import type { CostBasis } from '../../src/platform/upstream.ts'
 
 const at = Date.UTC(2026, 10, 21, 12)
 const catalogue = await loadCatalogue()

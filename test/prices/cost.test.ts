@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { TokenCounts } from '../../src/dialect/usage.ts'
-import { costOf } from '../../src/prices/cost.ts'
-import type { Price } from '../../src/upstream/upstream.ts'
+import type { TokenCounts } from '../../src/gateway/dialect/usage.ts'
+import { costOf } from '../../src/gateway/prices/cost.ts'
+import type { Price } from '../../src/platform/upstream.ts'
 
 const counts = (told: Partial<TokenCounts>): TokenCounts => ({
   input: 0,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { costOf } from '../../src/prices/cost.ts'
-import { basisOf, billedBy, type Priced, priceOf } from '../../src/prices/price.ts'
-import type { Provider } from '../../src/upstream/upstream.ts'
+import { costOf } from '../../src/gateway/prices/cost.ts'
+import { basisOf, billedBy, type Priced, priceOf } from '../../src/gateway/prices/price.ts'
+import type { Provider } from '../../src/platform/upstream.ts'
 import { read } from '../config/read.ts'
 import { provider } from '../upstream/provider.ts'
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { servingIn, servingOf } from '../../src/dialect/serving.ts'
-import { basisOf, priceOf } from '../../src/prices/price.ts'
-import { tierOf, timesTier } from '../../src/prices/tier.ts'
-import type { Candidate, Provider } from '../../src/upstream/upstream.ts'
+import { servingIn, servingOf } from '../../src/gateway/dialect/serving.ts'
+import { basisOf, priceOf } from '../../src/gateway/prices/price.ts'
+import { tierOf, timesTier } from '../../src/gateway/prices/tier.ts'
+import type { Candidate, Provider } from '../../src/platform/upstream.ts'
 
 const at = Date.UTC(2026, 10, 1)
 const candidate = (costBasis: Provider['costBasis'], model: string): Candidate => ({

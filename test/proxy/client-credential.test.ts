@@ -1,8 +1,8 @@
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
-import type { Auth, Env } from '../../src/http/env.ts'
-import type { Caller } from '../../src/identity/caller.ts'
-import { clientCredential } from '../../src/proxy/client-credential.ts'
+import type { Auth, Env } from '../../src/gateway/http/env.ts'
+import { clientCredential } from '../../src/gateway/proxy/client-credential.ts'
+import type { Caller } from '../../src/platform/caller.ts'
 
 const caller = (more: Partial<Caller> = {}): Caller => ({
   login: 'alice@example.com',

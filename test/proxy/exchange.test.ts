@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { exchange } from '../../src/proxy/exchange.ts'
-import type { Send, UpstreamSink } from '../../src/upstream/upstream.ts'
+import { exchange } from '../../src/gateway/proxy/exchange.ts'
+import type { Send, UpstreamSink } from '../../src/platform/upstream.ts'
 
 /** An upstream that writes on when it is asked to pause, as one whose last packet held many frames does. */
 const upstream = () => {

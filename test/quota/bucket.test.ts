@@ -1,8 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { QuotaLimit } from '../../src/config/config.ts'
-import { charge, fill, hold, newBucket, redefine, refill, release } from '../../src/quota/bucket.ts'
-import { BUSY, toCharge, toHold, waitFor } from '../../src/quota/chain.ts'
+import {
+  charge,
+  fill,
+  hold,
+  newBucket,
+  redefine,
+  refill,
+  release,
+} from '../../src/gateway/quota/bucket.ts'
+import { BUSY, toCharge, toHold, waitFor } from '../../src/gateway/quota/chain.ts'
 
 const dollars = (capacity: number, perSecond = 0): QuotaLimit => ({
   unit: 'dollars',

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { Target } from '../../src/http/env.ts'
-import { estimate, spentBy } from '../../src/quota/estimate.ts'
-import type { Candidate } from '../../src/upstream/upstream.ts'
+import type { Target } from '../../src/gateway/http/env.ts'
+import { estimate, spentBy } from '../../src/gateway/quota/estimate.ts'
+import type { Candidate } from '../../src/platform/upstream.ts'
 import { usageRow } from '../store/fixtures.ts'
 
 const candidate = {

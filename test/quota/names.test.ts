@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { buildQuotas } from '../../src/config/build-quotas.ts'
-import { chainsOf, nameOf } from '../../src/quota/names.ts'
+import { buildQuotas } from '../../src/config/build/quotas.ts'
+import { chainsOf, nameOf } from '../../src/gateway/quota/names.ts'
 
 const quotas = buildQuotas({
   'day:<user>': { capacity: '$1.00' },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { PasswordVerifier, Shared } from '../../src/platform.ts'
+import type { PasswordVerifier, Shared } from '../../src/platform/platform.ts'
 import { basic, openLock } from '../support/lock.ts'
 
 const users = { alice: 'right', bob: 'other' }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createLimiter } from '../../src/ratelimit/limits.ts'
+import { createLimiter } from '../../src/gateway/ratelimit/limits.ts'
 import { fakeClock } from '../support/clock.ts'
 
 const open = () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createLocalApi } from '../../src/adapter/node/localapi.ts'
+import { createLocalApi } from '../../src/adapter/node/tailscaled/localapi.ts'
 import { ask, type Door } from '../caddy/ask.ts'
 import { expectAlike } from '../caddy/compare.ts'
 import { setUp, tcp } from '../caddy/set-up.ts'

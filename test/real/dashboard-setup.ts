@@ -1,4 +1,4 @@
-import { pack } from '../../src/capture/pack.ts'
+import { pack } from '../../src/gateway/capture/pack.ts'
 import type { SeededStore } from '../dashboard/ledger.ts'
 import { usageRow } from '../store/fixtures.ts'
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { whole } from '../../src/dialect/body/edit.ts'
-import { readFormBody } from '../../src/dialect/body/form-body.ts'
-import { forwarded, readEdited } from '../../src/dialect/body/json-body.ts'
+import { whole } from '../../src/gateway/dialect/body/edit.ts'
+import { readFormBody } from '../../src/gateway/dialect/body/form/form-body.ts'
+import { forwarded, readEdited } from '../../src/gateway/dialect/body/json-body.ts'
 import { describeWith } from '../support/parts/need.ts'
 import {
   type Found,

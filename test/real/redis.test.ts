@@ -1,6 +1,6 @@
 import { createClient } from '@redis/client'
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest'
-import { type OpenShared, openShared } from '../../src/adapter/node/shared.ts'
+import { type OpenShared, openShared } from '../../src/adapter/node/redis/shared.ts'
 import { type FakeUpstream, startUpstream } from '../support/fake-upstream.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { describeWith } from '../support/parts/need.ts'

@@ -1,7 +1,7 @@
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import { send } from '../../src/adapter/workers/transport.ts'
-import type { UpstreamCall, UpstreamError } from '../../src/upstream/upstream.ts'
+import type { UpstreamCall, UpstreamError } from '../../src/platform/upstream.ts'
 import { type FakeUpstream, flood, type Script, startUpstream } from '../support/fake-upstream.ts'
 import { eventually } from './requests.ts'
 

@@ -50,7 +50,7 @@ describe('the Worker', () => {
   const owner = { authorization: 'Bearer owner:owner-password' }
 
   it('carries every migration, and every file of the dashboard', async () => {
-    const folders = ['store/migrations', 'dashboard/assets'].map((folder) =>
+    const folders = ['ledger/store/migrations', 'admin/dashboard/assets'].map((folder) =>
       readdir(new URL(`../../src/${folder}`, import.meta.url)),
     )
     const bundled = Object.keys(bundle).filter((name) => name !== 'main.js')
@@ -65,7 +65,7 @@ describe('the Worker', () => {
     expect(html).toContain('postern/demo')
     const style = /href="(\/ui\/assets\/[^"]+\.css)"/.exec(html)?.[1] ?? ''
     const file = await readFile(
-      new URL('../../src/dashboard/assets/style.css', import.meta.url),
+      new URL('../../src/admin/dashboard/assets/style.css', import.meta.url),
       'utf8',
     )
     expect(await (await ask(style)).text()).toBe(file)

@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type NodeStore, openStore } from '../../src/adapter/node/store.ts'
-import type { Act, Change } from '../../src/admin/act.ts'
-import type { KeyRing } from '../../src/identity/api-key.ts'
-import type { Ban } from '../../src/ratelimit/ban.ts'
+import { type NodeStore, openStore } from '../../src/adapter/node/store/store.ts'
+import type { Act, Change } from '../../src/platform/records/act.ts'
+import type { KeyRing } from '../../src/platform/records/api-key.ts'
+import type { Ban } from '../../src/platform/records/ban.ts'
 
 const act = (id: string, change?: Change): Act => ({
   audit: {

@@ -1,8 +1,8 @@
 import { openSync, writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openStore } from '../../src/adapter/node/store.ts'
-import type { Ban } from '../../src/ratelimit/ban.ts'
-import type { UsageRow } from '../../src/usage/row.ts'
+import { openStore } from '../../src/adapter/node/store/store.ts'
+import type { Ban } from '../../src/platform/records/ban.ts'
+import type { UsageRow } from '../../src/platform/records/usage.ts'
 
 // Writes rows and bans as fast as they are acknowledged, and notes each acknowledgement in a file, until it is killed.
 

@@ -1,5 +1,5 @@
-import { openStore } from '../../src/adapter/node/store.ts'
-import type { UsageRow } from '../../src/usage/row.ts'
+import { openStore } from '../../src/adapter/node/store/store.ts'
+import type { UsageRow } from '../../src/platform/records/usage.ts'
 
 // Writes rows while its files may not grow, says how many were acknowledged once it is unwell, and again when they may.
 

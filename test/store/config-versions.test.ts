@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { type NodeStore, openStore } from '../../src/adapter/node/store.ts'
-import type { Change, ConfigVersion } from '../../src/admin/act.ts'
+import { type NodeStore, openStore } from '../../src/adapter/node/store/store.ts'
+import type { Change, ConfigVersion } from '../../src/platform/records/act.ts'
 
 const version = (id: string, config = `{ /* ${id} */ }`): ConfigVersion => ({
   id,

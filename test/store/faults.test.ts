@@ -2,7 +2,7 @@ import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { StoreFull } from '../../src/adapter/node/store.ts'
+import { StoreFull } from '../../src/adapter/node/store/store.ts'
 import {
   ban,
   child,

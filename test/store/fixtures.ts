@@ -6,11 +6,11 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { createClient } from '@libsql/client'
 import { onTestFinished } from 'vitest'
-import { type NodeStore, openStore, type StoreOptions } from '../../src/adapter/node/store.ts'
-import type { Ban } from '../../src/ratelimit/ban.ts'
-import type { Database } from '../../src/store/schema.ts'
-import { usageStatements } from '../../src/store/usage.ts'
-import type { AuthFailureRow, UsageRow } from '../../src/usage/row.ts'
+import { type NodeStore, openStore, type StoreOptions } from '../../src/adapter/node/store/store.ts'
+import type { Database } from '../../src/ledger/store/schema.ts'
+import { usageStatements } from '../../src/ledger/store/usage/usage.ts'
+import type { Ban } from '../../src/platform/records/ban.ts'
+import type { AuthFailureRow, UsageRow } from '../../src/platform/records/usage.ts'
 
 /** What the ledger does with rows, without its batches. */
 export const insertUsage = async (db: Database, rows: readonly UsageRow[]): Promise<void> => {

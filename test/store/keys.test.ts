@@ -14,15 +14,15 @@ import {
   revokeKeys,
   selectKeyRing,
   touchKey,
-} from '../../src/store/keys.ts'
-import { migrate } from '../../src/store/migrate.ts'
-import { type Database, keys, signingKeys } from '../../src/store/schema.ts'
+} from '../../src/ledger/store/keys/keys.ts'
+import { migrate } from '../../src/ledger/store/migrate.ts'
+import { type Database, keys, signingKeys } from '../../src/ledger/store/schema.ts'
 import { startLibsqlServer } from '../support/libsql-server.ts'
 import { dataDir } from './fixtures.ts'
 
 const migrations = ['0001-ledger.sql', '0002-keys.sql', '0006-key-quota.sql'].map((name) => ({
   name,
-  sql: readFileSync(new URL(`../../src/store/migrations/${name}`, import.meta.url), 'utf8'),
+  sql: readFileSync(new URL(`../../src/ledger/store/migrations/${name}`, import.meta.url), 'utf8'),
 }))
 
 const open = async (url: string): Promise<Database> => {

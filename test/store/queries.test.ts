@@ -4,16 +4,22 @@ import { type SQLWrapper, sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/libsql'
 import { getTableConfig } from 'drizzle-orm/sqlite-core'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { deleteAuthFailures, insertAuthFailures } from '../../src/store/auth-failures.ts'
-import { deleteBan, deleteLapsed, selectBans, upsertBan } from '../../src/store/bans.ts'
-import { GROUPS } from '../../src/store/groups.ts'
-import { type Migration, migrate, SchemaTooNew } from '../../src/store/migrate.ts'
-import { authFailures, bans, type Database, usage, usageSessions } from '../../src/store/schema.ts'
-import { listUsage, summarize } from '../../src/store/usage.ts'
+import { deleteAuthFailures, insertAuthFailures } from '../../src/ledger/store/auth-failures.ts'
+import { deleteBan, deleteLapsed, selectBans, upsertBan } from '../../src/ledger/store/bans.ts'
+import { type Migration, migrate, SchemaTooNew } from '../../src/ledger/store/migrate.ts'
+import {
+  authFailures,
+  bans,
+  type Database,
+  usage,
+  usageSessions,
+} from '../../src/ledger/store/schema.ts'
+import { GROUPS } from '../../src/ledger/store/usage/groups.ts'
+import { listUsage, summarize } from '../../src/ledger/store/usage/usage.ts'
 import { startLibsqlServer } from '../support/libsql-server.ts'
 import { ban, dataDir, failureRow, insertUsage, usageRow } from './fixtures.ts'
 
-const folder = new URL('../../src/store/migrations/', import.meta.url)
+const folder = new URL('../../src/ledger/store/migrations/', import.meta.url)
 const migration = (name: string): Migration => ({
   name,
   sql: readFileSync(new URL(name, folder), 'utf8'),

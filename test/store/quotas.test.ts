@@ -4,20 +4,20 @@ import { createClient } from '@libsql/client'
 import type { BatchItem } from 'drizzle-orm/batch'
 import { drizzle } from 'drizzle-orm/libsql'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { Charge, Refill } from '../../src/quota/balance.ts'
-import { migrate } from '../../src/store/migrate.ts'
+import { migrate } from '../../src/ledger/store/migrate.ts'
 import {
   changeStatements,
   chargeStatements,
   insertRefill,
   selectQuotas,
-} from '../../src/store/quotas.ts'
-import type { Database } from '../../src/store/schema.ts'
-import { usageStatements } from '../../src/store/usage.ts'
+} from '../../src/ledger/store/quotas.ts'
+import type { Database } from '../../src/ledger/store/schema.ts'
+import { usageStatements } from '../../src/ledger/store/usage/usage.ts'
+import type { Charge, Refill } from '../../src/platform/records/balance.ts'
 import { startLibsqlServer } from '../support/libsql-server.ts'
 import { child, countUsage, dataDir, query, store, usageRow } from './fixtures.ts'
 
-const folder = new URL('../../src/store/migrations/', import.meta.url)
+const folder = new URL('../../src/ledger/store/migrations/', import.meta.url)
 const migrations = readdirSync(folder).map((name) => ({
   name,
   sql: readFileSync(new URL(name, folder), 'utf8'),

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { type NodeStore, openStore } from '../../src/adapter/node/store.ts'
-import type { StoredResponse } from '../../src/responses/stored-response.ts'
+import { type NodeStore, openStore } from '../../src/adapter/node/store/store.ts'
+import type { StoredResponse } from '../../src/platform/records/stored-response.ts'
 
 const response = (more: Partial<StoredResponse> = {}): StoredResponse => ({
   id: 'resp_1',

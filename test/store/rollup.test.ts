@@ -4,17 +4,22 @@ import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/libsql'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
-import { percentilesOf } from '../../src/store/latency.ts'
-import { type Migration, migrate } from '../../src/store/migrate.ts'
-import { selectGroups, selectPeople, selectSeries, selectTotals } from '../../src/store/rollup.ts'
-import type { Database } from '../../src/store/schema.ts'
-import { SUM_UP, usageColumns } from '../../src/store/usage.ts'
-import { DIMENSIONS, type Dimension, type UsageScope } from '../../src/usage/figures.ts'
-import type { UsageRow } from '../../src/usage/row.ts'
+import { type Migration, migrate } from '../../src/ledger/store/migrate.ts'
+import type { Database } from '../../src/ledger/store/schema.ts'
+import { percentilesOf } from '../../src/ledger/store/usage/latency.ts'
+import {
+  selectGroups,
+  selectPeople,
+  selectSeries,
+  selectTotals,
+} from '../../src/ledger/store/usage/rollup.ts'
+import { SUM_UP, usageColumns } from '../../src/ledger/store/usage/usage.ts'
+import { DIMENSIONS, type Dimension, type UsageScope } from '../../src/platform/records/figures.ts'
+import type { UsageRow } from '../../src/platform/records/usage.ts'
 import { startLibsqlServer } from '../support/libsql-server.ts'
 import { dataDir, insertUsage, usageRow } from './fixtures.ts'
 
-const folder = new URL('../../src/store/migrations/', import.meta.url)
+const folder = new URL('../../src/ledger/store/migrations/', import.meta.url)
 const migrations: Migration[] = readdirSync(folder).map((name) => ({
   name,
   sql: readFileSync(new URL(name, folder), 'utf8'),

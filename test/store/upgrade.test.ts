@@ -3,11 +3,11 @@ import { createClient } from '@libsql/client'
 import { drizzle } from 'drizzle-orm/libsql'
 import { describe, expect, it } from 'vitest'
 import { migrateCommand } from '../../src/cli/migrate.ts'
-import { type Migration, migrate } from '../../src/store/migrate.ts'
+import { type Migration, migrate } from '../../src/ledger/store/migrate.ts'
 import { runCommand } from '../cli/run.ts'
 import { dataDir, query, store } from './fixtures.ts'
 
-const folder = new URL('../../src/store/migrations/', import.meta.url)
+const folder = new URL('../../src/ledger/store/migrations/', import.meta.url)
 const migrations: Migration[] = readdirSync(folder).map((name) => ({
   name,
   sql: readFileSync(new URL(name, folder), 'utf8'),

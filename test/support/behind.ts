@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { performance } from 'node:perf_hooks'
-import { createLocalApi } from '../../src/adapter/node/localapi.ts'
+import { createLocalApi } from '../../src/adapter/node/tailscaled/localapi.ts'
 import { type FakeUpstream, type Script, startUpstream } from './fake-upstream.ts'
 import { type FakeWebui, startWebui } from './fake-webui.ts'
 import { startTestGateway, type TestGateway } from './gateway.ts'

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/platform.ts'
+import type { Clock } from '../../src/platform/platform.ts'
 
 export interface FakeClock extends Clock {
   /** Time passes on both clocks. */

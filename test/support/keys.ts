@@ -7,8 +7,8 @@ import {
   type JWK,
   SignJWT,
 } from 'jose'
-import type { ApiKey } from '../../src/identity/api-key.ts'
-import { signedKey } from '../../src/identity/key-format.ts'
+import { signedKey } from '../../src/gateway/identity/key-format.ts'
+import type { ApiKey } from '../../src/platform/records/api-key.ts'
 
 /** A key pair that signs what a test says. */
 export interface TestSigner {

@@ -5,21 +5,21 @@ import type {
   RateLimitConfig,
   UserConfig,
 } from '../../src/config/config.ts'
-import { findClient } from '../../src/http/client-address.ts'
-import type { Env } from '../../src/http/env.ts'
-import { Failure } from '../../src/http/errors.ts'
-import { foreignPage } from '../../src/http/foreign-page.ts'
-import { authenticate, provesItself } from '../../src/identity/authenticate.ts'
-import { createCredentialCache } from '../../src/identity/credential-cache.ts'
-import { requireCaller } from '../../src/identity/require-caller.ts'
-import { createPasswordScheme } from '../../src/identity/schemes/password.ts'
-import type { LogFields, PasswordVerifier, Shared, Store } from '../../src/platform.ts'
-import { attemptGate, authFailures } from '../../src/ratelimit/auth-failures.ts'
-import { createBans } from '../../src/ratelimit/bans.ts'
-import { createFailures } from '../../src/ratelimit/failures.ts'
-import { createLimiter } from '../../src/ratelimit/limits.ts'
-import { rateLimit } from '../../src/ratelimit/rate-limit.ts'
-import { refuseBanned } from '../../src/ratelimit/refuse-banned.ts'
+import type { Env } from '../../src/gateway/http/env.ts'
+import { findClient } from '../../src/gateway/http/guards/client-address.ts'
+import { foreignPage } from '../../src/gateway/http/guards/foreign-page.ts'
+import { authenticate, provesItself } from '../../src/gateway/identity/authenticate.ts'
+import { createCredentialCache } from '../../src/gateway/identity/credential-cache.ts'
+import { requireCaller } from '../../src/gateway/identity/require-caller.ts'
+import { createPasswordScheme } from '../../src/gateway/identity/schemes/password.ts'
+import { attemptGate, authFailures } from '../../src/gateway/ratelimit/auth-failures.ts'
+import { createBans } from '../../src/gateway/ratelimit/bans.ts'
+import { createFailures } from '../../src/gateway/ratelimit/failures.ts'
+import { createLimiter } from '../../src/gateway/ratelimit/limits.ts'
+import { rateLimit } from '../../src/gateway/ratelimit/rate-limit.ts'
+import { refuseBanned } from '../../src/gateway/ratelimit/refuse-banned.ts'
+import { Failure } from '../../src/platform/failure.ts'
+import type { LogFields, PasswordVerifier, Shared, Store } from '../../src/platform/platform.ts'
 import { fakeClock } from './clock.ts'
 import { memoryStore } from './store.ts'
 import { fakeHash, fakeVerifier } from './verifier.ts'
@@ -49,7 +49,7 @@ export interface LogLine {
 }
 
 /**
- * The stages of a request from the address to the proven caller, in the order of `src/app.ts`, on fake time and
+ * The stages of a request from the address to the proven caller, in the order of `src/app/app.ts`, on fake time and
  * with checks that cost nothing. `/v1/me` says who the caller is, `/v1/upstream` answers 401 on its own account,
  * `/optional` wants no caller, `/open` does not even ask.
  */

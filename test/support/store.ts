@@ -1,11 +1,11 @@
-import type { Act } from '../../src/admin/act.ts'
-import type { Capture } from '../../src/capture/captured.ts'
-import type { KeyRing, KeyUse } from '../../src/identity/api-key.ts'
-import type { QuotaListener, Store } from '../../src/platform.ts'
-import type { Charge, QuotaChange } from '../../src/quota/balance.ts'
-import type { Ban } from '../../src/ratelimit/ban.ts'
-import type { StoredResponse } from '../../src/responses/stored-response.ts'
-import type { AuthFailureRow, UsageRow } from '../../src/usage/row.ts'
+import type { QuotaListener, Store } from '../../src/platform/platform.ts'
+import type { Act } from '../../src/platform/records/act.ts'
+import type { KeyRing, KeyUse } from '../../src/platform/records/api-key.ts'
+import type { Charge, QuotaChange } from '../../src/platform/records/balance.ts'
+import type { Ban } from '../../src/platform/records/ban.ts'
+import type { Capture } from '../../src/platform/records/captured.ts'
+import type { StoredResponse } from '../../src/platform/records/stored-response.ts'
+import type { AuthFailureRow, UsageRow } from '../../src/platform/records/usage.ts'
 
 export interface MemoryStore extends Store {
   readonly usage: UsageRow[]

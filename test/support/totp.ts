@@ -1,5 +1,5 @@
 import { decodeBase32 } from '../../src/config/values/base32.ts'
-import { codeAt } from '../../src/identity/totp.ts'
+import { codeAt } from '../../src/gateway/identity/totp.ts'
 
 /** What the authenticator shows, or will show in so many ms. */
 export const codeNow = async (secret: string, ahead = 0): Promise<string> => {

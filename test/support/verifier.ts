@@ -1,4 +1,4 @@
-import { type PasswordVerifier, VerifierBusy } from '../../src/platform.ts'
+import { type PasswordVerifier, VerifierBusy } from '../../src/platform/platform.ts'
 
 export interface FakeVerifier extends PasswordVerifier {
   /** Hashes asked for, in order. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createLocalApi } from '../../src/adapter/node/localapi.ts'
+import { createLocalApi } from '../../src/adapter/node/tailscaled/localapi.ts'
 import { setUpBefore, tcp } from '../caddy/set-up.ts'
 import { TEST_PASSWORDS } from '../support/config.ts'
 import { type FakeUpstream, startUpstream } from '../support/fake-upstream.ts'

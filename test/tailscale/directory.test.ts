@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { LocalApi, LocalApiAnswer } from '../../src/platform.ts'
+import type { LocalApi, LocalApiAnswer } from '../../src/platform/platform.ts'
 import { createDirectory } from '../../src/tailscale/directory.ts'
 import { fakeClock } from '../support/clock.ts'
 import laptop from '../support/tailnet/fixtures/whois-laptop.json' with { type: 'json' }

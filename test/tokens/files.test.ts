@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { InlineFile } from '../../src/dialect/body/files.ts'
-import { contentOf } from '../../src/tokens/files.ts'
+import type { InlineFile } from '../../src/gateway/dialect/body/files.ts'
+import { contentOf } from '../../src/gateway/tokens/files.ts'
 
 /**
  * Small files as others write them: Pillow 13, libsndfile, FFmpeg (PyAV 18), ReportLab and qpdf. Pictures are of 321 × 123

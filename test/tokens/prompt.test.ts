@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { InlineFile } from '../../src/dialect/body/files.ts'
-import { isCount, longestAnswer } from '../../src/tokens/answer.ts'
-import { familyOf } from '../../src/tokens/family.ts'
-import { tokensOfPicture } from '../../src/tokens/picture.ts'
-import { promptOf } from '../../src/tokens/prompt.ts'
-import { tokensOfText } from '../../src/tokens/text.ts'
-import type { Candidate, ModelDetails, Provider } from '../../src/upstream/upstream.ts'
+import type { InlineFile } from '../../src/gateway/dialect/body/files.ts'
+import { isCount, longestAnswer } from '../../src/gateway/tokens/answer.ts'
+import { familyOf } from '../../src/gateway/tokens/family.ts'
+import { tokensOfPicture } from '../../src/gateway/tokens/picture.ts'
+import { promptOf } from '../../src/gateway/tokens/prompt.ts'
+import { tokensOfText } from '../../src/gateway/tokens/text.ts'
+import type { Candidate, ModelDetails, Provider } from '../../src/platform/upstream.ts'
 
 const candidate = (
   model: string,

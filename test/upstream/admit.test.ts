@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { Failure } from '../../src/http/errors.ts'
-import { createAdmission } from '../../src/upstream/admit.ts'
-import type { ProviderLimits } from '../../src/upstream/upstream.ts'
+import { createAdmission } from '../../src/gateway/upstream/admit.ts'
+import { Failure } from '../../src/platform/failure.ts'
+import type { ProviderLimits } from '../../src/platform/upstream.ts'
 import { provider } from './provider.ts'
 
 const limited = (limits: Partial<ProviderLimits>) =>

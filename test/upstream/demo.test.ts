@@ -1,8 +1,8 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { demoModel, demoProvider, withDemo } from '../../src/upstream/demo.ts'
-import { joinBase } from '../../src/upstream/join.ts'
-import { route } from '../../src/upstream/route.ts'
-import type { Send, UpstreamCall, UpstreamSink } from '../../src/upstream/upstream.ts'
+import { demoModel, demoProvider, withDemo } from '../../src/gateway/upstream/demo.ts'
+import { joinBase } from '../../src/gateway/upstream/join.ts'
+import { route } from '../../src/gateway/upstream/routing/route.ts'
+import type { Send, UpstreamCall, UpstreamSink } from '../../src/platform/upstream.ts'
 
 const send = withDemo(() => {
   throw new Error('the demo must not reach the network')

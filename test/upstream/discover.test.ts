@@ -1,7 +1,7 @@
 import { createServer } from 'node:net'
 import { afterAll, afterEach, expect, test } from 'vitest'
-import { createTransport } from '../../src/adapter/node/transport.ts'
-import { discoverServers } from '../../src/upstream/discover.ts'
+import { createTransport } from '../../src/adapter/node/http/transport.ts'
+import { discoverServers } from '../../src/gateway/upstream/discover.ts'
 import { type FakeUpstream, startUpstream } from '../support/fake-upstream.ts'
 import { type Answers, answersOf, startServer } from './model-servers.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { findRoute } from '../../src/upstream/find.ts'
+import { findRoute } from '../../src/gateway/upstream/routing/find.ts'
 import { provider } from './provider.ts'
 
 const registry = (lists: readonly (readonly string[])[]) => {

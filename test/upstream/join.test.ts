@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { joinBase } from '../../src/upstream/join.ts'
+import { joinBase } from '../../src/gateway/upstream/join.ts'
 
 test.each([
   ['http://h:8000', 'chat/completions', 'http://h:8000', '/v1/chat/completions'],

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { operations } from '../../src/dialect/operations.ts'
-import { anthropicModelList } from '../../src/upstream/list/anthropic.ts'
-import { geminiModelList } from '../../src/upstream/list/gemini.ts'
-import { modelList, modelRows } from '../../src/upstream/list/openai.ts'
+import { operations } from '../../src/gateway/dialect/operations.ts'
+import { anthropicModelList } from '../../src/gateway/upstream/list/anthropic.ts'
+import { geminiModelList } from '../../src/gateway/upstream/list/gemini.ts'
+import { modelList, modelRows } from '../../src/gateway/upstream/list/openai.ts'
 import { provider } from './provider.ts'
 
 const everything = () => true

@@ -1,4 +1,4 @@
-import type { Provider } from '../../src/upstream/upstream.ts'
+import type { Provider } from '../../src/platform/upstream.ts'
 
 /** A provider that speaks OpenAI chat; whatever else a test cares about is given. */
 export const provider = (

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { route } from '../../src/upstream/route.ts'
-import type { Dialect, Provider } from '../../src/upstream/upstream.ts'
+import { route } from '../../src/gateway/upstream/routing/route.ts'
+import type { Dialect, Provider } from '../../src/platform/upstream.ts'
 import { provider } from './provider.ts'
 
 const lead = (providers: readonly Provider[], model: string, dialect: Dialect = 'openai_chat') =>

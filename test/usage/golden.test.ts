@@ -1,8 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { headerUsage, type TokenCounts } from '../../src/dialect/usage.ts'
-import { bodyUsage, eventUsage, frameUsage, type UsageReader } from '../../src/usage/reader.ts'
+import { headerUsage, type TokenCounts } from '../../src/gateway/dialect/usage.ts'
+import {
+  bodyUsage,
+  eventUsage,
+  frameUsage,
+  type UsageReader,
+} from '../../src/gateway/usage/reader.ts'
 import { frame, wrapped } from './frames.ts'
 
 /** An answer in the shape that its server gives it, and what the ledger makes of it. */

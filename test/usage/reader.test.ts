@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bodyUsage, eventUsage, frameUsage } from '../../src/usage/reader.ts'
+import { bodyUsage, eventUsage, frameUsage } from '../../src/gateway/usage/reader.ts'
 import { frame, wrapped } from './frames.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)

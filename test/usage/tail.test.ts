@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Tail } from '../../src/usage/tail.ts'
+import { Tail } from '../../src/gateway/usage/tail.ts'
 import { computed } from '../support/computed.ts'
 
 const max = 16

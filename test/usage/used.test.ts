@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { TokenCounts } from '../../src/dialect/usage.ts'
-import { type Known, usedBy } from '../../src/usage/used.ts'
+import type { TokenCounts } from '../../src/gateway/dialect/usage.ts'
+import { type Known, usedBy } from '../../src/gateway/usage/used.ts'
 
 const prompt = { input: 100, imageInput: 0, audioInput: 0, audioMs: 0 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { UsageRow } from '../../src/usage/row.ts'
+import type { UsageRow } from '../../src/platform/records/usage.ts'
 import { type FakeUpstream, startUpstream } from '../support/fake-upstream.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { until } from '../support/raw.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { UsageRow } from '../../src/usage/row.ts'
+import type { UsageRow } from '../../src/platform/records/usage.ts'
 import { type Exchange, type FakeUpstream, startUpstream } from '../support/fake-upstream.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { until } from '../support/raw.ts'

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { newRandomKey } from '../../src/identity/key-format.ts'
+import { newRandomKey } from '../../src/gateway/identity/key-format.ts'
 import { type Doors, laptop, list, phone, startDoors } from '../support/doors.ts'
 import { startWebui } from '../support/fake-webui.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'

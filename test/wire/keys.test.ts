@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { ApiKey } from '../../src/identity/api-key.ts'
-import { digestOf, newRandomKey } from '../../src/identity/key-format.ts'
+import { digestOf, newRandomKey } from '../../src/gateway/identity/key-format.ts'
+import type { ApiKey } from '../../src/platform/records/api-key.ts'
 import {
   another,
   basic,

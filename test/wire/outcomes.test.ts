@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { UsageRow } from '../../src/usage/row.ts'
+import type { UsageRow } from '../../src/platform/records/usage.ts'
 import {
   chatStream,
   type FakeUpstream,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { digestOf, newRandomKey } from '../../src/identity/key-format.ts'
+import { digestOf, newRandomKey } from '../../src/gateway/identity/key-format.ts'
 import { type FakeUpstream, startUpstream } from '../support/fake-upstream.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { startHookServer } from '../support/hook-server.ts'

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { requestHeaders } from '../../src/dialect/request-headers.ts'
+import { requestHeaders } from '../../src/gateway/dialect/request-headers.ts'
 import { dialects } from '../support/fake-dialects.ts'
 import { type FakeUpstream, startUpstream } from '../support/fake-upstream.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'

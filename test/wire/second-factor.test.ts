@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { encodeBase32 } from '../../src/config/values/base32.ts'
-import { stepOf } from '../../src/identity/totp.ts'
+import { stepOf } from '../../src/gateway/identity/totp.ts'
 import { HASH } from '../config/read.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { codeNow } from '../support/totp.ts'

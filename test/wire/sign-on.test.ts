@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { LocalApi } from '../../src/platform.ts'
+import type { LocalApi } from '../../src/platform/platform.ts'
 import { type FakeWebui, startWebui } from '../support/fake-webui.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { raw } from '../support/raw.ts'

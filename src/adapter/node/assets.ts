@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { type Assets, assetNames } from '../../dashboard/assets.ts'
+import { type Assets, assetNames } from '../../admin/dashboard/assets.ts'
 
 /** The files that our pages load. They lie beside the code that names them, in a checkout and in the published build. */
 export const readAssets = (): Assets =>
   Object.fromEntries(
     assetNames.map((name) => [
       name,
-      readFileSync(new URL(`../../dashboard/assets/${name}`, import.meta.url), 'utf8'),
+      readFileSync(new URL(`../../admin/dashboard/assets/${name}`, import.meta.url), 'utf8'),
     ]),
   )

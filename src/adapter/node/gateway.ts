@@ -1,11 +1,11 @@
 import type { Hono } from 'hono'
-import { createApp } from '../../app.ts'
+import { createApp } from '../../app/app.ts'
+import type { State } from '../../app/state.ts'
 import type { Config, ListenerConfig } from '../../config/config.ts'
-import type { Env } from '../../http/env.ts'
-import type { Platform } from '../../platform.ts'
-import type { State } from '../../state.ts'
-import { bindServer, located, redeclareBind } from './bind.ts'
-import { createListener, type Listener } from './listener.ts'
+import type { Env } from '../../gateway/http/env.ts'
+import type { Platform } from '../../platform/platform.ts'
+import { bindServer, located, redeclareBind } from './http/bind.ts'
+import { createListener, type Listener } from './http/listener.ts'
 
 export interface GatewayOptions {
   readonly config: Config

@@ -1,31 +1,31 @@
 import { mkdir } from 'node:fs/promises'
-import { watchHandEdits } from '../../admin/versions.ts'
+import { watchHandEdits } from '../../admin/api/config/versions.ts'
+import { createState } from '../../app/state.ts'
 import type { Config } from '../../config/config.ts'
 import { formatProblem } from '../../config/problem.ts'
-import { createExporter } from '../../export/exporter.ts'
-import { createPut } from '../../export/s3.ts'
-import { secretsOf } from '../../http/log-line.ts'
-import { priceFinder } from '../../prices/price.ts'
-import { createState } from '../../state.ts'
-import { withDemo } from '../../upstream/demo.ts'
-import { createRegistry } from '../../upstream/registry.ts'
-import { loadConfig, watchConfig } from './config-file.ts'
-import { createMachine } from './doctor.ts'
-import { createDocument } from './document.ts'
-import { absoluteIn, type Place } from './expose/change.ts'
-import { endOverdue, keepDeadline } from './expose/deadline.ts'
-import { welcome, writeFirstConfig } from './first-run.ts'
+import { secretsOf } from '../../gateway/http/log/log-line.ts'
+import { priceFinder } from '../../gateway/prices/price.ts'
+import { withDemo } from '../../gateway/upstream/demo.ts'
+import { createRegistry } from '../../gateway/upstream/registry.ts'
+import { createExporter } from '../../ledger/export/exporter.ts'
+import { createPut } from '../../ledger/export/s3.ts'
+import { loadConfig, watchConfig } from './config/config-file.ts'
+import { createDocument } from './config/document.ts'
+import { welcome, writeFirstConfig } from './config/first-run.ts'
+import { createReload } from './config/reload.ts'
+import { createMachine } from './doctor/doctor.ts'
 import { startGateway } from './gateway.ts'
-import { createLocalApi } from './localapi.ts'
+import { createTransport } from './http/transport.ts'
 import { createLog, type NodeLog } from './log.ts'
-import { createPasswordPool } from './passwords.ts'
 import { createPlatform } from './platform.ts'
-import { createReload } from './reload.ts'
-import { readSessionSecret } from './session-secret.ts'
-import { openShared } from './shared.ts'
-import { openStore } from './store.ts'
-import { createTailnetChecks } from './tailnet-checks.ts'
-import { createTransport } from './transport.ts'
+import { openShared } from './redis/shared.ts'
+import { createPasswordPool } from './secrets/passwords.ts'
+import { readSessionSecret } from './secrets/session-secret.ts'
+import { openStore } from './store/store.ts'
+import { absoluteIn, type Place } from './tailscaled/expose/change.ts'
+import { endOverdue, keepDeadline } from './tailscaled/expose/deadline.ts'
+import { createLocalApi } from './tailscaled/localapi.ts'
+import { createTailnetChecks } from './tailscaled/tailnet-checks.ts'
 import { createVitals } from './vitals.ts'
 
 export interface RunOptions {
@@ -65,11 +65,7 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   const send = withDemo(transport.send)
   const tailscale = createLocalApi({ socket: () => config.tailscale.socket })
   const vitals = createVitals(store)
-  const machine = createMachine({
-    dataDir,
-    config: () => config,
-    running: async () => true,
-  })
+  const machine = createMachine({ dataDir, config: () => config, running: async () => true })
   const parts = { store, passwords, send, log, tailscale, sessionSecret, vitals, machine }
   const platform = createPlatform({ ...parts, shared: shared?.counters })
   const registry = createRegistry(platform, config)

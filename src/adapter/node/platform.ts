@@ -1,9 +1,16 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
-import type { Clock, LocalApi, Log, PasswordVerifier, Platform, Store } from '../../platform.ts'
-import type { Send } from '../../upstream/upstream.ts'
+import type {
+  Clock,
+  LocalApi,
+  Log,
+  PasswordVerifier,
+  Platform,
+  Store,
+} from '../../platform/platform.ts'
+import type { Send } from '../../platform/upstream.ts'
 import { readAssets } from './assets.ts'
-import { inflate } from './inflate.ts'
+import { inflate } from './http/inflate.ts'
 import { uuidv7 } from './uuid.ts'
 
 export interface NodeParts {

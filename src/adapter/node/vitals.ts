@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { type Family, single } from '../../metrics/family.ts'
-import type { Platform } from '../../platform.ts'
-import type { StoreCounters } from './store.ts'
+import { type Family, single } from '../../platform/metric.ts'
+import type { Platform } from '../../platform/platform.ts'
+import type { StoreCounters } from './store/store.ts'
 
 /**
  * What Node's host adds to `/metrics`: the ledger's queue, and the process under the names that prom-client gave them,

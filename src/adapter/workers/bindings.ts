@@ -1,6 +1,6 @@
 import type { ListenerConfig } from '../../config/config.ts'
-import type { Bindings, UpgradeTarget } from '../../http/env.ts'
-import { inspectFraming } from '../../http/framing.ts'
+import type { Bindings, UpgradeTarget } from '../../gateway/http/env.ts'
+import { inspectFraming } from '../../gateway/http/framing.ts'
 
 /** Cloudflare's edge is the one way in. What it says of the client is taken from its own header, never from a proxy's. */
 const listener: ListenerConfig = {

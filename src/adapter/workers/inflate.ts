@@ -1,4 +1,4 @@
-import type { Inflate } from '../../platform.ts'
+import type { Inflate } from '../../platform/platform.ts'
 
 /** What workerd decodes; it knows neither Brotli nor Zstandard. */
 export const inflate: Inflate = {

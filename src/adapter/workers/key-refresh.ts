@@ -1,4 +1,4 @@
-import type { Platform } from '../../platform.ts'
+import type { Platform } from '../../platform/platform.ts'
 
 interface Needs extends Pick<Platform, 'clock' | 'waitUntil'> {
   readonly store: { readKeysAgain(): Promise<void> }

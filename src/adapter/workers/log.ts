@@ -1,5 +1,5 @@
-import { isLogged, logLine } from '../../http/log-line.ts'
-import type { Log, LogLevel } from '../../platform.ts'
+import { isLogged, logLine } from '../../gateway/http/log/log-line.ts'
+import type { Log, LogLevel } from '../../platform/platform.ts'
 
 export interface LogOptions {
   readonly level: LogLevel

@@ -4,7 +4,7 @@ import {
   UpstreamError,
   type UpstreamRequest,
   type UpstreamSink,
-} from '../../upstream/upstream.ts'
+} from '../../platform/upstream.ts'
 
 /** The transport on `fetch`. */
 export const send: Send = (request, sink) => {

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { type Address, dialAddress } from '../../../caddy/options.ts'
 import type { Bind, Config, ListenerConfig, ListenerIdentity } from '../../config/config.ts'
-import { addressSet, contains } from '../../http/client-address.ts'
+import { addressSet, contains } from '../../gateway/http/guards/client-address.ts'
 
 /** How people reach Caddy, as far as the command line says it. */
 export type Way = 'host' | 'node' | 'listen' | 'unsaid'

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Address, CaddyOptions, Ports, Site } from '../../../caddy/options.ts'
 import type { Config, ListenerConfig } from '../../config/config.ts'
-import { addressSet } from '../../http/client-address.ts'
+import { addressSet } from '../../gateway/http/guards/client-address.ts'
 import { chooseListener, dialOf, type Way } from './listener.ts'
 import { warningsOf } from './warnings.ts'
 

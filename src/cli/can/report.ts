@@ -1,8 +1,8 @@
 import { styleText } from 'node:util'
 import type { Mode } from '../../config/config.ts'
-import type { Explanation } from '../../policy/explain.ts'
-import type { Answer } from '../can.ts'
+import type { Explanation } from '../../gateway/policy/explain.ts'
 import { table } from '../table.ts'
+import type { Answer } from './can.ts'
 import type { GrantPlace } from './places.ts'
 
 export interface Asked {

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import { type Finding, subjectOf } from '../../doctor/finding.ts'
+import { type Finding, subjectOf } from '../../admin/doctor/finding.ts'
 
 export interface TextOptions {
   /** What is fine, too. */

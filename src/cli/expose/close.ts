@@ -1,5 +1,5 @@
-import { close } from '../../adapter/node/expose/change.ts'
-import { readExposure } from '../../adapter/node/expose/record.ts'
+import { close } from '../../adapter/node/tailscaled/expose/change.ts'
+import { readExposure } from '../../adapter/node/tailscaled/expose/record.ts'
 import { changeFile } from '../act.ts'
 import { print } from '../table.ts'
 import { type PlaceFlags, placeOf } from './place.ts'

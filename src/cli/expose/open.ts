@@ -1,8 +1,12 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { open, type Place } from '../../adapter/node/expose/change.ts'
-import { type Exposure, readExposure, type Wanted } from '../../adapter/node/expose/record.ts'
-import { gatewayRuns } from '../../adapter/node/expose/running.ts'
+import { open, type Place } from '../../adapter/node/tailscaled/expose/change.ts'
+import {
+  type Exposure,
+  readExposure,
+  type Wanted,
+} from '../../adapter/node/tailscaled/expose/record.ts'
+import { gatewayRuns } from '../../adapter/node/tailscaled/expose/running.ts'
 import type { Config } from '../../config/config.ts'
 import { addressOf, type Door } from '../../tailscale/serve-config.ts'
 import { changeFile } from '../act.ts'

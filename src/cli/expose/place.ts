@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { loadConfig } from '../../adapter/node/config-file.ts'
-import type { Place } from '../../adapter/node/expose/change.ts'
-import { createLocalApi } from '../../adapter/node/localapi.ts'
+import { loadConfig } from '../../adapter/node/config/config-file.ts'
+import type { Place } from '../../adapter/node/tailscaled/expose/change.ts'
+import { createLocalApi } from '../../adapter/node/tailscaled/localapi.ts'
 import type { Config } from '../../config/config.ts'
 import { formatProblem } from '../../config/problem.ts'
 

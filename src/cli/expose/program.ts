@@ -1,7 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { confirm, isCancel } from '@clack/prompts'
-import { inTime, type Place, type Program, programOver } from '../../adapter/node/expose/change.ts'
+import {
+  inTime,
+  type Place,
+  type Program,
+  programOver,
+} from '../../adapter/node/tailscaled/expose/change.ts'
 import { readServeConfig, ServeConfigDenied } from '../../tailscale/serve-config-change.ts'
 
 interface Flags {

@@ -1,5 +1,5 @@
-import { absoluteIn, inTime } from '../../adapter/node/expose/change.ts'
-import { readExposure } from '../../adapter/node/expose/record.ts'
+import { absoluteIn, inTime } from '../../adapter/node/tailscaled/expose/change.ts'
+import { readExposure } from '../../adapter/node/tailscaled/expose/record.ts'
 import { crossCheck, type TailnetProblem } from '../../tailscale/cross-checks.ts'
 import { readFacts } from '../../tailscale/facts.ts'
 import { addressOf, type Door, doorsOf } from '../../tailscale/serve-config.ts'

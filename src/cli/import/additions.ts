@@ -1,9 +1,9 @@
-import { dialectsOf } from '../../config/build-providers.ts'
-import { apertureCostBasis } from '../../config/cost-basis.ts'
+import { apertureCostBasis } from '../../config/build/cost-basis.ts'
+import { dialectsOf } from '../../config/build/providers.ts'
 import { setAt } from '../../config/edit.ts'
 import type { Path } from '../../config/problem.ts'
 import type { ConfigFile } from '../../config/schema.ts'
-import { loadCatalogue } from '../../prices/catalogue.ts'
+import { loadCatalogue } from '../../gateway/prices/catalogue.ts'
 import { entriesOf, isObject, readAt } from './json.ts'
 import type { Change } from './take-out.ts'
 

@@ -1,5 +1,5 @@
 import { findNodeAtLocation } from 'jsonc-parser'
-import { lookupFor, parseText } from '../../adapter/node/config-file.ts'
+import { lookupFor, parseText } from '../../adapter/node/config/config-file.ts'
 import { setAt, treeOf } from '../../config/edit.ts'
 import { inspectConfig } from '../../config/parse.ts'
 import {

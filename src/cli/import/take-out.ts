@@ -1,7 +1,7 @@
 import { findNodeAtLocation, type Node } from 'jsonc-parser'
 import { commentAbove, removeAt, removeEntry, setAt, treeOf } from '../../config/edit.ts'
-import { holdsText } from '../../config/json-schema.ts'
 import { formatPath, type Json, type Path } from '../../config/problem.ts'
+import { holdsText } from '../../config/schema/json-schema.ts'
 import { isReference, isSecret } from '../../config/values/references.ts'
 import { isObject, readAt } from './json.ts'
 

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
-import { createTransport } from '../../adapter/node/transport.ts'
-import { discoverServers, type FoundServer } from '../../upstream/discover.ts'
+import { createTransport } from '../../adapter/node/http/transport.ts'
+import { discoverServers, type FoundServer } from '../../gateway/upstream/discover.ts'
 
 /** What runs on this machine that a configuration may name. */
 export interface Surroundings {

@@ -1,4 +1,4 @@
-import type { KeyRow } from '../../store/keys.ts'
+import type { KeyRow } from '../../ledger/store/keys/keys.ts'
 
 /**
  * The keys that `id` or `login` mean: one by its id, by how that begins, or by how the key itself begins.

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { importJWK, SignJWT } from 'jose'
-import type { PrivateSigningKey } from '../../adapter/node/signing-key.ts'
-import type { NewKey } from '../../admin/act.ts'
-import type { KeyLimits } from '../../identity/caller.ts'
-import { digestOf, hintOf, newRandomKey, signedKey } from '../../identity/key-format.ts'
+import type { PrivateSigningKey } from '../../adapter/node/secrets/signing-key.ts'
+import { digestOf, hintOf, newRandomKey, signedKey } from '../../gateway/identity/key-format.ts'
+import type { KeyLimits } from '../../platform/caller.ts'
+import type { NewKey } from '../../platform/records/act.ts'
 import { madeBy } from '../act.ts'
 
 export interface Wanted {
@@ -28,7 +28,7 @@ export const mintRandom = async (wanted: Wanted): Promise<Minted> => {
 export const mintSigned = async (wanted: Wanted, signer: PrivateSigningKey): Promise<Minted> => {
   const row = { ...newKey(wanted), kid: signer.kid }
   const { algorithm, typ, issuer, audience } = signedKey
-  // Open WebUI's proxy knows our keys by how they begin: `typ` comes first (src/http/headers.ts).
+  // Open WebUI's proxy knows our keys by how they begin: `typ` comes first (src/gateway/http/headers.ts).
   const token = new SignJWT()
     .setProtectedHeader({ typ, alg: algorithm, kid: signer.kid })
     .setIssuer(issuer)

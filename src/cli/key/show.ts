@@ -1,4 +1,4 @@
-import type { KeyRow } from '../../store/keys.ts'
+import type { KeyRow } from '../../ledger/store/keys/keys.ts'
 import { table } from '../table.ts'
 
 export type KeyState = 'active' | 'expired' | 'revoked'

@@ -2,7 +2,7 @@ import {
   type PrivateSigningKey,
   readSigningKey,
   replaceSigningKey,
-} from '../../adapter/node/signing-key.ts'
+} from '../../adapter/node/secrets/signing-key.ts'
 import { act } from '../act.ts'
 import { type LedgerFlags, withLedger } from '../ledger.ts'
 import { type Minted, mintRandom, mintSigned, type Wanted } from './mint.ts'

@@ -1,7 +1,7 @@
-import { keyHeader } from '../../upstream/credential/credential.ts'
-import { joinBase } from '../../upstream/join.ts'
-import { type Answer, ask } from '../../upstream/probe/ask.ts'
-import type { Candidate, Provider, Send, UpstreamRequest } from '../../upstream/upstream.ts'
+import { type Answer, ask } from '../../gateway/upstream/ask.ts'
+import { keyHeader } from '../../gateway/upstream/credential/credential.ts'
+import { joinBase } from '../../gateway/upstream/join.ts'
+import type { Candidate, Provider, Send, UpstreamRequest } from '../../platform/upstream.ts'
 
 export interface Attempt {
   readonly model: string

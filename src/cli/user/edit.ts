@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { parseText, writeConfig } from '../../adapter/node/config-file.ts'
+import { parseText, writeConfig } from '../../adapter/node/config/config-file.ts'
 import { removeAt, setAt } from '../../config/edit.ts'
 import { formatProblem, type Json, type Problem } from '../../config/problem.ts'
 import { valueAt } from '../../config/read/remainder.ts'

@@ -1,7 +1,7 @@
 import { error, type Finding, type Path, quote, warning } from '../problem.ts'
-import { nearest } from '../read/nearest.ts'
 import { CAPABILITY, type GrantEntryFile, WITHOUT_EFFECT } from '../schema/grants.ts'
 import type { ConfigFile } from '../schema.ts'
+import { nearest } from '../values/nearest.ts'
 import type { Declared } from './check.ts'
 
 type Grant = NonNullable<ConfigFile['grants']>[number]

@@ -1,4 +1,4 @@
-import { dialectsOf } from '../build-providers.ts'
+import { dialectsOf } from '../build/providers.ts'
 import { error, type Finding, keyError, type Path, quote, warning } from '../problem.ts'
 import type { ConfigFile } from '../schema.ts'
 import { isLoopbackHost } from '../values/bind.ts'

@@ -1,5 +1,5 @@
-import { dialectsOf } from '../build-providers.ts'
-import { inferCostBasis } from '../cost-basis.ts'
+import { inferCostBasis } from '../build/cost-basis.ts'
+import { dialectsOf } from '../build/providers.ts'
 import { type Finding, type Path, quote, warning } from '../problem.ts'
 import { CAPABILITY } from '../schema/grants.ts'
 import type { ConfigFile } from '../schema.ts'

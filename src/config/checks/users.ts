@@ -1,6 +1,6 @@
 import { type Finding, keyError, quote, warning } from '../problem.ts'
 import type { ConfigFile } from '../schema.ts'
-import { isLogin } from '../values/fields.ts'
+import { isLogin } from '../values/fields/fields.ts'
 import { checkHash, millisecondsPerCheck, SLOW_COST } from '../values/password-hash.ts'
 import type { Declared } from './check.ts'
 

@@ -1,9 +1,9 @@
 import type { z } from 'zod'
-import { knownKeys } from '../json-schema.ts'
 import { error, type Finding, type Json, keyError, type Path, quote } from '../problem.ts'
-import { NO_BASEURL } from '../values/fields.ts'
+import { knownKeys } from '../schema/json-schema.ts'
+import { NO_BASEURL } from '../values/fields/fields.ts'
+import { nearest } from '../values/nearest.ts'
 import { isSecret } from '../values/references.ts'
-import { nearest } from './nearest.ts'
 import { valueAt } from './remainder.ts'
 
 type Issue = z.core.$ZodIssue

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { exportEvery, exportPrefix } from '../values/export-fields.ts'
-import * as field from '../values/fields.ts'
+import { exportEvery, exportPrefix } from '../values/fields/export-fields.ts'
+import * as field from '../values/fields/fields.ts'
 
 const s3 = z
   .strictObject({

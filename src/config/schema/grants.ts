@@ -1,13 +1,13 @@
 import { z } from 'zod'
-import { resourceFamilies } from '../../dialect/resources.ts'
-import * as field from '../values/fields.ts'
+import { resourceFamilies } from '../resources.ts'
+import * as field from '../values/fields/fields.ts'
 import {
   grantHeader,
   headerNames,
   methods,
   origins,
   providerResource,
-} from '../values/grant-fields.ts'
+} from '../values/fields/grant-fields.ts'
 import { sendHooks } from './hooks.ts'
 import { quotaRefs } from './quotas.ts'
 

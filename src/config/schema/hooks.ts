@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { quote } from '../problem.ts'
-import * as field from '../values/fields.ts'
-import { hookPattern, hookTimeout, hookUrl } from '../values/hook-fields.ts'
+import * as field from '../values/fields/fields.ts'
+import { hookPattern, hookTimeout, hookUrl } from '../values/fields/hook-fields.ts'
 
 export const EVENTS = ['pre_request', 'entire_request', 'tool_call_entire_request'] as const
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import * as field from '../values/fields.ts'
-import * as own from '../values/issuer-fields.ts'
+import * as field from '../values/fields/fields.ts'
+import * as own from '../values/fields/issuer-fields.ts'
 
 const issuer = z.strictObject({
   issuer: own

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import * as field from '../values/fields.ts'
+import * as field from '../values/fields/fields.ts'
 
 const listener = z.strictObject({
   name: z

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import * as field from '../values/fields.ts'
+import * as field from '../values/fields/fields.ts'
 
 const headerName = (name: string, text: string) => field.headerName().prefault(name).describe(text)
 

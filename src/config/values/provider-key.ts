@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { ServiceAccount } from '../../upstream/upstream.ts'
-import { oneHeaderWord, refuse } from './fields.ts'
+import type { ServiceAccount } from '../../platform/upstream.ts'
+import { oneHeaderWord, refuse } from './fields/fields.ts'
 import { checkHttpUrl } from './url.ts'
 
 /** What a key file's content follows once the reference is resolved. */

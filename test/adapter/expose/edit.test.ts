@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { closeIn, openIn } from '../../../src/adapter/node/expose/edit.ts'
+import { closeIn, openIn } from '../../../src/adapter/node/tailscaled/expose/edit.ts'
 
 const named = `{
   "listeners": [ // mine

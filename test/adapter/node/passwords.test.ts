@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import bcrypt from 'bcryptjs'
 import { afterEach, describe, expect, it } from 'vitest'
-import { createPasswordPool, type PasswordPool } from '../../../src/adapter/node/passwords.ts'
-import { VerifierBusy } from '../../../src/platform.ts'
+import {
+  createPasswordPool,
+  type PasswordPool,
+} from '../../../src/adapter/node/secrets/passwords.ts'
+import { VerifierBusy } from '../../../src/platform/platform.ts'
 import { openLock } from '../../support/lock.ts'
 
 const cheap = bcrypt.hashSync('right', 4)

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readFile, rm, stat, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { readSessionSecret } from '../../../src/adapter/node/session-secret.ts'
+import { readSessionSecret } from '../../../src/adapter/node/secrets/session-secret.ts'
 
 let dataDir: string
 let file: string

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { whole } from '../../../src/dialect/body/edit.ts'
-import { readFormBody } from '../../../src/dialect/body/form-body.ts'
+import { whole } from '../../../src/gateway/dialect/body/edit.ts'
+import { readFormBody } from '../../../src/gateway/dialect/body/form/form-body.ts'
 
 const type = 'multipart/form-data; boundary=BB'
 const part = (name: string, value: string, extra = '', headers = '') =>

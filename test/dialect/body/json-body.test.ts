@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { whole } from '../../../src/dialect/body/edit.ts'
+import { whole } from '../../../src/gateway/dialect/body/edit.ts'
 import {
   asAsked,
   forwarded,
   type JsonBody,
   readEdited,
-} from '../../../src/dialect/body/json-body.ts'
+} from '../../../src/gateway/dialect/body/json-body.ts'
 import { computed } from '../../support/computed.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { scanBody } from '../../../src/dialect/body/scan.ts'
+import { scanBody } from '../../../src/gateway/dialect/body/scan.ts'
 import { computed } from '../../support/computed.ts'
 
 const MB = 1024 * 1024

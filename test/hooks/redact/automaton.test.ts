@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parsePattern } from '../../../src/config/values/text-pattern.ts'
-import { compile, Search, type Span } from '../../../src/hooks/redact/automaton.ts'
+import { compile, Search, type Span } from '../../../src/gateway/hooks/redact/automaton.ts'
 import { computed } from '../../support/computed.ts'
 
 const find = (source: string, text: string): readonly Span[] => {

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { RedactKind } from '../../../src/config/config.ts'
-import { luhn } from '../../../src/hooks/redact/checksums.ts'
-import { kinds } from '../../../src/hooks/redact/kinds.ts'
+import { luhn } from '../../../src/gateway/hooks/redact/checksums.ts'
+import { kinds } from '../../../src/gateway/hooks/redact/kinds.ts'
 import { computed } from '../../support/computed.ts'
 import { allKinds } from './support.ts'
 

@@ -1,6 +1,6 @@
 import type { RedactKind } from '../../../src/config/config.ts'
 import { parsePattern } from '../../../src/config/values/text-pattern.ts'
-import { Turn } from '../../../src/hooks/redact/redact.ts'
+import { Turn } from '../../../src/gateway/hooks/redact/redact.ts'
 
 export const clock = { now: () => Date.now(), elapsed: () => performance.now() }
 

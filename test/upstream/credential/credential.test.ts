@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { createCredential } from '../../../src/upstream/credential/credential.ts'
-import type { Authorization } from '../../../src/upstream/upstream.ts'
+import { createCredential } from '../../../src/gateway/upstream/credential/credential.ts'
+import type { Authorization } from '../../../src/platform/upstream.ts'
 import { provider } from '../provider.ts'
 
 const account = { email: 'e', projectId: 'p', privateKey: '', tokenUri: '' }

@@ -1,14 +1,14 @@
 import { decodeProtectedHeader, exportPKCS8, generateKeyPair, jwtVerify } from 'jose'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { Failure } from '../../../src/http/errors.ts'
-import type { LogFields } from '../../../src/platform.ts'
-import { createTokens } from '../../../src/upstream/credential/tokens.ts'
+import { createTokens } from '../../../src/gateway/upstream/credential/tokens.ts'
+import { Failure } from '../../../src/platform/failure.ts'
+import type { LogFields } from '../../../src/platform/platform.ts'
 import {
   type Send,
   type ServiceAccount,
   UpstreamError,
   type UpstreamRequest,
-} from '../../../src/upstream/upstream.ts'
+} from '../../../src/platform/upstream.ts'
 import { fakeClock } from '../../support/clock.ts'
 
 let keys: Awaited<ReturnType<typeof generateKeyPair>>

@@ -1,4 +1,4 @@
-import { migrate, schemaVersion } from '../../../store/migrate.ts'
+import { migrate, schemaVersion } from '../../../ledger/store/migrate.ts'
 import { type DatabaseOptions, filePath, openAsItIs } from '../ledger/database.ts'
 import { keepCopy } from '../ledger/keep-copy.ts'
 import { holdDataDir } from '../ledger/lock.ts'

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { sql } from 'drizzle-orm'
-import { SchemaTooNew, schemaVersion } from '../../../store/migrate.ts'
+import { SchemaTooNew, schemaVersion } from '../../../ledger/store/migrate.ts'
 import { type OpenDatabase, openAsItIs } from '../ledger/database.ts'
 import { errorMessage, UnusableDatabase } from '../ledger/errors.ts'
 import { newestVersion } from '../ledger/migrations.ts'

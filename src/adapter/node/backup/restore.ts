@@ -11,9 +11,9 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import type { AuditRow } from '../../../admin/act.ts'
-import { insertAudit } from '../../../store/audit.ts'
-import { SchemaTooNew } from '../../../store/migrate.ts'
+import { insertAudit } from '../../../ledger/store/audit.ts'
+import { SchemaTooNew } from '../../../ledger/store/migrate.ts'
+import type { AuditRow } from '../../../platform/records/act.ts'
 import { applyEach } from '../ledger/apply.ts'
 import {
   type DatabaseOptions,
@@ -23,9 +23,9 @@ import {
   openDatabase,
 } from '../ledger/database.ts'
 import { errorCode, UnusableDatabase } from '../ledger/errors.ts'
+import { beside, makeEmpty, removeAll, syncFile, syncNames } from '../ledger/files.ts'
 import { Journal } from '../ledger/journal.ts'
 import { holdDataDir } from '../ledger/lock.ts'
-import { beside, makeEmpty, removeAll, syncFile, syncNames } from './files.ts'
 import { inspect, type LedgerFacts, withFile } from './inspect.ts'
 
 export type RestoreStep = 'copying' | 'checking' | 'setting aside' | 'swapping' | 'done'

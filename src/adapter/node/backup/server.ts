@@ -1,6 +1,6 @@
 import type { Client, InValue, Row } from '@libsql/client'
-import { migrate, SchemaTooNew, schemaVersion, versionOf } from '../../../store/migrate.ts'
-import { SUM_UP } from '../../../store/usage.ts'
+import { migrate, SchemaTooNew, schemaVersion, versionOf } from '../../../ledger/store/migrate.ts'
+import { SUM_UP } from '../../../ledger/store/usage/usage.ts'
 import { type DatabaseOptions, openAsItIs } from '../ledger/database.ts'
 import { migrations, newestVersion } from '../ledger/migrations.ts'
 import { withFile } from './inspect.ts'

@@ -2,7 +2,7 @@ import { constants, existsSync } from 'node:fs'
 import { access, readdir, readFile, stat, statfs } from 'node:fs/promises'
 import { networkInterfaces, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { DataFolder, MachineFacts } from '../../../doctor/machine.ts'
+import type { DataFolder, MachineFacts } from '../../../platform/machine.ts'
 
 /** What there is to know of this process and what it stands on. What the system does not tell is left out. */
 export const factsOf = async (

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { constants, existsSync } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import type { LedgerFile } from '../../../doctor/machine.ts'
+import type { LedgerFile } from '../../../platform/machine.ts'
 import { type DatabaseOptions, filePath } from '../ledger/database.ts'
 
 /** ms for the check of the whole file. */

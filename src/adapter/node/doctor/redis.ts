@@ -1,5 +1,5 @@
 import type { RedisConfig } from '../../../config/config.ts'
-import { redisReason } from '../redis-state.ts'
+import { redisReason } from '../redis/redis-state.ts'
 
 const patience = 2500
 

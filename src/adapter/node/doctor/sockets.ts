@@ -1,7 +1,7 @@
 import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http'
 import { request as requestTls } from 'node:https'
 import { connect } from 'node:net'
-import type { Socket } from '../../../doctor/machine.ts'
+import type { Socket } from '../../../platform/machine.ts'
 
 /** ms for a connection; loopback and the next room take one. */
 const connectPatience = 700

@@ -1,8 +1,8 @@
 import { renameSync } from 'node:fs'
-import { schemaVersion } from '../../../store/migrate.ts'
-import { makeEmpty, removeAll, syncFile, syncNames } from '../backup/files.ts'
+import { schemaVersion } from '../../../ledger/store/migrate.ts'
 import type { OpenDatabase } from './database.ts'
 import { errorCode, errorMessage, UnusableDatabase } from './errors.ts'
+import { makeEmpty, removeAll, syncFile, syncNames } from './files.ts'
 import { newestVersion } from './migrations.ts'
 
 /**

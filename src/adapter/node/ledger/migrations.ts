@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { type Migration, versionOf } from '../../../store/migrate.ts'
+import { type Migration, versionOf } from '../../../ledger/store/migrate.ts'
 
 /** In the order of their names. */
 export const migrations = (): Migration[] => {
-  const folder = new URL('../../../store/migrations/', import.meta.url)
+  const folder = new URL('../../../ledger/store/migrations/', import.meta.url)
   return readdirSync(folder)
     .filter((name) => name.endsWith('.sql'))
     .map((name) => ({ name, sql: readFileSync(new URL(name, folder), 'utf8') }))

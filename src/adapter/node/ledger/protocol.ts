@@ -1,13 +1,13 @@
-import type { Act } from '../../../admin/act.ts'
-import type { Question } from '../../../admin/questions.ts'
-import type { Capture, Retention } from '../../../capture/captured.ts'
-import type { ExportChange } from '../../../export/state.ts'
-import type { KeyRing, KeyUse } from '../../../identity/api-key.ts'
-import type { LogFields, LogLevel } from '../../../platform.ts'
-import type { Charge, KeptQuotas, QuotaChange, Refill } from '../../../quota/balance.ts'
-import type { Ban } from '../../../ratelimit/ban.ts'
-import type { StoredResponse } from '../../../responses/stored-response.ts'
-import type { AuthFailureRow, UsageRow } from '../../../usage/row.ts'
+import type { LogFields, LogLevel } from '../../../platform/platform.ts'
+import type { Act } from '../../../platform/records/act.ts'
+import type { KeyRing, KeyUse } from '../../../platform/records/api-key.ts'
+import type { Charge, KeptQuotas, QuotaChange, Refill } from '../../../platform/records/balance.ts'
+import type { Ban } from '../../../platform/records/ban.ts'
+import type { Capture, Retention } from '../../../platform/records/captured.ts'
+import type { ExportChange } from '../../../platform/records/export-state.ts'
+import type { Question } from '../../../platform/records/questions.ts'
+import type { StoredResponse } from '../../../platform/records/stored-response.ts'
+import type { AuthFailureRow, UsageRow } from '../../../platform/records/usage.ts'
 
 /** One line of the journal, and of a message to the worker: JSON, so that both count its bytes and neither re-encodes. */
 export type Entry =

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import type { Question, Questions } from '../../../admin/questions.ts'
+import type { Question, Questions } from '../../../platform/records/questions.ts'
 import type { DatabaseOptions } from './database.ts'
 import type { FromReader, ToReader } from './protocol.ts'
 
@@ -53,7 +53,7 @@ export class LedgerReader {
   #start(): Worker {
     // `.ts` in a checkout, `.js` in the published build.
     const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
-    const worker = new Worker(new URL(`../reader.worker${extension}`, import.meta.url), {
+    const worker = new Worker(new URL(`../store/reader.worker${extension}`, import.meta.url), {
       workerData: this.#options,
       name: 'ledger-reader',
     })

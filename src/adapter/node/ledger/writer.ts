@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Retention } from '../../../capture/captured.ts'
+import type { Retention } from '../../../platform/records/captured.ts'
 import { applyEach } from './apply.ts'
 import { mayPass, type OpenDatabase, openDatabase } from './database.ts'
 import { errorCode, errorMessage } from './errors.ts'
