@@ -101,7 +101,7 @@ const refuseBadSite = ({ site, gateway, trustedProxies }: CaddyOptions): void =>
 
 const refuseBadNode = ({ name, controlUrl }: NodeSite): void => {
   if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name)) {
-    throw new RangeError(`"${name}" is no name for a machine: small letters, digits and dashes`)
+    throw new RangeError(`"${name}" is not a name for a machine: small letters, digits and dashes`)
   }
   if (controlUrl !== undefined && !/^https?:\/\/[^\s{}]+$/.test(controlUrl)) {
     throw new RangeError(`"${controlUrl}" is not the URL of a control server`)

@@ -47,7 +47,9 @@ const checklist: Readonly<Record<string, readonly (readonly [file: string, title
   'hooks in order, each sees what the one before made of it': [
     ['wire/hooks', 'that changes the body is seen by the next, and by the provider'],
   ],
-  'a change that is no object is no change': [['wire/hooks', 'which is no object, allows it']],
+  'a change that is not an object is not a change': [
+    ['wire/hooks', 'which is not an object, allows it'],
+  ],
   'block: 403 and its text by default': [['wire/hooks', 'request blocked by guardrail']],
   'fail_closed: 503': [['wire/hooks', 'answers 503 where it fails closed']],
   'hooks afterwards delay nothing': [['wire/hooks', 'delays no answer']],
@@ -73,7 +75,7 @@ const checklist: Readonly<Record<string, readonly (readonly [file: string, title
   ],
   'an empty src grants nothing': [
     ['config/aperture', 'the default configuration, whose administrators are still to be named'],
-    ['policy/grants', 'is no caller at all where its list is empty'],
+    ['policy/grants', 'is not a caller at all where its list is empty'],
   ],
   'entries of temp_grants as its alpha had them': [
     ['cli/import', 'are brought to the shape of today: providers, models and hooks of temp_grants'],
@@ -88,7 +90,7 @@ const checklist: Readonly<Record<string, readonly (readonly [file: string, title
     ['admin/pricing', 'has the shape of Aperture’s own API, for one model as for all (%s)'],
     ['admin/api', 'of Aperture’s API has its name, its version, and its five operations'],
   ],
-  'placeholder keys are no credential': [
+  'placeholder keys are not credentials': [
     ['wire/aperture', 'has shown no credential with the placeholder “%s: %s”'],
     ['wire/doors', 'the placeholder “%s: %s” changes nothing on the tailnet'],
   ],

@@ -17,7 +17,7 @@ const wings: readonly (readonly string[])[] = [
   ['cli'], // the same
 ]
 
-/** Who else writes what says who may do what, and why that is no act of a person that goes unrecorded. */
+/** Who else writes what says who may do what, and why that is not an act of a person that goes unrecorded. */
 const writing: Readonly<Record<string, string>> = {
   'adapter/node/ledger/apply.ts → actStatements': 'the door of the API: acts with their audit',
   'adapter/node/ledger/apply.ts → upsertBan': 'automatic bans, which are in the list of bans',

@@ -22,7 +22,7 @@ export interface StreamCounts {
   readonly frames: number
   readonly open: number
   readonly broken: number
-  /** The first answer that was no stream. */
+  /** The first answer that was not a stream. */
   readonly complaint: string
   /** From the request to its first frame, ms. */
   readonly first: Percentiles

@@ -54,7 +54,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   app.use(...chain(...everyone.atOnce))
   app.get('/healthz', health())
   app.get('/readyz', readiness({ ...platform, ...readinessOf(state, platform) }))
-  // Every request but health: by an open door, who is shut out, and how much is too much.
+  // Every request but health: by an open door, who is banned, and how much is too much.
   app.use(...chain(...everyone.unlessHealth))
 
   // The API of models: a proven caller with a role, within their limits, on the ledger.

@@ -94,7 +94,7 @@ export const createModelsApi = (config: Config, platform: Platform, state: State
     },
     also: (app, path, guards) => {
       const operation = operations.find(({ paths }) => path.endsWith(paths[0] ?? path))
-      if (!operation) throw new RangeError(`${path} is no operation`)
+      if (!operation) throw new RangeError(`${path} is not an operation`)
       app.on('POST', [path], ...chain(...guards, ...serve(operation)))
     },
   }

@@ -31,7 +31,7 @@ import type { Platform } from '../platform/platform.ts'
 import { createDirectory, type Directory } from '../tailscale/directory.ts'
 import { createForwards, type Forwards } from '../tailscale/forwards.ts'
 
-/** What outlives a configuration: who is shut out, what was counted, what is known of providers. */
+/** What outlives a configuration: who is banned, what was counted, what is known of providers. */
 export interface State {
   readonly bans: Bans
   readonly failures: Failures

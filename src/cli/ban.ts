@@ -18,18 +18,18 @@ interface AddFlags extends LedgerFlags {
   readonly json?: boolean
 }
 
-/** `postern ban`: addresses shut out. A running gateway follows within a second. */
+/** `postern ban`: banned addresses. A running gateway follows within a second. */
 export const banCommand = (): Command =>
   new Command('ban')
     .description(
-      'addresses shut out; a running gateway follows within a second, or five with its ledger on a server',
+      'banned addresses; a running gateway follows within a second, or five with its ledger on a server',
     )
     .addCommand(listCommand())
     .addCommand(addCommand())
     .addCommand(removeCommand())
 
 const listCommand = (): Command =>
-  ledgerOptions(new Command('list').description('who is shut out, since when, for how long'))
+  ledgerOptions(new Command('list').description('bans: address, since when, for how long'))
     .option('--all', 'lapsed bans too, which lengthen the next one')
     .option('--json', 'print JSON')
     .action(async (flags: ListFlags) => {
@@ -51,7 +51,7 @@ const addCommand = (): Command =>
       const ban: Ban = { address, cause: 'admin', level: 1, startedAt, until, note: flags.note }
       const change = { kind: 'ban.set', ban } as const
       await act(flags, [{ action: 'ban.set', target: address, detail: flags.note, change }])
-      await print(flags.json ? json(asJson(ban)) : `${address} is shut out ${end(ban)}\n`)
+      await print(flags.json ? json(asJson(ban)) : `${address} is banned ${end(ban)}\n`)
     })
 
 const removeCommand = (): Command =>
@@ -72,7 +72,7 @@ const removeCommand = (): Command =>
 const removal = (report: { address: string; removed: boolean; covered_by: string[] }): string => {
   const { address, removed, covered_by } = report
   const rest = covered_by.length > 0 ? `, but ${covered_by.join(', ')} still covers it` : ''
-  return `${address} ${removed ? 'may come in again' : 'was not shut out'}${rest}\n`
+  return `${address} ${removed ? 'is no longer banned' : 'was not banned'}${rest}\n`
 }
 
 /** Commander prints what an argument's parser refuses. */
@@ -103,7 +103,7 @@ const end = ({ until }: Ban): string =>
   until === null ? 'until it is removed' : `until ${new Date(until).toISOString()}`
 
 const asTable = (bans: readonly Ban[], now: number): string => {
-  if (bans.length === 0) return 'nobody is shut out\n'
+  if (bans.length === 0) return 'nobody is banned\n'
   const columns = ['address', 'cause', 'level', 'since', 'until', 'note']
   const rows = bans.map((ban) => [
     ban.address,

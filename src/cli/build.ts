@@ -65,7 +65,7 @@ for (const folder of ['ledger/store/migrations', 'admin/dashboard/assets']) {
   await cp(path(`src/${folder}`), path(`dist/src/${folder}`), { recursive: true })
 }
 
-// V8 keeps a text twice as large as its file as soon as one character of it is no Latin-1, and a bundle is one text.
+// V8 keeps a text twice as large as its file as soon as one character of it is not Latin-1, and a bundle is one text.
 // esbuild escapes those it may, which are not those in tagged templates: there HTML has names for them.
 for await (const name of glob('dist/src/{adapter,chunks,cli}/**/*.js', { cwd: path('') })) {
   const found = /.{0,40}[^\u0000-\u007f].{0,40}/u.exec(await readFile(path(name), 'utf8'))?.[0]

@@ -287,7 +287,7 @@ export interface UserConfig {
 
 /** Somebody whose tokens count as identity. */
 export interface IssuerConfig {
-  /** Exactly the `iss` of its tokens, an URL. */
+  /** Exactly the `iss` of its tokens, a URL. */
   readonly issuer: string
   readonly audience: string
   /** Undefined: as its discovery document says. */

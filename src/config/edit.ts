@@ -6,7 +6,7 @@ import { readSource } from './read/source.ts'
 
 /**
  * The text with the value at the path set; objects on the way are made as needed, and a list takes a new item at its
- * length. Every comment outside the replaced value stays where it is. Throws when the text is no HuJSON or the path
+ * length. Every comment outside the replaced value stays where it is. Throws when the text is not HuJSON or the path
  * does not fit what is there.
  */
 export function setAt(text: string, path: Path, value: Json): string {
@@ -30,7 +30,7 @@ const wrap = (key: string | number, inner: Json): Json =>
 
 /**
  * The text without the entry at the path, or unchanged when there is none. Comments inside the entry go with it, all
- * others stay. Throws when the text is no HuJSON.
+ * others stay. Throws when the text is not HuJSON.
  */
 export function removeAt(text: string, path: Path): string {
   const node = findNodeAtLocation(treeOf(text), [...path])
@@ -60,7 +60,7 @@ export function treeOf(text: string): Node {
 function insert(text: string, container: Node, path: Path, depth: number, value: Json): string {
   const place = formatPath(path.slice(0, depth)) || 'the document'
   const needed = typeof path[depth] === 'number' ? 'array' : 'object'
-  if (container.type !== needed) throw new Error(`${place} is no ${needed}`)
+  if (container.type !== needed) throw new Error(`${place} is not an ${needed}`)
   const inside = insideOf(text, container)
   const key = container.type === 'object' ? `${JSON.stringify(String(path[depth]))}: ` : ''
   const entry = (indent: string) => key + format(value, indent, unitOf(text), eolOf(text))

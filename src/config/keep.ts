@@ -12,7 +12,7 @@ import { fieldOf, inlineSecrets } from './values/references.ts'
  */
 const mark = 'keep:'
 
-/** The text with marks in place of secrets, comments kept. Undefined when it is no HuJSON. */
+/** The text with marks in place of secrets, comments kept. Undefined when it is not HuJSON. */
 export const hideSecrets = (text: string): string | undefined => {
   const { value } = readSource(text)
   if (value === undefined) return undefined

@@ -13,7 +13,7 @@ export interface Refusal {
 /**
  * What of an edit would lead secrets of this machine to where the editor wants them: references that the file on disk neither
  * has nor lists. To be asked before the edit is read any further, as reading it looks them up. A reference that is there may
- * move among fields of one kind: the token of the database is no key for a provider.
+ * move among fields of one kind: the token of the database is not a key for a provider.
  * @param current text of the file on disk @param edited text that is to take its place
  */
 export const newReferences = (current: string, edited: string): Refusal[] => {

@@ -103,7 +103,7 @@ function limit(findings: readonly Finding[]): readonly Finding[] {
   return [more, ...[...errors, ...warnings].slice(0, MAX_PROBLEMS)]
 }
 
-/** A part that was taken out may leave its whole incomplete; that is no second mistake. */
+/** A part that was taken out may leave its whole incomplete; that is not a second mistake. */
 const isWithin = (inner: Path, outer: Path): boolean =>
   inner.length > 0 && outer.every((segment, index) => inner[index] === segment)
 

@@ -232,7 +232,7 @@ const patternOf = (call: string, family: ResourceFamily): Pattern => {
   }
 }
 
-/** Those without ids in their place first: `threads/runs` is no thread. */
+/** Those without ids in their place first: `threads/runs` is not a thread. */
 const patterns: readonly Pattern[] = resourceFamilies
   .flatMap((family) => shapes[family].calls.map((call) => patternOf(call, family)))
   .toSorted((a, b) => idsIn(a.shape) - idsIn(b.shape))

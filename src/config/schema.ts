@@ -96,7 +96,7 @@ export const fileSchema = z.strictObject({
     .string()
     .regex(
       /^(?!(?:proxy-)?authorization$|cookie$|(?:x-|x-goog-)?api-key$)[\w!#$%&'*+.^`|~-]{1,64}$/i,
-      'is no name of a header, or of one with secrets in it',
+      'is not a header name, or names a header that carries secrets',
     )
     .prefault('x-postern-label')
     .describe('Header whose value is kept with a request in the ledger, cut to 64 characters.'),

@@ -24,7 +24,7 @@ export type Checked = Pick<Config, 'mode' | 'front' | 'listeners' | 'grants'> & 
 
 /**
  * Holds the configuration against what tailscaled is and does. What it does not tell
- * is no problem but for a warning: passwords must work without it.
+ * is not a problem but for a warning: passwords must work without it.
  * @param absolute makes the path of a socket file absolute
  */
 export const crossCheck = (
@@ -107,7 +107,7 @@ const foreignAddress = ({ listeners }: Checked, { TailscaleIPs }: Status): Tailn
   const own = TailscaleIPs.map(normal)
   return listeners.flatMap(({ name, bind, identity }) => {
     if (identity !== 'whois' || bind.kind === 'unix' || own.includes(normal(bind.host))) return []
-    const message = `listener "${name}" binds ${bind.host}, which is no address of this node: tailscaled cannot know who connects there`
+    const message = `listener "${name}" binds ${bind.host}, which is not an address of this node: tailscaled cannot know who connects there`
     return [error(message, `Bind ${TailscaleIPs.join(' or ')}`)]
   })
 }

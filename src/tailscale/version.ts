@@ -1,5 +1,5 @@
 /**
- * Is `version`, as tailscaled says it (`1.102.3-t8a3…`), older than `floor`? What is no version counts as old: nothing is
+ * Is `version`, as tailscaled says it (`1.102.3-t8a3…`), older than `floor`? What is not a version counts as old: nothing is
  * known of it.
  */
 export const olderThan = (version: string, floor: string): boolean => {

@@ -237,7 +237,7 @@ describe.each(['/aperture', '/postern/api'])('%s/config', (base) => {
       .replace(`"src": ["owner"], ${app('admin')}`, `"src": ["owner"], ${app('user')}`)
     const answer = await send('PUT', `${base}/config`, { config }, { 'if-match': '*' })
     expect(answer.status).toBe(422)
-    expect(JSON.stringify(await answer.json())).toContain('no longer be admin')
+    expect(JSON.stringify(await answer.json())).toContain('remove your own admin role')
     expect(document.text).toBe(file)
   })
 

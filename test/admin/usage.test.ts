@@ -166,7 +166,7 @@ describe('how requests ended', () => {
   })
 })
 
-describe('whoever is no admin', () => {
+describe('whoever is not an admin', () => {
   it('sees only their own', async () => {
     expect((await answer('/usage', alice)).total.requests).toBe(2)
     expect((await answer('/usage?login=alice@example.com', alice)).total.requests).toBe(2)
@@ -254,7 +254,7 @@ describe('every request', () => {
     expect((await ask('/usage.ndjson?login=bob@example.com', alice)).status).toBe(403)
   })
 
-  it('is no formula for a spreadsheet', async () => {
+  it('is not a formula for a spreadsheet', async () => {
     const names = ['=1+1', '+1', '-1', '@sum', '\tx', '\rx']
     const login = 'mallory@example.com'
     await Promise.all(

@@ -337,7 +337,7 @@ describe('apply', () => {
     return run('apply', '--config', file, '--admin', `127.0.0.1:${port}`)
   }
 
-  test('loads what render prints, and is no web page to Caddy', async () => {
+  test('loads what render prints, and is not a web page to Caddy', async () => {
     const { code, printed } = await apply()
     expect({ code, printed }).toEqual({
       code: 0,

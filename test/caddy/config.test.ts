@@ -128,7 +128,7 @@ describe('a node of its own', () => {
     'cannot be named %j',
     (name) => {
       const site = { tls: 'node', name, hop: true } as const
-      expect(() => build({ ...node, site })).toThrow(/no name for a machine/)
+      expect(() => build({ ...node, site })).toThrow(/not a name for a machine/)
     },
   )
 

@@ -90,9 +90,9 @@ describe('postern ban remove', () => {
     const remove = () => postern(dir, 'ban', 'remove', '192.0.2.7')
     expect(await remove()).toMatchObject({
       code: 0,
-      out: '192.0.2.7 may come in again, but 192.0.2.0/24 still covers it\n',
+      out: '192.0.2.7 is no longer banned, but 192.0.2.0/24 still covers it\n',
     })
-    expect((await remove()).out).toContain('was not shut out')
+    expect((await remove()).out).toContain('was not banned')
   })
 })
 
@@ -103,7 +103,7 @@ describe('postern ban list', () => {
     await running.saveBan(ban({ until: Date.now() - 1 }))
     expect(await listed(dir)).toEqual([])
     expect(await listed(dir, '--all')).toHaveLength(1)
-    expect((await postern(dir, 'ban', 'list')).out).toBe('nobody is shut out\n')
+    expect((await postern(dir, 'ban', 'list')).out).toBe('nobody is banned\n')
     expect((await postern(dir, 'ban', 'list', '--all')).out).toContain('(lapsed)')
   })
 

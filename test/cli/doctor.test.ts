@@ -80,7 +80,7 @@ describe('postern doctor alone', () => {
     const { code, stdout, stderr } = await alone({ ...base, providers })
     expect(code).toBe(1)
     expect(stdout).toMatch(/^ {2}error +gone +the name nobody\.invalid leads to no address$/m)
-    expect(stdout).toContain('→ Look for a slip of the pen')
+    expect(stdout).toContain('→ Check "baseurl" for a typo')
     expect(stdout + stderr).not.toContain('sk-secret')
   })
 

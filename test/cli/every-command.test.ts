@@ -24,7 +24,7 @@ let tailscaled: Awaited<ReturnType<typeof startFakeTailscaled>>
 
 /** Commands that leave users, keys, bans, budgets, doors and the configuration as they are, with what they do instead. */
 const changesNothing: Readonly<Record<string, string>> = {
-  up: 'runs the gateway; its first start has no ledger yet and is no act of a person',
+  up: 'runs the gateway; its first start has no ledger yet and is not an act of a person',
   check: 'reads the configuration',
   verify: 'asks a running gateway',
   doctor: 'reads',

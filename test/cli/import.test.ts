@@ -465,7 +465,7 @@ describe('postern import aperture', () => {
     await expect(readFile(out)).rejects.toThrow('ENOENT')
   })
 
-  it('never refuses what Aperture loads, and only what is no HuJSON', async () => {
+  it('never refuses what Aperture loads, and only what is not HuJSON', async () => {
     const input = source.replace('"baseurl"', '"basurl"')
     const args = ['import', 'aperture', '-', '--out', at('loose.hujson')]
     expect(await postern(args, { input })).toMatchObject({ code: 0 })

@@ -142,7 +142,7 @@ describe('postern restore', () => {
     expect(keptIn(dir)).toEqual([])
   })
 
-  it('touches nothing for a file that is no backup, damaged, too new or in use', async () => {
+  it('touches nothing for a file that is not a backup, damaged, too new or in use', async () => {
     const dir = await ledger(2)
     const garbage = join(dir, 'garbage.db')
     writeFileSync(garbage, Buffer.alloc(8192, 'no database '))

@@ -92,7 +92,7 @@ describe('postern user add', () => {
     expect(readFileSync(path, 'utf8')).toBe(FILE)
   })
 
-  it('refuses a file that is no HuJSON, with the place', async () => {
+  it('refuses a file that is not HuJSON, with the place', async () => {
     writeFileSync(path, '{\n  "users": {')
     expect((await user('add', 'alice')).failure).toMatch(/postern\.hujson:2:/)
   })

@@ -69,9 +69,9 @@ describe('listeners', () => {
     ]
     expect(said(listeners({ ...LISTENER, trusted_proxies: proxies }))).toEqual([
       'warning listeners[0].trusted_proxies[3]: "unix" never connects to an address',
-      'error listeners[0].trusted_proxies[4]: "10.0.0.0/33" is no IP address or CIDR range',
-      'error listeners[0].trusted_proxies[5]: "proxy.local" is no IP address or CIDR range',
-      'error listeners[0].trusted_proxies[6]: "127.1" is no IP address or CIDR range',
+      'error listeners[0].trusted_proxies[4]: "10.0.0.0/33" is not a valid IP address or CIDR range',
+      'error listeners[0].trusted_proxies[5]: "proxy.local" is not a valid IP address or CIDR range',
+      'error listeners[0].trusted_proxies[6]: "127.1" is not a valid IP address or CIDR range',
       'error listeners[0].trusted_proxies[7]: "::/0" believes an address header from anybody',
     ])
   })
@@ -232,7 +232,9 @@ describe('providers', () => {
       expect.stringMatching(/^error providers\.p\.models: "\*"/),
     ])
     expect(provider({ models: ['Qwen/Qwen3.6-35B-A3B-FP8', 'm:7b', 'claude[1m]'] })).toEqual([])
-    expect(provider({ models: [''] })).toEqual(['error providers.p.models[0]: "" is no model id'])
+    expect(provider({ models: [''] })).toEqual([
+      'error providers.p.models[0]: "" is not a valid model id',
+    ])
   })
 
   it('may not be Postern itself, nor may Open WebUI', () => {
@@ -312,7 +314,7 @@ describe('grants', () => {
 
   it('take a pattern or a list of them, without a place for "all but"', () => {
     expect(grants(grant(['owner'], { role: 'admin', models: ['**', '!gpu/**'] }))).toEqual([
-      'error grants[0].app["tailscale.com/cap/aperture"][0].models[1]: "!gpu/**" is no models pattern',
+      'error grants[0].app["tailscale.com/cap/aperture"][0].models[1]: "!gpu/**" is not a valid models pattern',
     ])
     expect(grants(grant(['owner'], ADMIN, { models: 7 }))).toEqual([
       'error grants[0].app["tailscale.com/cap/aperture"][1].models: must be a text or a list of texts',
@@ -422,7 +424,7 @@ describe('grants', () => {
       grants({ src: ['owner'], app: { 'tailscale.com/cap/aperture': [ADMIN], ...others } })
     expect(app({ 'example.com/cap/policy': [{ tier: 'gold' }, 7] })).toEqual([])
     expect(app({ 'tailscale.com/cap/apertur': [] })).toEqual([
-      'warning grants[0].app["tailscale.com/cap/apertur"]: "tailscale.com/cap/apertur" is no capability that Postern reads',
+      'warning grants[0].app["tailscale.com/cap/apertur"]: "tailscale.com/cap/apertur" is not a capability that Postern reads',
     ])
     expect(app({ 'example.com/cap/policy': { tier: 'gold' } })).toEqual([
       'error grants[0].app["example.com/cap/policy"]: must be a list in [ ], but is an object',
@@ -470,7 +472,7 @@ describe('grants', () => {
       'refuse %j for an origin',
       (origin) => {
         expect(cors({ set_cors: true, 'Access-Control-Allow-Origin': origin })).toContain(
-          `error Access-Control-Allow-Origin: ${JSON.stringify(origin)} is no origin`,
+          `error Access-Control-Allow-Origin: ${JSON.stringify(origin)} is not an origin`,
         )
       },
     )
@@ -522,7 +524,7 @@ describe('the rest', () => {
 
   it('names groups as groups, and misses a use for them', () => {
     expect(said(valid({ groups: { family: ['bob'] } }))).toContain(
-      'error groups.family: "family" is no group name',
+      'error groups.family: "family" is not a valid group name',
     )
     expect(said(valid({ groups: { 'group:family': ['bob'] } }))).toEqual([
       'warning groups["group:family"]: no grant names "group:family"',
@@ -532,9 +534,12 @@ describe('the rest', () => {
   it.each([
     [
       { allowed_hosts: ['https://x.ts.net'] },
-      'error allowed_hosts[0]: "https://x.ts.net" is no host name',
+      'error allowed_hosts[0]: "https://x.ts.net" is not a valid host name',
     ],
-    [{ allowed_hosts: ['x.ts.net:443'] }, 'error allowed_hosts[0]: "x.ts.net:443" is no host name'],
+    [
+      { allowed_hosts: ['x.ts.net:443'] },
+      'error allowed_hosts[0]: "x.ts.net:443" is not a valid host name',
+    ],
     [{ webui: { url: 'http://h/chat' } }, 'error webui.url: the URL has a path'],
     [{ webui: {} }, 'error webui.url: key "url" is missing'],
     [{ limits: { idle: '25d' } }, 'error limits.idle: "25d" is outside 1ms to 24d'],

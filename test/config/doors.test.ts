@@ -156,7 +156,7 @@ describe('tailscale', () => {
     'takes %j for no capability',
     (name) => {
       expect(said(file({ tailscale: { capabilities: [name] } }))).toEqual([
-        `error tailscale.capabilities[0]: "${name}" is no capability`,
+        `error tailscale.capabilities[0]: "${name}" is not a valid capability`,
       ])
     },
   )

@@ -51,7 +51,7 @@ describe('setAt', () => {
   })
 
   it('refuses to write through a value that holds nothing', () => {
-    expect(() => setAt('{ "a": 1 }', ['a', 'b'], 2)).toThrow('a is no object')
+    expect(() => setAt('{ "a": 1 }', ['a', 'b'], 2)).toThrow('a is not an object')
   })
 
   it('refuses a file that is broken', () => {
@@ -144,7 +144,7 @@ describe('any edit', () => {
         try {
           edited = setAt(text, path, 'set')
         } catch (cause) {
-          expect(String(cause)).toMatch(/ is no (object|array)/)
+          expect(String(cause)).toMatch(/ is not an (object|array)/)
           return
         }
         expect(commentsOf(edited).every((comment) => text.includes(comment))).toBe(true)

@@ -38,10 +38,10 @@ describe('exporters.s3', () => {
 
   it.each([
     [{ ...whole, prefix: 'prod/' }, 'exporters.s3.prefix must not end with a slash'],
-    [{ ...whole, prefix: '../up' }, 'is no beginning of a name'],
+    [{ ...whole, prefix: '../up' }, 'is not a valid object prefix'],
     [{ ...whole, access_secret: null }, 'is missing'],
     [{ ...whole, access_key_id: undefined }, 'is missing'],
-    [{ ...whole, bucket_name: 'No/Bucket' }, 'is no name of a bucket'],
+    [{ ...whole, bucket_name: 'No/Bucket' }, 'is not a valid bucket name'],
     [{ ...whole, endpoint: 'ftp://x' }, ''],
     [{ ...whole, every: 0 }, ''],
     [{ ...whole, colour: 'red' }, 'colour'],

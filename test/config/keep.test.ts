@@ -48,7 +48,7 @@ describe('a configuration that is shown', () => {
     expect(restoreSecrets(stolen, text)).toEqual({ unknown: ['keep:/providers/c/baseurl'] })
   })
 
-  it('is nothing when it is no HuJSON', () => {
+  it('is nothing when it is not HuJSON', () => {
     expect(hideSecrets('{"a":')).toBeUndefined()
     expect(restoreSecrets('{"a":', text)).toEqual({ text: '{"a":' })
   })

@@ -54,7 +54,7 @@ describe('a key file', () => {
   }
 
   it.each(['keyfile::/run/vertex.json', 'keyfile::file:/run/vertex.json', 'keyfile::env:SA'])(
-    '%s is read as a service account, and is no key',
+    '%s is read as a service account, and is not a key',
     (apikey) => {
       const { config, problems } = read({ apikey })
       expect(problems).toEqual([])

@@ -99,7 +99,7 @@ describe('schema', () => {
       '3:27 error limits.bdy: unknown config key "bdy"',
       '6:28 error listeners[1].bind: "nowhere" is not "address:port"',
       '7:15 error listeners[2].name: two listeners are named "a"',
-      '7:61 error listeners[2].trusted_proxies[0]: "10.0.0.0/40" is no IP address or CIDR range',
+      '7:61 error listeners[2].trusted_proxies[0]: "10.0.0.0/40" is not a valid IP address or CIDR range',
       '9:46 error auth_failures.max_ban: is shorter than "ban"',
       '10:35 error users.bob.password: the password is plain text, not a bcrypt hash',
       '10:48 error users.Bob: users "bob" and "Bob" differ only in case',

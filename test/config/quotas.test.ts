@@ -52,7 +52,7 @@ describe('a quota', () => {
     [{ capacity: '100k tokens', rate: '100k tokens/min' }, undefined],
     [{ capacity: '$1.00', on_exceed: 'reject', unknown_price: 'allow' }, undefined],
     [{ capacity: '$1.00', rate: '5 requests/day' }, 'counts something else'],
-    [{ capacity: '$1.00', rate: '$1.00/year' }, 'no amount a min'],
+    [{ capacity: '$1.00', rate: '$1.00/year' }, 'not an amount a min'],
     [{ capacity: '$1.00', on_exceed: 'queue' }, '"on_exceed"'],
     [{ capacity: '5 requests', unknown_price: 'allow' }, '"unknown_price"'],
     [{ capacity: '$1.00', unknown_price: 'perhaps' }, '"unknown_price"'],

@@ -52,7 +52,7 @@ afterAll(async () => {
 })
 
 describe('who was turned away', () => {
-  it('is drawn by the hour and the cause, with a line where somebody was shut out', async () => {
+  it('is drawn by the hour and the cause, with a line where somebody was banned', async () => {
     const text = await owner.read('/ui/doors')
     const at = new Date(ago(30)).toISOString()
     const bar = `${at.slice(5, 10)} ${at.slice(11, 13)}:00`
@@ -60,7 +60,7 @@ describe('who was turned away', () => {
     expect(text).toContain(`<title>nothing shown: 1, ${bar}</title>`)
     expect(text.match(/class="col/g)).toHaveLength(3)
     expect(text.match(/class="mark"/g)).toHaveLength(1)
-    expect(text).toContain('<title>203.0.113.9 shut out, ')
+    expect(text).toContain('<title>203.0.113.9 banned, ')
   })
 
   it('is listed by address, the most first, for seven days', async () => {

@@ -243,11 +243,11 @@ describe('the configuration', () => {
     expect((await owner.read('/ui/config')).match(/data-compare=/g)).toHaveLength(2)
   })
 
-  it('is not shown when it is no HuJSON', async () => {
+  it('is not shown when it is not HuJSON', async () => {
     const kept = document.text
     document.text = `{ "apikey": "sk-secret-one"`
     const text = await owner.read('/ui/config')
-    expect(text).toContain('The file on disk is no HuJSON')
+    expect(text).toContain('The file on disk is not HuJSON')
     expect(text).not.toContain('sk-secret-one')
     document.text = kept
   })

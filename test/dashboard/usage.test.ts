@@ -342,7 +342,7 @@ describe('a signed-in browser', () => {
     await expect.poll(async () => (await own(alice)).some((row) => row.id === id)).toBe(false)
   })
 
-  it('of somebody else is not there for who is no admin', async () => {
+  it('of somebody else is not there for who is not an admin', async () => {
     const [theirs] = await own(owner)
     expect((await alice.send('DELETE', `/postern/api/browsers/${theirs?.id}`)).status).toBe(404)
     expect((await owner.get('/ui')).status).toBe(200)
@@ -382,7 +382,7 @@ describe('news', () => {
       expect(await first(stream, 'data:')).toBe('retry: 3000\n\ndata: new\n\n')
   })
 
-  it('of others do not come to who is no admin', async () => {
+  it('of others do not come to who is not an admin', async () => {
     const stream = await alice.get('/ui/live')
     site.gateway.state.live.tell('bob')
     expect(await first(stream, 'data:', 1500)).toBe('retry: 3000\n\n')

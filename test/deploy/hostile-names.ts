@@ -2,7 +2,7 @@
 const forged =
   '{"ts":"2026-11-21T10:00:00.000Z","ip":"8.8.8.8","evt":"auth.fail","level":"info","user":"x","route":"/","reason":"wrong_password","rid":"r","omitted":0}'
 
-/** User names (and paths) made to shut out 8.8.8.8, or to keep their own sender from being shut out. */
+/** User names (and paths) made to ban 8.8.8.8, or to keep their own sender from being banned. */
 export const hostileNames: readonly string[] = [
   'x from 8.8.8.8 ban',
   'x from 8.8.8.8 port 22 ssh2',

@@ -18,7 +18,7 @@ const apt = async (args: readonly string[], say: Say, cwd?: string) => {
 }
 
 /**
- * Unpacks Debian packages without installing them: installed, fail2ban would start and shut out people on the
+ * Unpacks Debian packages without installing them: installed, fail2ban would start and ban people on the
  * machine of whoever runs these tests. Needs no root, but lists of packages that are not too old.
  */
 const unpackDebs = async (folder: string, names: readonly string[], say: Say) => {

@@ -127,7 +127,7 @@ describe('the report', () => {
     fine('machine', 'disk', '100 GiB are free'),
     finding('models.docker_host_unknown', 'dk', { port: 11434 }),
     finding('models.none_found', 'providers'),
-    fine('abuse', 'bans', 'nobody is shut out'),
+    fine('abuse', 'bans', 'nobody is banned'),
   ]
 
   it('shows what is wrong, aligned and within the width, and counts what is fine', () => {

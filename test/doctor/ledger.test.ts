@@ -75,7 +75,7 @@ describe('the ledger', () => {
   })
 
   it.each([
-    ['is no database', (path: string) => writeFile(path, 'not a database, '.repeat(500))],
+    ['is not a database', (path: string) => writeFile(path, 'not a database, '.repeat(500))],
     ['is cut short', (path: string) => truncate(path, 8192)],
   ])('%s', async (_, harm) => {
     const dataDir = await written(manyRows)
@@ -207,7 +207,7 @@ describe('abuse', () => {
     expect(await abuse(async () => {})).toMatchObject([{ id: 'abuse.fine' }])
   })
 
-  it('has addresses shut out, and tells one of your own', async () => {
+  it('has banned addresses, and tells one of your own', async () => {
     const findings = await abuse(async (db) => {
       for (const address of ['203.0.113.7', '2001:db8::/64', '192.168.1.20', '100.64.0.9']) {
         await upsertBan(db, ban({ address }))
@@ -230,7 +230,7 @@ describe('abuse', () => {
     expect(finding?.says).toMatch(/ and 3 more$/)
   })
 
-  it('comes from where nobody can be shut out', async () => {
+  it('comes from where nobody can be banned', async () => {
     const [finding] = await abuse(guesses(6, '127.0.0.1'))
     expect(finding).toMatchObject({ id: 'abuse.unbannable', about: '127.0.0.1' })
     expect(finding?.says).toContain('6 wrong guesses came from 127.0.0.1')

@@ -18,7 +18,7 @@ const features = { auth: true, auth_trusted_header: false, enable_websocket: tru
 const told = { status: true, name: 'Open WebUI', version: '0.12.4', features }
 
 interface Stand {
-  /** Answer to `/api/config`; a text is no JSON. */
+  /** Answer to `/api/config`; a text is not JSON. */
   readonly config?: object | string
   readonly status?: number
   /** Status of the handshake; 0 breaks it off. */

@@ -254,7 +254,7 @@ describe('a streamed answer', () => {
 })
 
 describe('any answer', () => {
-  it('that is no JSON has no body to tell of', async () => {
+  it('that is not JSON has no body to tell of', async () => {
     expect((await read('RIFF', 'audio/wav')).body).toBeNull()
     expect((await read('', 'text/event-stream')).body).toEqual({})
   })

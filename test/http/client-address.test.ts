@@ -108,7 +108,7 @@ describe('clientAddress behind trusted proxies', () => {
     '"203.0.113.7"',
     '203.0.113.7 203.0.113.8',
     '',
-  ])('stops at %j, which is no address, and keeps the last good hop', (value) => {
+  ])('stops at %j, which is not an address, and keeps the last good hop', (value) => {
     expect(behind(`9.9.9.9, ${value}, 10.1.2.3`)).toMatchObject({
       ip: '10.1.2.3',
       unbannable: true,

@@ -214,7 +214,7 @@ describe('a signed key', () => {
     ['no subject', { sub: undefined }],
     ['another key’s id', { jti: 'k0000000000z' }],
     ['no id', { jti: undefined }],
-    ['an id that is no text', { jti: ['k0000000000a'] }],
+    ['an id that is not text', { jti: ['k0000000000a'] }],
     ['a start in ten minutes', { nbf: now / 1000 + 600 }],
     ['a signature of the future', { iat: now / 1000 + 600 }],
     ['no time of signature', { iat: undefined }],
@@ -303,7 +303,7 @@ describe('a signed key', () => {
   })
 })
 
-describe('what is no key of ours', () => {
+describe('what is not a key of ours', () => {
   it.each(['sk-anything', 'eyJhbGciOiJub25lIn0.eyJpc3MiOiJvdGhlciJ9.', 'PST_abc', 'dummy'])(
     'is nobody’s: %s',
     async (text) => {

@@ -48,7 +48,7 @@ describe('Open WebUI that says for whom it asks', () => {
     expect(await speakFor()(webui, new Headers())).toEqual({ caller: webui })
   })
 
-  it('knows people whose login is no address by one of ours', async () => {
+  it('knows people whose login is not an address by one of ours', async () => {
     const auth = await speakFor()(webui, said(await token({ email: 'bob@postern.local' })))
     expect(auth.caller).toMatchObject({ login: 'bob' })
   })

@@ -23,7 +23,7 @@ describe('who is known by their device', () => {
     expect(await ask('user')).toBe(200)
   })
 
-  it('is no person when the device is nobody’s', async () => {
+  it('is not a person when the device is nobody’s', async () => {
     expect(await ask('node')).toBe(403)
   })
 })
@@ -34,7 +34,7 @@ describe('who gave a credential', () => {
     expect(await ask('token')).toBe(200)
   })
 
-  it('is no person when it is a key, which was made for a program', async () => {
+  it('is not a person when it is a key, which was made for a program', async () => {
     expect(await ask('key')).toBe(403)
   })
 })

@@ -124,7 +124,7 @@ describe('a session', () => {
   })
 })
 
-describe('what is no session', () => {
+describe('what is not a session', () => {
   it.each([
     ['another audience', { aud: 'postern-api' }],
     ['two audiences without it', { aud: ['a', 'b'] }],

@@ -152,7 +152,7 @@ describe('a token of an issuer', () => {
     },
   )
 
-  it('signed by somebody else is refused, and is no guess', async () => {
+  it('signed by somebody else is refused, and is not a guess', async () => {
     const { check } = gate(configured())
     const other = await testSigner('RS256')
     const forged = await other.sign(claims(), { kid: rsa.kid })

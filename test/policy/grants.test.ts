@@ -66,7 +66,7 @@ const admin = { role: 'admin' } as const
 const all = { models: ['**'] }
 
 describe('who a grant names', () => {
-  test('is no caller at all where its list is empty', () => {
+  test('is not a caller at all where its list is empty', () => {
     const policy = policyOf(grant([], admin, all))
     expect(everyone.map((who) => roleOf(policy, who))).toEqual(everyone.map(() => undefined))
   })

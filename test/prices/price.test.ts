@@ -47,7 +47,7 @@ describe('a price', () => {
     expect(found && basisOf(found)).toBe('anthropic/claude-sonnet-4-6')
   })
 
-  it('is unknown where no list has the model, and that is no price of zero', async () => {
+  it('is unknown where no list has the model, and that is not a price of zero', async () => {
     expect(await price({ cost_basis: 'anthropic' }, 'claude-of-tomorrow')).toBeUndefined()
     expect(await price({}, 'gpt-5')).toBeUndefined()
   })
@@ -83,7 +83,7 @@ describe('`model_cost_map`', () => {
     expect(cost(found, 300_000)).toBe(900_000_000)
   })
 
-  it('matches as Go’s path.Match: a star is no slash, and the whole name counts', async () => {
+  it('matches as Go’s path.Match: a star is not a slash, and the whole name counts', async () => {
     const priced = async (match: string, model: string) =>
       (await price({ model_cost_map: [{ match, as: 'openai/gpt-4o' }] }, model)) !== undefined
     expect(await priced('llama-3.3-*', 'llama-3.3-70b')).toBe(true)

@@ -58,7 +58,7 @@ test.each([
 })
 
 test.each(['-', 'Bearer -', 'Bearer not-needed', 'bearer  not-required', 'Bearer', ''])(
-  'a placeholder is no credential: %j',
+  'a placeholder is not a credential: %j',
   async (value) => {
     const headers = { authorization: value, 'x-api-key': '-' }
     expect(await sentOn({ caller: caller() }, headers)).toEqual([])

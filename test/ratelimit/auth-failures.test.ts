@@ -442,7 +442,7 @@ describe('guesses that are left before their outcome', () => {
   })
 })
 
-describe('what is no guess', () => {
+describe('what is not a guess', () => {
   it.each([
     ['no credential', {}],
     ['a malformed one', { headers: { authorization: 'Basic %%%%' } }],

@@ -215,7 +215,7 @@ describe('bans changed by a person', () => {
     expect(bans.find(offender)).toBeDefined()
   })
 
-  it('never shut out this machine or a proxy', async () => {
+  it('never banned this machine or a proxy', async () => {
     const store = memoryStore()
     const { bans } = await open(fakeClock(), store)
     store.changeBans([adminBan('0.0.0.0/0'), adminBan('::/0')])
@@ -225,7 +225,7 @@ describe('bans changed by a person', () => {
   })
 })
 
-describe('a client that is shut out', () => {
+describe('a client that is banned', () => {
   const shutOut = async () => {
     const lock = openLock({ users })
     for (let i = 0; i < 5; i += 1) await lock.login('alice', `guess ${i}`)

@@ -83,7 +83,7 @@ describe.each([caddy, oldestCaddy])('$version', (part) => {
       }
     })
 
-    test('hands on one client address: the right-most that is no proxy of ours', async () => {
+    test('hands on one client address: the right-most that is not a proxy of ours', async () => {
       const headers = [
         ['X-Forwarded-For', '6.6.6.6'],
         ['X-Forwarded-For', '7.7.7.7, 203.0.113.9'],

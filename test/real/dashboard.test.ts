@@ -254,7 +254,7 @@ describeWith([chromium], 'the dashboard in a browser', () => {
     const chart = page.getByRole('img', { name: 'Requests turned away' })
     expect(await chart.locator('.col').count()).toBeGreaterThan(50)
     expect(await chart.locator('.mark title').allTextContents()).toEqual([
-      expect.stringContaining('203.0.113.77 shut out'),
+      expect.stringContaining('203.0.113.77 banned'),
     ])
     await page.evaluate(() => globalThis.scrollTo(0, 0))
     await picture(page, 'dashboard-doors')
@@ -342,7 +342,7 @@ describeWith([chromium], 'the dashboard in a browser', () => {
     }
     await area.fill(withoutMe(text))
     await save()
-    await page.getByText('you would no longer be admin').waitFor()
+    await page.getByText('this change would remove your own admin role').waitFor()
     await area.fill(`${text}// mine\n`)
     await page.getByText('Sound, not saved').waitFor()
     document.text = `${document.text}// theirs, meanwhile\n`
@@ -359,7 +359,7 @@ describeWith([chromium], 'the dashboard in a browser', () => {
     await page.keyboard.type('bans')
     await page.getByText('Nothing by that name.').waitFor()
     await page.keyboard.press('Control+a')
-    await page.keyboard.type('shut out')
+    await page.keyboard.type('banned')
     await page.keyboard.press('Enter')
     await page.waitForURL('**/ui/doors')
     await page.keyboard.press('Tab')
@@ -499,7 +499,7 @@ describeWith([chromium], 'the dashboard in a browser', () => {
     expect(new URL(page.url()).pathname).toBe('/postern/login')
   })
 
-  test('shows somebody who is no admin their own pages only', async () => {
+  test('shows somebody who is not an admin their own pages only', async () => {
     await signIn('alice')
     await page.getByRole('heading', { level: 1, name: 'My keys' }).waitFor()
     expect(await page.getByRole('heading', { name: 'Admin' }).count()).toBe(0)

@@ -71,7 +71,7 @@ describeWith([llamaServer, weights, openWebui], 'postern doctor on real parts', 
     expect(finding?.remedy).toContain('"local-llm"')
   })
 
-  test('finds that Open WebUI is no model server', async () => {
+  test('finds that Open WebUI is not a model server', async () => {
     const providers = { llama: { baseurl: webui.url } }
     expect((await examine({ providers }))[0]?.id).toMatch(/models\.(?:web_page|wrong_path|failing)/)
   })

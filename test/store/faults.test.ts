@@ -110,7 +110,7 @@ describe('a database that another process locks', () => {
 })
 
 describe('a database that cannot be used', () => {
-  it('refuses to start on a file that is no database, and leaves it as it is', async () => {
+  it('refuses to start on a file that is not a database, and leaves it as it is', async () => {
     const dir = dataDir()
     const garbage = Buffer.alloc(8192, 'not a database ')
     writeFileSync(`${dir}/postern.db`, garbage)

@@ -26,7 +26,7 @@ export const readPage = (page: string): Series[] => {
     const series = readSeries(line)
     const base = series.name.replace(/_(?:bucket|sum|count)$/, '')
     if (series.name !== family && !(base === family && types.get(family) === 'histogram')) {
-      throw new Error(`${line} is no sample of ${family}`)
+      throw new Error(`${line} is not a sample of ${family}`)
     }
     const key = line.slice(0, line.lastIndexOf(' '))
     if (seen.has(key)) throw new Error(`${key} comes twice`)

@@ -139,7 +139,7 @@ export const routes: Readonly<Record<string, Answers>> = {
   'GET /postern/api/keys': managed(200),
   'POST /postern/api/keys': managed(415),
   'DELETE /postern/api/keys/:id': managed(404),
-  // Alice is no admin.
+  // Alice is not an admin.
   'GET /postern/api/bans': managed(403),
   'POST /postern/api/bans': managed(403),
   'DELETE /postern/api/bans/:address{.+}': managed(403),

@@ -75,7 +75,7 @@ test.each<[string, Answers]>([
   ['a page for every path', { '/v1/models': '<!doctype html>', '/api/version': '<!doctype html>' }],
   ['401 everywhere', { '/v1/models': 401, '/api/version': 401 }],
   ['503 while loading', { '/v1/models': 503, '/props': 503 }],
-  ['JSON that is no list', { '/v1/models': { models: ['a'] }, '/version': { version: '1' } }],
+  ['JSON that is not a list', { '/v1/models': { models: ['a'] }, '/version': { version: '1' } }],
   [
     'rows without ids',
     { '/v1/models': { data: [{ name: 'a' }] }, '/api/version': { version: '1' } },

@@ -255,7 +255,7 @@ describe('bodyUsage', () => {
     expect(long.tally.counts).toEqual(counts)
   })
 
-  it('knows nothing of a body that is no JSON', () => {
+  it('knows nothing of a body that is not JSON', () => {
     const reader = bodyUsage()
     reader.push(bytes('<html>'))
     reader.flush()
@@ -374,7 +374,7 @@ describe('frameUsage', () => {
     expect(reader.tally.counts?.output).toBe(3)
   })
 
-  it('passes on what is no frame, and knows nothing of it', () => {
+  it('passes on what is not a frame, and knows nothing of it', () => {
     const reader = frameUsage()
     const noise = joined(Uint8Array.from({ length: 12 }), converse)
     expect(reader.push(noise)).toBe(noise)

@@ -137,7 +137,7 @@ describe('what a request used', () => {
   })
 
   it.each(['messages/count_tokens', 'countTokens', 'responses/input_tokens', 'moderations'])(
-    'is no token for %s, which is not the same as unknown',
+    'is not a token for %s, which is not the same as unknown',
     (operation) => {
       const { row, counts } = usedBy(known({ operation, bytesOut: 100 }))
       expect(row).toMatchObject({ inputTokens: 0, outputTokens: 0, tokensSource: 'none' })

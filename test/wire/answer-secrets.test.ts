@@ -37,7 +37,7 @@ const events = 'text/event-stream'
 
 /** By the model; the host is known only when the upstream listens. */
 const behaviours: Readonly<Record<string, () => Behaviour>> = {
-  // The key, in every spelling, in what is no error by its status.
+  // The key, in every spelling, in what is not an error by its status.
   plain: () => sent(json, [`{"error":{"message":"bad key ${key}"}}`]),
   slash: () => sent(json, [`{"error":{"message":"bad key ${key.replace('/', '\\/')}"}}`]),
   escaped: () => sent(json, [`{"error":{"message":"bad key ${escaped}"}}`]),
@@ -103,7 +103,7 @@ const behaviours: Readonly<Record<string, () => Behaviour>> = {
     ]),
   'address-json': () =>
     sent(json, [`{"choices":[{"message":{"content":"Ask ${host}, please."}}]}`]),
-  // What is no secret.
+  // What is not a secret.
   words: () =>
     sent(
       json,

@@ -48,7 +48,7 @@ it.each(['file', 'server'] as const)(
     expect(await ask('four')).toBe(429)
 
     const removed = await command(dir, 'ban', 'remove', '203.0.113.7')
-    expect(removed).toMatchObject({ out: '203.0.113.7 may come in again\n', code: 0 })
+    expect(removed).toMatchObject({ out: '203.0.113.7 is no longer banned\n', code: 0 })
     // A second more than promised, as other tests have the processor as well.
     await expect.poll(() => ask('five'), { timeout: 6000 }).toBe(401)
   },

@@ -30,7 +30,7 @@ const guess = async (ip: string, count: number): Promise<number[]> => {
 }
 
 describe('an address that guesses', () => {
-  it('is shut out after exactly as many guesses as allowed, on every path', async () => {
+  it('is banned after exactly as many guesses as allowed, on every path', async () => {
     expect(await guess('203.0.113.1', 4)).toEqual([401, 401, 401, 429])
     const [one, other] = [await from('203.0.113.1', 'a'), await from('203.0.113.1', 'b')]
     expect([one.status, other.status]).toEqual([429, 429])
@@ -53,7 +53,7 @@ describe('an address that guesses', () => {
     expect((await fetch(`${gateway.url}/v1/models`)).status).toBe(401)
   })
 
-  it('does not shut out who had proven a password there before', async () => {
+  it('does not ban who had proven a password there before', async () => {
     expect((await from('203.0.113.3')).status).toBe(200)
     expect(await guess('203.0.113.3', 4)).toEqual([401, 401, 401, 429])
     expect((await from('203.0.113.3')).status).toBe(200)

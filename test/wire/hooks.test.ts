@@ -304,7 +304,7 @@ describe('a guard before the request', () => {
   })
 
   it.each([['text'], [[1]], [null], [undefined]])(
-    'that changes the body to %j, which is no object, allows it',
+    'that changes the body to %j, which is not an object, allows it',
     async (request_body) => {
       server.reply('/guard', say({ action: 'modify', request_body }))
       expect((await ask('guarded', said('kept'))).status).toBe(200)

@@ -88,7 +88,7 @@ describe('a token of an issuer, over the network', () => {
     expect(await show(old)).toBe(200)
   })
 
-  it('is no guess, however wrong', async () => {
+  it('is not a guess, however wrong', async () => {
     const other = await testSigner('RS256')
     for (let at = 0; at < 5; at++) {
       const headers = { 'x-forwarded-for': '203.0.113.9' }

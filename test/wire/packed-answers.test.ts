@@ -127,7 +127,7 @@ describe('an answer that came packed unasked', () => {
     expect(JSON.parse((await response.text()).replace(/\*+/, ''))).toEqual(clean)
   })
 
-  it.each(unknown)('is no answer where nobody here can undo it: %s', async (label) => {
+  it.each(unknown)('is not an answer where nobody here can undo it: %s', async (label) => {
     const before = rows().length
     const response = await ask(`u-${unknown.indexOf(label)}`)
     const body = Buffer.from(await response.arrayBuffer())

@@ -250,7 +250,7 @@ describe('a bad proof', () => {
     'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.',
     '',
     '=',
-  ])('is no session and no error: %.20j', async (value) => {
+  ])('is not a session and no error: %.20j', async (value) => {
     const cookie = `__Host-postern-session=${value}`
     const response = await ask('/', { headers: { ...page, cookie } })
     expect(response.status).toBe(303)

@@ -161,7 +161,7 @@ describe('everything that is not ours', () => {
   it.each([
     ['with Open WebUI', true],
     ['without', false],
-  ])('shows people who are shut out a page, and programs JSON, %s', async (_, there) => {
+  ])('shows people who are banned a page, and programs JSON, %s', async (_, there) => {
     const shut = await startTestGateway({
       ...(there && { webui: { url: webui.url } }),
       listeners: [{ name: 'proxy', bind: '127.0.0.1:0', trusted_proxies: ['127.0.0.1'] }],

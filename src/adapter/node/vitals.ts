@@ -55,7 +55,7 @@ const openFiles = (): Family[] => {
 
 const loop = (lag: ReturnType<typeof monitorEventLoopDelay>): Family[] =>
   (['50', '99'] as const).map((percentile) => {
-    // Nothing was measured yet: a percentile of nothing is no number.
+    // Nothing was measured yet: a percentile of nothing is not a number.
     const nanoseconds = lag.count === 0 ? 0 : lag.percentile(Number(percentile))
     const help = 'How late timers were since the page was last read, this percentile.'
     return single('gauge', `nodejs_eventloop_lag_p${percentile}_seconds`, help, nanoseconds / 1e9)

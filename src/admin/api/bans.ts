@@ -30,13 +30,13 @@ const wanted = z.strictObject({
 })
 type Wanted = z.output<typeof wanted>
 
-/** Who is shut out. */
+/** Who is banned. */
 export const banRoutes = (options: BanRoutesOptions): AdminRoute[] => [
   route({
     method: 'get',
     path: '/postern/api/bans',
     id: 'listBans',
-    summary: 'Addresses shut out, and those that were lately.',
+    summary: 'Banned addresses, and those banned lately.',
     needs: 'admin',
     answers: z.object({ data: z.array(ban) }),
     handle: async ({ c }) => {
@@ -73,7 +73,7 @@ const set = async (
   { c, body, caller }: AdminRequest<Wanted>,
 ): Promise<Response> => {
   const address = readAddress(bannable, body.address, 'body.address')
-  // Aperture refuses what would shut out the one who asks.
+  // Aperture refuses what would ban the one who asks.
   if (address === c.get('client').key) {
     throw new Failure('invalid_content', 'This is your own address.', {
       details: [{ location: 'body.address', message: 'is where you come from' }],
@@ -106,7 +106,7 @@ const readAddress = (read: (text: string) => string, text: string, location: str
   try {
     return read(text)
   } catch (error) {
-    const message = error instanceof RangeError ? error.message : 'is no address'
+    const message = error instanceof RangeError ? error.message : 'is not a valid address'
     throw new Failure('invalid_content', message, { details: [{ location, message }] })
   }
 }

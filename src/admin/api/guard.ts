@@ -54,7 +54,7 @@ const json = async (c: Context<Env>): Promise<unknown> => {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes))
   } catch {
-    throw new Failure('invalid_request', 'The body is no JSON.')
+    throw new Failure('invalid_request', 'The body is not valid JSON.')
   }
 }
 
@@ -64,5 +64,5 @@ const sound = <T>(schema: z.ZodType<T>, given: unknown, place: string): T => {
   const details = parsed.error.issues.map(
     ({ path, message }): Detail => ({ location: [place, ...path].join('.'), message }),
   )
-  throw new Failure('invalid_content', 'What was sent does not fit.', { details })
+  throw new Failure('invalid_content', 'The request is invalid.', { details })
 }

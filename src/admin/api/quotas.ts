@@ -85,7 +85,7 @@ const refill = async (
   if (!state) throw new Failure('not_found', 'No quota of this name is defined.')
   const given = parseAmount(body.amount)
   if (given?.unit !== state.unit || state.unit === 'concurrent') {
-    const message = `is no amount of ${state.unit} that could be put back`
+    const message = `is not a valid amount of ${state.unit} that could be put back`
     const details = [{ location: 'body.amount', message }]
     throw new Failure('invalid_content', `"${body.amount}" ${message}.`, { details })
   }

@@ -11,7 +11,7 @@ export interface Gauged {
 }
 
 export interface BanCounts {
-  /** Addresses shut out now for wrong guesses. */
+  /** Addresses banned now for wrong guesses. */
   readonly automatic: number
   /** By a person. */
   readonly byHand: number
@@ -23,10 +23,10 @@ export const gauges = ({ open, bans, providers, ledgerUp }: Gauged): Family[] =>
   const { automatic, byHand, imposed } = bans.counts()
   return [
     single('gauge', 'postern_open_streams', 'Answers of providers under way.', open.size),
-    single('counter', 'postern_bans_total', 'Times an address was shut out by itself.', imposed),
+    single('counter', 'postern_bans_total', 'Times an address was banned by itself.', imposed),
     {
       name: 'postern_bans_active',
-      help: 'Addresses shut out now: after wrong guesses, or by an admin.',
+      help: 'Addresses banned now: after wrong guesses, or by an admin.',
       type: 'gauge',
       samples: [
         { labels: { cause: 'auth_failures' }, value: automatic },

@@ -107,7 +107,7 @@ const once = <T>(make: () => T): (() => T) => {
 /** 499, which is never sent, counts with the 4xx. */
 const statusClass = (status: number): string => `${Math.floor(status / 100)}xx`
 
-/** Only of those in the configuration: what was taken out of it is no alarm. */
+/** Only of those in the configuration: what was taken out of it is not an alarm. */
 const providerUp = (
   isUp: (provider: string) => boolean | undefined,
   providers: readonly Pick<Provider, 'id'>[],

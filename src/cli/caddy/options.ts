@@ -38,7 +38,7 @@ const defaultForServe: Address = { kind: 'unix', path: '/run/caddy/edge.sock' }
 export const deriveOptions = (config: Config, flags: CaddyFlags): Derived => {
   const gateway = flags.gateway === undefined ? undefined : parseAddress(flags.gateway)
   const listener = chooseListener(config, wayOf(flags), gateway, flags.data)
-  addressSet(flags.trustedProxy ?? []) // throws for what is no address
+  addressSet(flags.trustedProxy ?? []) // throws for what is not an address
   const options = {
     site: siteOf(config, listener, flags),
     gateway: gateway ?? dialOf(listener.bind, flags.data),

@@ -42,7 +42,10 @@ export const canCommand = (): Command =>
         'local',
       ]),
     )
-    .option('--shared', 'they are of another tailnet, and their machine is shared into this one')
+    .option(
+      '--shared',
+      'treat them as a user of another tailnet whose node is shared into this one',
+    )
     .option('--json', 'print JSON')
     .action(can)
 

@@ -50,11 +50,11 @@ export interface Imported {
 /**
  * Makes a configuration of Aperture's into one of Postern's that starts. What Aperture only warns of, and we refuse,
  * becomes a comment at its place; what Aperture takes for said though it is not written is written.
- * @throws Error when the text is no HuJSON object, which Aperture does not load either
+ * @throws Error when the text is not a HuJSON object, which Aperture does not load either
  */
 export const importAperture = async (text: string, options: ImportOptions): Promise<Imported> => {
   const { value, findings } = readSource(text)
-  if (!isObject(value)) throw new Error(findings[0]?.message ?? 'the file is no HuJSON object')
+  if (!isObject(value)) throw new Error(findings[0]?.message ?? 'the file is not a HuJSON object')
   const before = Object.entries(value)
   const work = new Work(text)
   work.takeOutDoubles()

@@ -16,7 +16,7 @@ export interface UsersFile {
 
 /**
  * Reads the users of a configuration, also of one with problems elsewhere: a user may be what it lacks.
- * @throws Error when there is no such file or it is no HuJSON
+ * @throws Error when there is no such file or it is not HuJSON
  */
 export async function readUsers(path: string): Promise<UsersFile> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {

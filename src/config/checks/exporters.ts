@@ -12,7 +12,7 @@ export function checkExporters({ exporters: { s3 } }: ConfigFile): Finding[] {
       : [
           error(
             [...path, 'bucket_name'],
-            'is no name of a bucket',
+            'is not a valid bucket name',
             'Write letters, digits, dots and dashes, 63 at most',
           ),
         ]),

@@ -61,7 +61,7 @@ function everyoneAdmin({ src, app }: Grant, path: Path, { mode }: ConfigFile): F
 /** Any name is somebody's; one that is nearly ours is a slip that would grant nothing. */
 function checkName(name: string, path: Path): Finding[] {
   if (name === CAPABILITY || nearest(name, [CAPABILITY]) === undefined) return []
-  const message = `${quote(name)} is no capability that Postern reads`
+  const message = `${quote(name)} is not a capability that Postern reads`
   return [warning([...path, 'app', name], message, `Did you mean ${quote(CAPABILITY)}?`)]
 }
 

@@ -74,7 +74,7 @@ function checkPrices(id: string, { prices }: Provider): Finding[] {
   return Object.entries(prices).flatMap(([model, { watts, kwh }]) => {
     if ((watts === undefined) === (kwh === undefined)) return []
     const [there, missing] = watts === undefined ? ['kwh', 'watts'] : ['watts', 'kwh']
-    const message = `"${there}" is no price without "${missing}"`
+    const message = `"${there}" is not a price without "${missing}"`
     const remedy = 'Write both: they are multiplied'
     return [error(['providers', id, 'prices', model, there], message, remedy)]
   })

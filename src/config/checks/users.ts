@@ -50,5 +50,5 @@ function checkCost(name: string, password: string): Finding[] {
 function checkGroupName(name: string): Finding[] {
   if (/^group:[^\s\p{C}:*]{1,128}$/u.test(name)) return []
   const remedy = 'Write it as "group:name"'
-  return [keyError(['groups', name], `${quote(name)} is no group name`, remedy)]
+  return [keyError(['groups', name], `${quote(name)} is not a valid group name`, remedy)]
 }

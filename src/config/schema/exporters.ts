@@ -15,7 +15,7 @@ const s3 = z
       .describe('Address of a server that speaks S3. Empty: that of AWS for the region.'),
     region: z
       .string()
-      .regex(/^[a-z0-9-]{1,64}$/, 'is no name of a region')
+      .regex(/^[a-z0-9-]{1,64}$/, 'is not a valid region')
       .prefault('us-east-1')
       .describe('Region; servers other than AWS want one too.'),
     prefix: exportPrefix().prefault('').describe('Before every name; must not end with a slash.'),

@@ -58,7 +58,7 @@ export const ui = z
     name: z
       .string()
       // One line, so that it can stand in a menu and a title.
-      .regex(/^[^\p{C}]{1,40}$/u, 'is no name of 1 to 40 characters')
+      .regex(/^[^\p{C}]{1,40}$/u, 'is not a name of 1 to 40 characters')
       .prefault('Postern')
       .describe('What the dashboard calls itself.'),
     logo: z
@@ -66,7 +66,7 @@ export const ui = z
       .max(131_072)
       .regex(
         /^data:image\/(?:png|jpeg|webp|svg\+xml);base64,[A-Za-z0-9+/]+={0,2}$/,
-        'is no data:image/…;base64,… of PNG, JPEG, WebP or SVG',
+        'is not a data:image/…;base64,… of PNG, JPEG, WebP or SVG',
       )
       .optional()
       .describe(

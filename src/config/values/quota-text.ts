@@ -81,7 +81,7 @@ export function parseQuota(quota: {
   }
   if (rate === undefined || rate === '') return { limit }
   const refill = parseRate(rate)
-  if (!refill) return { why: `"rate" is no amount a min, hour, day, week or month` }
+  if (!refill) return { why: `"rate" is not an amount a min, hour, day, week or month` }
   if (most.unit === 'concurrent') return { why: 'places at once have no "rate"' }
   if (refill.unit !== most.unit) return { why: '"rate" counts something else than "capacity"' }
   return { limit: { ...limit, rate: { amount: refill.amount, per: refill.per, text: rate } } }

@@ -22,7 +22,7 @@ export function checkHttpUrl(text: string): CheckedUrl {
 
 const DATABASE_SCHEMES = ['file:', 'libsql:', 'https:', 'http:']
 
-/** Why this is no database URL, or undefined. The reason never quotes the value. */
+/** Why this is not a database URL, or undefined. The reason never quotes the value. */
 export function refuseDatabaseUrl(text: string): string | undefined {
   const scheme = DATABASE_SCHEMES.find((prefix) => text.toLowerCase().startsWith(prefix))
   if (!scheme) return `does not begin with ${DATABASE_SCHEMES.join(', ')}`
@@ -33,12 +33,12 @@ export function refuseDatabaseUrl(text: string): string | undefined {
   return host === '' ? 'names no host' : undefined
 }
 
-/** Why this is no address of a Redis, or undefined. The reason never quotes the value. */
+/** Why this is not an address of a Redis, or undefined. The reason never quotes the value. */
 export function refuseRedisUrl(text: string): string | undefined {
   if (!/^rediss?:\/\//i.test(text)) return 'does not begin with redis:// or rediss://'
   if (!URL.canParse(text)) return 'is not a URL'
   const { username, password, host, pathname } = new URL(text)
   if (username !== '' || password !== '') return 'has a secret in it'
-  if (!/^(?:\/\d*)?$/.test(pathname)) return 'has a path that is no number of a database'
+  if (!/^(?:\/\d*)?$/.test(pathname)) return 'has a path that is not a database number'
   return host === '' ? 'names no host' : undefined
 }

@@ -3,7 +3,7 @@ export type Json = Readonly<Record<string, unknown>>
 export const object = (value: unknown): Json | undefined =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined
 
-/** More is no count of anything in one request. */
+/** More is not a count of anything in one request. */
 const most = 1_000_000_000
 
 /** A count that somebody told: a whole number in a believable range, or nothing. */

@@ -37,7 +37,7 @@ type Told = { readonly [kind in Kind]?: number | undefined }
  * Reads the usage out of one parsed event or body, whatever its dialect, and joins it to what was read `before`:
  * Anthropic tells the input in `message_start` and the output in `message_delta`, and some servers repeat a growing
  * total in every event. Of each kind the largest number counts, so that an upstream cannot take back what it told.
- * What is no believable number was not told.
+ * What is not a believable number was not told.
  */
 export const readUsage = (event: unknown, before?: TokenCounts): TokenCounts | undefined => {
   const told = toldBy(object(event), before !== undefined)
@@ -118,7 +118,7 @@ const billedTold = (usage: Json): number | undefined => {
     : Math.round((own + besides) * 1e9)
 }
 
-/** More is no price of anything in one request. */
+/** More is not a price of anything in one request. */
 const mostDollars = 100_000
 
 const cacheTold = (usage: Json, within: boolean) => {
@@ -240,7 +240,7 @@ export const headerUsage = (
   return joined({ input: input + cached + cacheWrite, output, cached, cacheWrite }, undefined)
 }
 
-/** What is no token: pictures, and how long a recording is (`verbose_json`). */
+/** What is not a token: pictures, and how long a recording is (`verbose_json`). */
 const thingsTold = (event: Json): Told | undefined => {
   if (/^image_\w+\.completed$/.test(String(event.type))) return { images: 1 }
   const made = list(event.data).filter((each) => {

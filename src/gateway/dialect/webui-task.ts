@@ -24,7 +24,7 @@ export const isWebuiTask = (label: string | null): boolean => label !== null && 
 
 /**
  * How the prompts of tasks begin where nobody has written others, in Open WebUI 0.5 to 0.12. The prompt for answers from
- * documents has the same first line, and is no task.
+ * documents has the same first line, and is not a task.
  */
 const HEADING = '### Task:\n'
 const PROMPTS: readonly (readonly [RegExp, string])[] = [

@@ -101,7 +101,7 @@ export class Writing {
         if (this.bytes === 0 && this.tools === 0) this.#items(object(event.response)?.output)
         break
       default:
-        // Sound and pictures in base64 are no text.
+        // Sound and pictures in base64 are not text.
         if (writtenDeltas.has(type)) this.#text(event.delta)
     }
   }

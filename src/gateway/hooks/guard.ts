@@ -79,7 +79,7 @@ function blocked(
   return new Failure('guardrail_blocked', message, { status, reason: hook.name })
 }
 
-/** Lets the request go on, or not, as the hook's policy is. @throws what is no failure of the hook's */
+/** Lets the request go on, or not, as the hook's policy is. @throws what is not a failure of the hook's */
 function failed({ requestId: rid }: Guarded, { hook }: HookUse, error: unknown, log: Log): void {
   if (error instanceof Failure || error instanceof ClientLeft) throw error
   const reason = error instanceof HookError ? error.message : String(error)

@@ -1,6 +1,6 @@
 export type Json = Readonly<Record<string, unknown>>
 
-/** An object that is no list, or undefined. */
+/** An object that is not a list, or undefined. */
 export const object = (value: unknown): Json | undefined =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined
 

@@ -170,7 +170,7 @@ class Kept {
     this.#size += size
   }
 
-  /** Part of an answer is no answer. */
+  /** Part of an answer is not an answer. */
   #giveUp(): void {
     this.whole = false
     this.take()

@@ -100,7 +100,7 @@ const factsOf = (
       url: c.req.path,
       model: candidate.model,
       provider: candidate.provider.id,
-      // Empty where tailscaled told nothing. A device's name is no stable id: its owner can change it.
+      // Empty where tailscaled told nothing. A device's name is not a stable id: its owner can change it.
       tailnet_name: directory.tailnet() ?? '',
       stable_node_id: caller?.nodeId ?? '',
       request_id: c.get('requestId'),

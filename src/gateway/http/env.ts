@@ -95,7 +95,7 @@ export interface Client {
   readonly key: string
   readonly door: Door
   readonly loopback: boolean
-  /** Loopback, a trusted proxy or a socket: shutting it out would shut out everybody behind it. */
+  /** Loopback, a trusted proxy or a socket: shutting it out would ban everybody behind it. */
   readonly unbannable: boolean
   /** The socket's other end is a proxy that the listener trusts. */
   readonly proxied: boolean

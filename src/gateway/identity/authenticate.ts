@@ -58,7 +58,7 @@ export const authenticate = (options: AuthenticateOptions): MiddlewareHandler<En
 
 /**
  * Does a request prove who sends it, by anything that counts here or elsewhere? For a banned address: whoever shares it with
- * a guesser is not shut out with them. It costs what a refusal may cost: a digest, a question to tailscaled that is
+ * a guesser is not banned with them. It costs what a refusal may cost: a digest, a question to tailscaled that is
  * remembered, and at most one of the few hashes that a banned address is left (`attemptGate`).
  */
 export const provesItself = (options: AuthenticateOptions) => {

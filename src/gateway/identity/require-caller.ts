@@ -50,7 +50,7 @@ export const refusalOf = ({ failure, retryAfter: wait = 1000 }: Unproven): Failu
     case 'foreign_name':
       return new Failure(
         'misdirected_request',
-        'Nobody is known by this name for where they come from. Add it to allowed_hosts, or send a credential.',
+        'Network identity is not accepted for this host name. Add it to allowed_hosts, or send a credential.',
         { reason: failure },
       )
     case 'foreign_page':

@@ -8,11 +8,11 @@ export interface WebuiIdentityOptions {
   readonly groups: ReadonlyMap<string, readonly string[]>
 }
 
-/** For logins that are no e-mail address, since Open WebUI knows people by nothing else. Not a domain that exists. */
+/** For logins that are not e-mail addresses, since Open WebUI knows people by nothing else. Not a domain that exists. */
 const domain = '@postern.local'
 
 /**
- * How Open WebUI knows this person: the login, with a domain of our own where it has none. What is no visible ASCII is
+ * How Open WebUI knows this person: the login, with a domain of our own where it has none. What is not visible ASCII is
  * percent-encoded, as header values carry no more.
  */
 export const emailOf = (login: string): string => {

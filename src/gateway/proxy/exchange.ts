@@ -173,7 +173,7 @@ class Exchange implements UpstreamSink, Stoppable {
 
   data(chunk: Uint8Array): void {
     if (this.#over) return
-    // What was under way when the upstream was paused is no sign that the client reads.
+    // What was under way when the upstream was paused is not a sign that the client reads.
     if (!this.#paused) this.#touch()
     if (this.#error) this.#collect(chunk)
     else if (this.#held && !this.#isBeginning) this.#decide(chunk)

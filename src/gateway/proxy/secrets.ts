@@ -5,7 +5,7 @@ import { isPlaceholderKey } from '../http/guards/placeholder-key.ts'
 /** Shorter ones turn up in ordinary text: an answer may say `true`, `2025` or `ollama`. */
 const MIN_SECRET = 12
 
-/** Headers that are no secret, and that an error may well have to name. */
+/** Headers that are not secret, and that an error may well have to name. */
 const HARMLESS =
   /^(?:accept(?:-.*)?|anthropic-(?:beta|version)|content-type|http-referer|openai-beta|origin|referer|user-agent|x-app-name|x-stainless-.*|x-title)$/
 

@@ -24,7 +24,7 @@ export interface TargetOptions extends Pick<Platform, 'inflate' | 'random'> {
   readonly memory: BodyMemory
 }
 
-/** How a request is sent that is no call of a model, but of what a provider keeps. */
+/** How a request is sent that is not a call of a model, but of what a provider keeps. */
 export type SentAs = Pick<Target, 'method' | 'free' | 'unmetered' | 'mayBeEmpty' | 'address'>
 
 /** What a target is made of, beside its body. */

@@ -175,7 +175,7 @@ const refusal = (
 const sentences: Readonly<Record<Refusal['why'], string>> = {
   spent: 'is used up',
   busy: 'is held for requests that are under way',
-  unpriced: 'cannot be kept: nobody knows the price of this model',
+  unpriced: 'cannot be enforced: this model has no known price',
   unmetered: 'cannot be kept: no answer says what this request uses',
   closed: 'cannot be read, so nothing passes: the configuration has to be corrected',
 }

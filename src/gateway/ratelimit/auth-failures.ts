@@ -87,7 +87,7 @@ export const authFailures = (options: AuthFailuresOptions): MiddlewareHandler<En
     const fresh = guess && (guess.fresh ?? failures.count(client, config, guess.print))
     report(c, auth, fresh)
     if (guess && fresh) tellOthers(client, guess)
-    // Also after what is no guess: the limit may be due to guesses whose outcome was not waited for.
+    // Also after what is not a guess: the limit may be due to guesses whose outcome was not waited for.
     if (failures.reached(client, config)) await ban(client)
   }
 }

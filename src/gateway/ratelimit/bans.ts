@@ -5,7 +5,7 @@ import type { Client } from '../http/env.ts'
 import { type AddressSet, addressSet, contains } from '../http/guards/client-address.ts'
 import { lru } from './lru.ts'
 
-/** Who is shut out. One per process: a reload of the configuration lifts no ban. */
+/** Who is banned. One per process: a reload of the configuration lifts no ban. */
 export interface Bans {
   /** Settles once the bans of earlier runs are in force; wait for it before listening. */
   readonly loaded: Promise<void>
@@ -19,7 +19,7 @@ export interface Bans {
   impose(client: Client, config: AuthFailuresConfig): Promise<void>
 }
 
-/** Addresses shut out now, by whom; and how often one was, by itself, since the start. */
+/** Addresses banned now, by whom; and how often one was, by itself, since the start. */
 export interface BanCounts {
   readonly automatic: number
   readonly byHand: number

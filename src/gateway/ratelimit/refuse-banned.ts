@@ -40,7 +40,7 @@ export const refuseBanned = (options: RefuseBannedOptions): MiddlewareHandler<En
 const refusal = ({ cause, left }: ActiveBan): Failure => {
   switch (cause) {
     case 'admin':
-      return new Failure('banned', 'This address has been shut out by an administrator.')
+      return new Failure('banned', 'This address has been banned by an administrator.')
     case 'auth_failures':
       return new Failure('too_many_failures', 'Too many failed attempts. Try again later.', {
         headers: { 'retry-after': retryAfter(left) },

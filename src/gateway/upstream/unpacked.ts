@@ -244,7 +244,7 @@ class Unpacking {
   }
 }
 
-/** So many bytes of anything packed hold one that is no text: 97 of 256 values to the power of 16 say otherwise. */
+/** So many bytes of anything packed hold one that is not text: 97 of 256 values to the power of 16 say otherwise. */
 const ENOUGH = 16
 
 const isText = (chunks: readonly Uint8Array[]): boolean =>

@@ -2,7 +2,7 @@ import { parse } from '../dialect/json.ts'
 
 export { parse }
 
-/** An event of the last `"usage": {…}` or `"usageMetadata": {…}` of a text that is no whole JSON document. */
+/** An event of the last `"usage": {…}` or `"usageMetadata": {…}` of a text that is not a whole JSON document. */
 export const lastUsage = (body: string): unknown => {
   const key = /^"(usage|usageMetadata)"\s*:\s*/.exec(body.slice(body.lastIndexOf('"usage')))
   if (!key?.[1]) return undefined

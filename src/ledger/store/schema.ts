@@ -134,7 +134,7 @@ export const authFailures = sqliteTable(
   ],
 )
 
-/** One address shut out, or lately shut out; times are wall-clock ms since the epoch. */
+/** One address banned, or lately banned; times are wall-clock ms since the epoch. */
 export const bans = sqliteTable('bans', {
   address: text('address').notNull().primaryKey(),
   cause: text('cause').$type<Ban['cause']>().notNull(),

@@ -1,4 +1,4 @@
-/** An address that is shut out. Times are wall-clock milliseconds since the epoch, so that a ban survives a restart. */
+/** An address that is banned. Times are wall-clock milliseconds since the epoch, so that a ban survives a restart. */
 export interface Ban {
   /** Canonical IPv4 address, IPv6 /64 (`2001:db8::/64`), or a CIDR an admin gave. */
   readonly address: string

@@ -79,7 +79,7 @@ describe('the password pool', () => {
 
   it('checks again in another thread when one dies, and lives on', async () => {
     const pool = open({ workers: 1 })
-    // A hash that is no string makes bcrypt throw in the thread, which ends it.
+    // A hash that is not a string makes bcrypt throw in the thread, which ends it.
     const deadly = {} as unknown as string
     const doomed = pool.verify('x', deadly)
     const behind = pool.verify('right', cheap)

@@ -48,7 +48,7 @@ const factsOf = async ({ db, client }: OpenDatabase): Promise<Omit<LedgerFacts, 
   const finding = String(found[0]?.[0])
   if (finding !== 'ok') throw new UnusableDatabase(`it is damaged (${finding})`, undefined)
   const version = await schemaVersion(db)
-  if (version === 0) throw new UnusableDatabase('it is no ledger of Postern', undefined)
+  if (version === 0) throw new UnusableDatabase('it is not a Postern ledger', undefined)
   if (version > newestVersion()) throw new SchemaTooNew(version, newestVersion())
   const { rows } = await db.get<{ rows: number }>(sql`SELECT count(*) AS rows FROM usage`)
   return { rows, version }

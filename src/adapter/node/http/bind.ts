@@ -62,7 +62,7 @@ const explained = (error: NodeJS.ErrnoException & { address?: string; port?: num
   const remedies: Readonly<Record<string, string>> = {
     EADDRINUSE: `${where} is in use by another process: stop it, or change "bind" of that listener`,
     EACCES: `${where} may not be opened by this user: ports below 1024 need a right, or a proxy in front`,
-    EADDRNOTAVAIL: `${where} is no address of this machine: change "bind" of that listener`,
+    EADDRNOTAVAIL: `${where} is not an address of this machine: change "bind" of that listener`,
   }
   const remedy = remedies[error.code ?? '']
   return remedy ? new Error(remedy, { cause: error }) : error

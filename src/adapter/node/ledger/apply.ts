@@ -15,7 +15,7 @@ import type { Entry } from './protocol.ts'
 
 /**
  * Writes lines in one transaction. A line that is already there changes nothing.
- * @throws what the client throws; then nothing was written. A line that is no JSON is a `SyntaxError`.
+ * @throws what the client throws; then nothing was written. A line that is not JSON is a `SyntaxError`.
  */
 const apply = async (db: Database, lines: readonly string[]): Promise<void> => {
   const entries = eachOnce(lines.map((line) => JSON.parse(line) as Entry))

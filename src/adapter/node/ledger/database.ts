@@ -38,7 +38,7 @@ const CACHE = 32 * 1024 * 1024
  * One connection, so that the pragmas hold for every statement. `@libsql/client` has `timeout` for a locked database,
  * but waits synchronously: callers retry instead.
  *
- * @throws UnusableDatabase when the file is no database; it is left as it is.
+ * @throws UnusableDatabase when the file is not a database; it is left as it is.
  * @throws SchemaTooNew
  */
 export const openDatabase = async (options: DatabaseOptions): Promise<OpenDatabase> => {

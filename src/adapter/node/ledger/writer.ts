@@ -212,7 +212,7 @@ export class LedgerWriter {
     await this.#watch.look(database)
   }
 
-  /** What the gateway wrote itself is no news to it, but what became of it since may be. */
+  /** What the gateway wrote itself is not news to it, but what became of it since may be. */
   #noteChanges(lines: readonly string[]): void {
     if (lines.some(isAct)) this.#watch.lookAgain()
     if (lines.some(isBan)) this.#watch.banWritten()

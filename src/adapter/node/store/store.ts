@@ -55,7 +55,7 @@ interface Waiting {
 /** Rows gather this long before they go to the worker together, ms. */
 const GATHER = 10
 const BATCH = 200
-/** `healthy` says no once the database was away, or a row waited, this long, ms: a lock of a moment is no fault. */
+/** `healthy` says no once the database was away, or a row waited, this long, ms: a lock of a moment is not a fault. */
 const GRACE = 1000
 const STUCK = 5000
 const CLOSE_PATIENCE = 15_000

@@ -16,7 +16,7 @@ export interface System {
 }
 
 /**
- * Debian and its kin; `/run` for images whose `/var/run` is no link to it; Synology. Not QNAP's place below `/tmp`, where
+ * Debian and its kin; `/run` for images whose `/var/run` is not a link to it; Synology. Not QNAP's place below `/tmp`, where
  * elsewhere any user could play tailscaled.
  */
 const linux = [

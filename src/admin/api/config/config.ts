@@ -160,11 +160,11 @@ const show = async (
   return c.json({ config: shown(current) }, 200, { etag: `"${version}"` })
 }
 
-/** What is no HuJSON is shown to nobody: a secret could stand anywhere in it. */
+/** What is not HuJSON is shown to nobody: a secret could stand anywhere in it. */
 const shown = (current: string): string => {
   const hidden = hideSecrets(current)
   if (hidden === undefined) {
-    throw new Failure('internal_error', 'The file on disk is no HuJSON. Run `postern check`.')
+    throw new Failure('internal_error', 'The file on disk is not HuJSON. Run `postern check`.')
   }
   return hidden
 }
@@ -207,7 +207,7 @@ const replace = async (
 
 const lockedOut: Detail = {
   location: 'grants',
-  message: 'you would no longer be admin; nobody is let to lock themselves out',
+  message: 'this change would remove your own admin role',
 }
 
 const apply = async (

@@ -192,7 +192,8 @@ const headerOf = ({ permissions }: AdminRequest<unknown>, asked: string) => {
 
 const requestCursor = (mark: string): RequestCursor => {
   const [, at, id] = /^(\d{1,15}),([\w-]{0,64})$/.exec(mark) ?? []
-  if (at === undefined || id === undefined) throw refuse('query.before', 'is no mark of a page')
+  if (at === undefined || id === undefined)
+    throw refuse('query.before', 'is not a valid page cursor')
   return { startedAt: Number(at), id }
 }
 
@@ -209,7 +210,7 @@ const sessionCursor = (mark: string): SessionCursor => {
       sessionId: decodeURIComponent(sessionId ?? ''),
     }
   } catch {
-    throw refuse('query.before', 'is no mark of a page')
+    throw refuse('query.before', 'is not a valid page cursor')
   }
 }
 

@@ -68,6 +68,6 @@ export const loginOf = (
 export const iso = (at: number): string => new Date(at).toISOString()
 
 export const refuse = (location: string, message: string): Failure =>
-  new Failure('invalid_content', 'What was sent does not fit.', {
+  new Failure('invalid_content', 'The request is invalid.', {
     details: [{ location, message }],
   })

@@ -16,7 +16,7 @@ export const attemptsAsked = (now: number) => ({
   step,
 })
 
-/** Who was turned away in the last seven days, and who was shut out for it. */
+/** Who was turned away in the last seven days, and who was banned for it. */
 export const attempts = (
   { points, addresses }: Attempts,
   bans: readonly Ban[],
@@ -36,7 +36,7 @@ export const attempts = (
       rows: addresses,
       empty: '',
     })}`,
-    'Requests of nobody in the last seven days, by the hour; a line stands where an address was shut out.',
+    'Requests of nobody in the last seven days, by the hour; a line stands where an address was banned.',
   )
 }
 
@@ -61,7 +61,7 @@ const timeline = (points: Attempts['points'], bans: readonly Ban[], now: number)
     format: short,
     marks: bans
       .filter(({ startedAt }) => startedAt >= since)
-      .map(({ startedAt, address }) => ({ at: startedAt, name: `${address} shut out` })),
+      .map(({ startedAt, address }) => ({ at: startedAt, name: `${address} banned` })),
   })
 }
 

@@ -35,7 +35,7 @@ const [few, most] = [20, 200]
 
 const elsewhere = html`<p class="note">The configuration of this gateway is not a file that it could change: it comes from where the gateway was deployed.</p>`
 
-const broken = html`<p class="note bad">The file on disk is no HuJSON, so it is not shown: a secret could stand anywhere in it. <code>npx postern check</code> on the machine says where. The gateway goes on with what was in force before.</p>`
+const broken = html`<p class="note bad">The file on disk is not HuJSON, so it is not shown: a secret could stand anywhere in it. <code>npx postern check</code> on the machine says where. The gateway goes on with what was in force before.</p>`
 
 const editor = (text: string, version: string): Html =>
   html`<section class="card"><div class="body"><form data-editor data-version="${version}">

@@ -24,7 +24,7 @@ export const doorsPage = (sources: DoorsSources): DashboardPage => {
   return {
     path: '/ui/doors',
     title: 'Doors',
-    about: 'What is open, to whom, and who is shut out.',
+    about: 'What is open, to whom, and who is banned.',
     icon: 'doors',
     needs: 'admin',
     scripts: ['act.js'],
@@ -38,10 +38,10 @@ export const doorsPage = (sources: DoorsSources): DashboardPage => {
       return html`${open(sources, exposed, now)}${attempts(turnedAway, rows, now)}${card(
         'Shut out',
         table({
-          caption: 'Addresses shut out',
+          caption: 'Banned addresses',
           columns: banColumns(now),
           rows,
-          empty: html`<strong>Nobody is shut out</strong>After too many wrong passwords an address is, by itself, and twice as long each time.`,
+          empty: html`<strong>Nobody is banned</strong>After too many wrong passwords an address is, by itself, and twice as long each time.`,
           csv: '/ui/doors?csv',
         }),
         'Those in force, and those that ended in the last seven days.',
@@ -108,7 +108,7 @@ const banColumns = (now: number): readonly Column<Ban>[] => [
   },
   {
     head: 'State',
-    cell: ({ until }) => (until !== null && until <= now ? tag('ended') : tag('shut out', 'bad')),
+    cell: ({ until }) => (until !== null && until <= now ? tag('ended') : tag('banned', 'bad')),
     text: ({ until }) => (until !== null && until <= now ? 'ended' : 'in force'),
   },
   {

@@ -11,7 +11,7 @@ const day = 86_400_000
 /** Addresses that are named. */
 const named = 5
 
-/** Who is shut out, and who guesses where nobody can be. */
+/** Who is banned, and who guesses where nobody can be. */
 export const checkAbuse: Check = async (given) => {
   const { ask, clock, config } = given
   if (ask === undefined) return []
@@ -24,7 +24,7 @@ export const checkAbuse: Check = async (given) => {
   if (bans === undefined) return []
   const inForce = bans.filter(({ until }) => until === null || until > now)
   const found = [...shutOut(inForce), ...unbannable(guesses, config)]
-  return found.length > 0 ? found : [fine('abuse', 'bans', 'nobody is shut out')]
+  return found.length > 0 ? found : [fine('abuse', 'bans', 'nobody is banned')]
 }
 
 const shutOut = (bans: readonly Ban[]): Finding[] => {

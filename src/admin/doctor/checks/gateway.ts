@@ -86,7 +86,7 @@ const unanswered = (name: string, address: string, code: string, facts: MachineF
       if (running === true) return finding('gateway.silent', name, { address, code })
       return finding('gateway.stopped', name, { address, data: data.path })
     default:
-      // Bytes came that are no HTTP, or the connection was broken off.
+      // Bytes came that are not HTTP, or the connection was broken off.
       return finding('gateway.address_taken', name, { address, listener: name })
   }
 }

@@ -3,7 +3,7 @@ import type { Text } from './text.ts'
 export const abuse = {
   'abuse.bans': {
     severity: 'warning',
-    says: 'shut out now: {addresses}',
+    says: 'banned now: {addresses}',
     remedy:
       'No fault, unless one of them is yours: `postern ban list` says why, `postern ban remove ADDRESS` lets it in',
     means:
@@ -11,7 +11,7 @@ export const abuse = {
   },
   'abuse.near_ban': {
     severity: 'warning',
-    says: '{address} is shut out, which is an address of your own network',
+    says: '{address} is banned, which is an address of your own network',
     remedy:
       'A device there has an old password: mend it, then `postern ban remove {address}`. If it is a proxy, add it to "trusted_proxies" of its listener',
     means:
@@ -19,7 +19,7 @@ export const abuse = {
   },
   'abuse.unbannable': {
     severity: 'warning',
-    says: '{count} wrong guesses came from {address} within a day, where nobody is shut out: everybody behind a proxy would be',
+    says: '{count} wrong guesses came from {address} within a day, where nobody is banned: everybody behind a proxy would be',
     remedy:
       'If a proxy stands in front, add its address to "trusted_proxies" of the listener and let it send X-Forwarded-For; if not, some program of this machine has an old password',
     means:

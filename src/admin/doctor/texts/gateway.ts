@@ -64,7 +64,7 @@ export const gateway = {
   },
   'gateway.foreign_address': {
     severity: 'error',
-    says: 'listener {listener} binds {address}, which is no address of this machine',
+    says: 'listener {listener} binds {address}, which is not an address of this machine',
     remedy: 'Change "bind" to one of {addresses}, or bring up the network it belongs to',
     means:
       'The gateway does not start with such a listener. An address of the tailnet is there only while tailscaled runs with a network device.',

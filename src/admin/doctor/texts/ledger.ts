@@ -7,7 +7,7 @@ export const ledger = {
     remedy:
       'Stop the gateway; keep the file and its -wal; put a backup in its place, or save what can be read: `sqlite3 postern.db .recover | sqlite3 new.db`',
     means:
-      "SQLite's own check found pages that contradict each other, or it is no database at all. A gateway refuses to start with it and leaves it as it is.",
+      "SQLite's own check found pages that contradict each other, or it is not a database at all. A gateway refuses to start with it and leaves it as it is.",
   },
   'ledger.unreadable': {
     severity: 'unknown',

@@ -3,7 +3,7 @@ import type { Text } from './text.ts'
 export const machine = {
   'machine.node_old': {
     severity: 'warning',
-    says: 'Node {version} is older than {floor}, which mends known holes',
+    says: 'Node {version} is older than {floor}, which fixes known vulnerabilities',
     remedy: 'Run the gateway by `npm start`, which brings its own Node, or update Node',
     means:
       'The security releases of January and March 2026 (CVE-2025-59465, CVE-2026-21637 and others) are in 24.14 and later.',
@@ -36,7 +36,7 @@ export const machine = {
     remedy:
       'Run this as the user of the gateway (`sudo -u postern postern doctor …`); if it is that user, `chown -R {user} {path}`',
     means:
-      'Ledger, journal and sockets lie in the data folder. The gateway does not start without it; for `postern doctor` as another user it is no fault.',
+      'Ledger, journal and sockets lie in the data folder. The gateway does not start without it; for `postern doctor` as another user it is not a fault.',
   },
   'machine.data_exposed': {
     severity: 'warning',

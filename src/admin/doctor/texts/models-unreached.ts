@@ -34,7 +34,7 @@ export const modelsUnreached = {
     severity: 'error',
     says: 'the name {host} leads to no address',
     remedy:
-      'Look for a slip of the pen in "baseurl"; a tailnet name needs MagicDNS (`tailscale status`), or write the address',
+      'Check "baseurl" for a typo; a tailnet name needs MagicDNS (`tailscale status`), or write the address',
     means: 'DNS does not know the host.',
   },
   'models.unreachable': {
@@ -42,7 +42,7 @@ export const modelsUnreached = {
     says: 'no connection to {address}: packets go nowhere',
     remedy:
       'Is that machine on, and on this network (`tailscale ping {host}`)? Does a firewall drop what comes for the port?',
-    means: 'There is no way to that address, or what is sent there is dropped in silence.',
+    means: 'No route leads to that address, or what is sent there is dropped in silence.',
   },
   'models.untrusted': {
     severity: 'error',

@@ -4,7 +4,7 @@ import type { Text } from './text.ts'
 export const models = {
   'models.none_found': {
     severity: 'warning',
-    says: 'no model server was found on this machine: the built-in demo answers, which is no model',
+    says: 'no model server was found on this machine: the built-in demo answers, which is not a model',
     remedy:
       'Start Ollama, LM Studio, vLLM, SGLang or llama.cpp, or name one: "providers" in the configuration (docs/providers.md)',
     means: 'With no providers configured the usual ports of loopback are looked at.',
@@ -44,7 +44,7 @@ export const models = {
   },
   'models.ollama_old': {
     severity: 'warning',
-    says: 'Ollama {version} is older than {floor}, which mends a known hole',
+    says: 'Ollama {version} is older than {floor}, which fixes a known vulnerability',
     remedy: 'Update it: `curl -fsSL https://ollama.com/install.sh | sh`',
     means: 'CVE-2026-7482.',
   },

@@ -18,7 +18,7 @@ export const webui = {
   },
   'webui.old': {
     severity: 'warning',
-    says: 'Open WebUI {version} is older than {floor}, which mends known holes',
+    says: 'Open WebUI {version} is older than {floor}, which fixes known vulnerabilities',
     remedy: 'Update it: `docker compose pull open-webui && docker compose up -d open-webui`',
     means: 'CVE-2026-45339, CVE-2026-45400 and CVE-2026-45401.',
   },

@@ -11,7 +11,7 @@ export const exportPrefix = () =>
     if (/^$|^[\w!.*'()-]+(\/[\w!.*'()-]+)*$/.test(text) && !/(^|\/)\.{1,2}(\/|$)/.test(text)) {
       return text
     }
-    return refuse(ctx, text, 'is no beginning of a name', remedy)
+    return refuse(ctx, text, 'is not a valid object prefix', remedy)
   })
 
 const day = 86_400

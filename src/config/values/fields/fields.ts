@@ -88,7 +88,7 @@ export const trustedProxy = () =>
     }
     const remedy = 'Write an address, a range such as "10.0.0.0/8", or "unix" for a socket peer'
     if (!ipaddr.isValidCIDR(text)) {
-      return refuse(ctx, text, `${quote(text)} is no IP address or CIDR range`, remedy)
+      return refuse(ctx, text, `${quote(text)} is not a valid IP address or CIDR range`, remedy)
     }
     if (!text.endsWith('/0')) return text
     const message = `${quote(text)} believes an address header from anybody`
@@ -100,7 +100,7 @@ export const hostName = () =>
     const name = text.toLowerCase()
     if (/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name) || ipaddr.IPv6.isValid(name)) return name
     const remedy = 'Write the name alone, such as "machine.tail1234.ts.net"'
-    return refuse(ctx, text, `${quote(text)} is no host name`, remedy)
+    return refuse(ctx, text, `${quote(text)} is not a valid host name`, remedy)
   })
 
 /** An http(s) URL as written. */
@@ -183,7 +183,7 @@ export const groupName = () =>
   z.string().transform((text, ctx) => {
     const name = text.startsWith('group:') ? text : `group:${text}`
     if (/^group:[^\s\p{C}:*]{1,128}$/u.test(name)) return name
-    return refuse(ctx, text, `${quote(text)} is no group name`, 'Write "group:family"')
+    return refuse(ctx, text, `${quote(text)} is not a valid group name`, 'Write "group:family"')
   })
 
 /** A capability of the tailnet's policy: a domain and a path below it. */
@@ -191,7 +191,7 @@ export const capability = () =>
   z.string().transform((text, ctx) => {
     if (/^[a-z0-9-]+(\.[a-z0-9-]+)+(\/[\w.-]+)+$/i.test(text)) return text
     const remedy = 'Write a domain and a name, such as "example.com/cap/gateway"'
-    return refuse(ctx, text, `${quote(text)} is no capability`, remedy)
+    return refuse(ctx, text, `${quote(text)} is not a valid capability`, remedy)
   })
 
 const PLACES: ReadonlySet<string> = new Set(['*', '(loopback)', '(owner)'])
@@ -208,7 +208,7 @@ export const grantSource = () =>
 export const modelId = () =>
   z.string().transform((text, ctx) => {
     if (/^[^\s\p{C}]([^\p{C}]{0,254}[^\s\p{C}])?$/u.test(text)) return text
-    const message = `${quote(text)} is no model id`
+    const message = `${quote(text)} is not a valid model id`
     return refuse(ctx, text, message, 'Write the id exactly as the provider lists it')
   })
 
@@ -216,7 +216,7 @@ export const modelId = () =>
 export const modelPattern = () =>
   z.string().transform((text, ctx) => {
     if (/^[^\s\p{C}\\!][^\s\p{C}\\]*$/u.test(text)) return text
-    const message = `${quote(text)} is no models pattern`
+    const message = `${quote(text)} is not a valid models pattern`
     const remedy = 'Write "provider/model"; * stands for anything but a slash, ** for any segments'
     return refuse(ctx, text, message, remedy)
   })
@@ -225,7 +225,7 @@ export const pathPattern = () =>
   z.string().transform((text, ctx) => {
     if (/^\/[^\s\p{C}?#\\]*$/u.test(text)) return text
     const remedy = 'Write a path, such as "/v1/**"'
-    return refuse(ctx, text, `${quote(text)} is no path pattern`, remedy)
+    return refuse(ctx, text, `${quote(text)} is not a valid path pattern`, remedy)
   })
 
 /** A header of our choice, in lower case. */

@@ -40,17 +40,17 @@ const split = (text: string): string[] => text.split(',').map((part) => part.tri
 export const origins = () =>
   list(
     (text) => text === '*' || ORIGIN.test(text.toLowerCase()),
-    'no origin',
+    'not an origin',
     'Write scheme and host, such as "https://app.example.com", or "*"',
   ).transform((parts) => parts.map((part) => part.toLowerCase()))
 
 export const methods = () =>
-  list((text) => TOKEN.test(text), 'no method', 'Write "GET, POST"').transform(join)
+  list((text) => TOKEN.test(text), 'not a method', 'Write "GET, POST"').transform(join)
 
 export const headerNames = () =>
   list(
     (text) => TOKEN.test(text),
-    'no name of a header',
+    'not a header name',
     'Write "authorization, content-type"',
   ).transform(join)
 

@@ -15,13 +15,18 @@ export const audience = () =>
   z.string().transform((text, ctx) => {
     if (/^[^\s\p{C}]{1,256}$/u.test(text)) return text
     const remedy = 'Write the "aud" that its tokens for this gateway have'
-    return refuse(ctx, text, `${quote(text)} is no audience`, remedy)
+    return refuse(ctx, text, `${quote(text)} is not a valid audience`, remedy)
   })
 
 export const claimName = () =>
   z.string().transform((text, ctx) => {
     if (/^[^\s\p{C}]{1,128}$/u.test(text)) return text
-    return refuse(ctx, text, `${quote(text)} is no claim`, 'Write its name, such as "email"')
+    return refuse(
+      ctx,
+      text,
+      `${quote(text)} is not a valid claim`,
+      'Write its name, such as "email"',
+    )
   })
 
 export const loginPrefix = () =>

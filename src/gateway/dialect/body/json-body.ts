@@ -32,7 +32,7 @@ export interface JsonBodyOptions {
   readonly modelInPath: boolean
   /** What an absent `stream` means. */
   readonly streams: boolean
-  /** It is no request of a model: an `endpoint` in it steers nothing, and what it says of tokens bounds no answer. */
+  /** It is not a request of a model: an `endpoint` in it steers nothing, and what it says of tokens bounds no answer. */
   readonly ofResource?: boolean
 }
 

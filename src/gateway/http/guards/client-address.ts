@@ -151,7 +151,7 @@ const hops = new LRUCache<string, Hop>({ max: 4096 })
 const hopOf = (peer: string): Hop =>
   hopIfAddress(peer) ?? (peer === unix.ip ? unix : { ...unix, ip: 'unknown', key: 'unknown' })
 
-/** Right-most hop not itself trusted. Behind a value that is no address nothing can be believed: stop before it. */
+/** Right-most hop not itself trusted. Behind a value that is not an address nothing can be believed: stop before it. */
 const lastUntrusted = (socket: Hop, forwardedFor: string, trusted: TrustedSet): Hop => {
   let hop = socket
   let end = forwardedFor.length

@@ -62,7 +62,7 @@ export const createKeyScheme = ({
     const row = named(token, keys)
     if (row === undefined) return badToken
     const verdict = conclude(row)
-    // No signature is worth checking under the name of a key that is no good.
+    // No signature is worth checking under the name of a key that is not valid.
     if (verdict.caller === undefined) return verdict
     const failure = await verify(token.text, row, keys, clock.now())
     if (failure !== undefined) return { failure, user: row.login }

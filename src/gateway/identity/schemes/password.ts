@@ -136,7 +136,7 @@ export const createPasswordScheme = (options: PasswordSchemeOptions): PasswordSc
       try {
         return await check(credential, client, signal, effort)
       } catch (error) {
-        // Nobody reads the answer to a client that left; like a full queue, it is no failure of theirs.
+        // Nobody reads the answer to a client that left; like a full queue, it is not a failure of theirs.
         if (error instanceof VerifierBusy || signal.aborted) {
           return { failure: 'busy', user: credential.user, retryAfter: busyRetryAfter }
         }

@@ -71,7 +71,7 @@ export const createTokenScheme = (options: TokenSchemeOptions): TokenScheme => {
         const text = headers.get(header)
         if (text === null || text === '') continue
         const token = text.length > maxToken ? undefined : readToken(text)
-        // Another's token is no answer to what this header asks.
+        // Another's token is not an answer to what this header asks.
         return token?.issuer === issuer ? examine(token, keysOf) : Promise.resolve(badToken)
       }
       return undefined

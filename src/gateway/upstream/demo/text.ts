@@ -16,7 +16,7 @@ export interface Said {
   readonly cut: boolean
 }
 
-/** What the demo says within the client's limit of tokens; anything but a positive number is no limit. */
+/** What the demo says within the client's limit of tokens; anything but a positive number is not a limit. */
 export function say(limit: unknown): Said {
   const kept = typeof limit === 'number' && limit >= 1 ? tokens.slice(0, limit) : tokens
   const pieces: string[] = []

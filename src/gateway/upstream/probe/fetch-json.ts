@@ -5,7 +5,7 @@ const limits = { timeoutMs: 3_000, maxBytes: 262_144 }
 
 /**
  * Fetches one small JSON document.
- * @throws when there is no 200, when it is no JSON, late or too large
+ * @throws when there is no 200, when it is not JSON, late or too large
  */
 export const fetchJson =
   (send: Send) =>

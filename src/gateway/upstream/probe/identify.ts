@@ -10,7 +10,7 @@ export interface Identity {
 
 /**
  * Which server is this? The rows of its list hint at it, one more question confirms it: a web server that happens to
- * answer JSON is no model server.
+ * answer JSON is not a model server.
  * @param unmarked whom to consider when no row hints at anybody
  */
 export async function identify(

@@ -12,7 +12,7 @@ interface Entry {
 /**
  * The configuration's text with a door open, and what was changed in it beside `mode`. Where listeners are named and
  * none is for tailscaled, one is added. Comments stay.
- * @throws Error when the text is no HuJSON, or Caddy stands in front
+ * @throws Error when the text is not HuJSON, or Caddy stands in front
  */
 export const openIn = (text: string, mode: Wanted['mode'], before?: Edits) => {
   const root = rootOf(text)
