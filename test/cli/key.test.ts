@@ -1,7 +1,15 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { decodeJwt, decodeProtectedHeader } from 'jose'
+import {
+  calculateJwkThumbprint,
+  decodeJwt,
+  decodeProtectedHeader,
+  exportJWK,
+  generateKeyPair,
+  type JWK,
+} from 'jose'
 import { describe, expect, it } from 'vitest'
+import { replaceSigningKey } from '../../src/adapter/node/secrets/signing-key.ts'
 import { isWhole } from '../../src/gateway/identity/key-format.ts'
 import type { KeyRing } from '../../src/platform/records/api-key.ts'
 import { dataDir, store } from '../store/fixtures.ts'
@@ -20,6 +28,16 @@ const listed = async (dir: string, ...flags: string[]): Promise<Listed[]> =>
 
 const create = async (dir: string, ...flags: string[]): Promise<Listed & { key: string }> =>
   JSON.parse((await postern(dir, 'key', 'create', '--json', '--login', 'Alice', ...flags)).out)
+
+/** A key whose name begins with a dash. */
+const dashed = async (): Promise<{ jwk: JWK; kid: string }> => {
+  for (;;) {
+    const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true })
+    const jwk = await exportJWK(privateKey)
+    const kid = (await calculateJwkThumbprint(jwk)).slice(0, 16)
+    if (kid.startsWith('-')) return { jwk, kid }
+  }
+}
 
 const signingKey = (dir: string): string => join(dir, 'signing-key.json')
 
@@ -242,5 +260,23 @@ describe('postern key rotate and retire', () => {
     expect(await postern(dir, 'key', 'retire', first)).toMatchObject({ code: 1 })
     const running = await store({ dataDir: dir })
     expect((await running.loadKeys()).signers).toMatchObject([{ kid }])
+  })
+
+  it('take a name that begins with a dash, as older versions made one in 64', async () => {
+    const dir = await ledger()
+    const { jwk, kid } = await dashed()
+    writeFileSync(signingKey(dir), JSON.stringify(jwk), { mode: 0o600 })
+    expect((await create(dir, '--signed')).signed_by).toBe(kid)
+    await postern(dir, 'key', 'rotate')
+    expect(await postern(dir, 'key', 'retire', kid)).toMatchObject({ code: 0 })
+    const wrong = await postern(dir, 'key', 'retire', '--dta')
+    expect(wrong).toMatchObject({ code: 1, error: expect.stringContaining('no signing key --dta') })
+  })
+
+  it('never make such a name', async () => {
+    const dir = dataDir()
+    const kids: string[] = []
+    while (kids.length < 400) kids.push((await replaceSigningKey(dir)).kid)
+    expect(kids.filter((each) => each.startsWith('-'))).toEqual([])
   })
 })

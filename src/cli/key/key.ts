@@ -133,6 +133,8 @@ const rotateCommand = (): Command =>
 const retireCommand = (): Command =>
   ledgerOptions(new Command('retire').description('refuse whatever a signing key has signed'))
     .argument('<kid>', 'as `postern key rotate` shows it')
+    // Keys of older versions may have a name that begins with a dash.
+    .allowUnknownOption()
     .action(async (kid: string, flags: Flags) => {
       if ((await currentSigner(flags))?.kid === kid) {
         throw new Error(`${kid} signs at present: run \`postern key rotate\` first`)

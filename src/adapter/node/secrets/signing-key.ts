@@ -30,13 +30,21 @@ export const readSigningKey = async (dataDir: string): Promise<PrivateSigningKey
 
 /** Makes a new signing key and puts it in the place of the old one, whose private half is gone then. */
 export const replaceSigningKey = async (dataDir: string): Promise<PrivateSigningKey> => {
-  const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true })
-  const privateJwk = await exportJWK(privateKey)
+  const key = await newSigningKey()
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   // A file that others could read must not hand its mode on.
   await rm(pathIn(dataDir), { force: true })
-  await writeConfig(pathIn(dataDir), `${JSON.stringify(privateJwk)}\n`)
-  return toSigningKey(privateJwk)
+  await writeConfig(pathIn(dataDir), `${JSON.stringify(key.privateJwk)}\n`)
+  return key
+}
+
+/** A name that begins with a dash, as one in 64 would, is an option to every command line. */
+const newSigningKey = async (): Promise<PrivateSigningKey> => {
+  for (;;) {
+    const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true })
+    const key = await toSigningKey(await exportJWK(privateKey))
+    if (!key.kid.startsWith('-')) return key
+  }
 }
 
 const parse = (text: string, path: string): JWK => {
