@@ -19,12 +19,12 @@ const wings: readonly (readonly string[])[] = [
 
 /** Who else writes what says who may do what, and why that is not an act of a person that goes unrecorded. */
 const writing: Readonly<Record<string, string>> = {
-  'adapter/node/ledger/apply.ts → actStatements': 'the door of the API: acts with their audit',
-  'adapter/node/ledger/apply.ts → upsertBan': 'automatic bans, which are in the list of bans',
-  'adapter/node/ledger/apply.ts → insertCapture': 'what a grant keeps of bodies',
-  'adapter/node/ledger/apply.ts → touchKey': 'when a key was last used',
-  'adapter/node/ledger/apply.ts → changeStatements': 'budgets as the configuration defines them',
-  'adapter/node/ledger/apply.ts → chargeStatements': 'what requests cost',
+  'adapter/node/ledger/writes.ts → actStatements': 'the door of the API: acts with their audit',
+  'adapter/node/ledger/writes.ts → upsertBan': 'automatic bans, which are in the list of bans',
+  'adapter/node/ledger/writes.ts → insertCapture': 'what a grant keeps of bodies',
+  'adapter/node/ledger/writes.ts → touchKey': 'when a key was last used',
+  'adapter/node/ledger/writes.ts → changeStatements': 'budgets as the configuration defines them',
+  'adapter/node/ledger/writes.ts → chargeStatements': 'what requests cost',
   'adapter/node/ledger/watch.ts → deleteLapsed': 'forgets bans that lapsed long ago',
   'adapter/node/ledger/purge.ts → purgeCaptures': 'deletes captures when their time is over',
   'adapter/node/backup/restore.ts → insertAudit':

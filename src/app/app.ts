@@ -31,11 +31,11 @@ import { tagged } from '../gateway/upstream/routing/tagged.ts'
 import { Failure, fail } from '../platform/failure.ts'
 import type { Platform } from '../platform/platform.ts'
 import { management } from './admin.ts'
-import { createProofs } from './credentials.ts'
+import { createCredentialSchemes } from './credentials.ts'
 import { createDashboard } from './dashboard.ts'
-import { vitals } from './metrics.ts'
+import { metricFamilies } from './metrics.ts'
 import { createModelsApi } from './models.ts'
-import { createPeople } from './sign-in.ts'
+import { createSignIn } from './sign-in.ts'
 import type { State } from './state.ts'
 
 /**
@@ -84,7 +84,7 @@ export const createApp = (config: Config, platform: Platform, state: State): Hon
   }
 
   // For Prometheus.
-  app.on('GET', ['/metrics'], ...chain(...readers, showMetrics(vitals(platform, state))))
+  app.on('GET', ['/metrics'], ...chain(...readers, showMetrics(metricFamilies(platform, state))))
 
   // Ours, and not yet there: never passed on to what stands behind.
   for (const path of ours) {
@@ -113,27 +113,32 @@ const isClientGone = (error: Error): boolean => error instanceof ClientGone || i
 /** What stages are made of. */
 const createParts = (config: Config, platform: Platform, state: State) => {
   const policy = compileGrants({ ...config, log: platform.log, hasTags: tagged(state.registry) })
-  const proofs = createProofs(config, platform, state, policy)
+  const schemes = createCredentialSchemes(config, platform, state, policy)
   const { failures, bans, endedSessions: ended } = state
   const counted = authFailures({ failures, bans, platform, config: config.authFailures })
-  const people = createPeople({ config, platform, proofs, bans, failures: counted, ended })
+  const people = createSignIn({ config, platform, schemes, bans, failures: counted, ended })
   const models = createModelsApi(config, platform, state)
-  return { platform, state, policy, proofs, counted, people, models }
+  return { platform, state, policy, schemes, counted, people, models }
 }
 
 /** What stands before the routes, by whom they are for. */
 const createStages = (config: Config, parts: ReturnType<typeof createParts>) => {
   const { allowedHosts } = config
-  const { platform, state, policy, proofs, counted, people, models } = parts
+  const { platform, state, policy, schemes, counted, people, models } = parts
   const { clock, log } = platform
   const rules = { limiter: state.limiter, platform, rules: config.rateLimits }
   const limited = rateLimit({ ...rules, stage: 'after-authentication' })
   // Who is calling, before everything that is for somebody.
   const loopback = grantsLoopback(config.grants)
   const watched = [refuseUpgrade(), counted] as const
-  const recognised = [...watched, authenticate({ ...proofs, loopback })] as const
+  const recognised = [...watched, authenticate({ ...schemes, loopback })] as const
   const { sessions } = people
-  const inBrowser = authenticate({ ...proofs, loopback, sessions, codeNeeded: proofs.codes.needed })
+  const inBrowser = authenticate({
+    ...schemes,
+    loopback,
+    sessions,
+    requiresTotp: schemes.codes.needed,
+  })
   const admitted = [limited, requireRole(policy)]
   return {
     everyone: {
@@ -202,7 +207,7 @@ const readinessOf = (state: State, { shared }: Pick<Platform, 'shared'>) => ({
 const webuiStages = (
   config: Config,
   { send, clock, log }: Platform,
-  { open, tunnels }: State,
+  { activeExchanges, tunnels }: State,
   people: readonly MiddlewareHandler<Env>[],
 ): MiddlewareHandler<Env>[] | undefined => {
   const { webui, allowedHosts, limits } = config
@@ -212,7 +217,17 @@ const webuiStages = (
   return [
     requireShown(webui),
     ...(sso ? people : []),
-    webuiProxy({ webui, allowedHosts, send, clock, log, limits, open, tunnels, identity }),
+    webuiProxy({
+      webui,
+      allowedHosts,
+      send,
+      clock,
+      log,
+      limits,
+      activeExchanges,
+      tunnels,
+      identity,
+    }),
   ]
 }
 

@@ -17,7 +17,7 @@ import type { Platform } from '../platform/platform.ts'
 import type { State } from './state.ts'
 
 /** By what callers may prove who they are, under a configuration. */
-export type Proofs = Pick<
+export type CredentialSchemes = Pick<
   AuthenticateOptions,
   | 'passwords'
   | 'keys'
@@ -33,12 +33,12 @@ export type Proofs = Pick<
   readonly codes: CodeScheme
 }
 
-export const createProofs = (
+export const createCredentialSchemes = (
   config: Config,
   platform: Platform,
   state: State,
   policy: Policy,
-): Proofs => {
+): CredentialSchemes => {
   const { webui } = config
   const attempts = attemptGate(state.failures, state.bans, config.authFailures)
   const mark = createMark(config, platform)

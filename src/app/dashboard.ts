@@ -16,8 +16,8 @@ import { keysPage } from '../admin/dashboard/pages/keys.ts'
 import { type ModelSources, modelsPage } from '../admin/dashboard/pages/models.ts'
 import { requestPage } from '../admin/dashboard/pages/request.ts'
 import { requestsPage } from '../admin/dashboard/pages/requests.ts'
-import { saidPage } from '../admin/dashboard/pages/said.ts'
 import { sessionsPage } from '../admin/dashboard/pages/sessions.ts'
+import { transcriptPage } from '../admin/dashboard/pages/transcript.ts'
 import { mountDashboard } from '../admin/dashboard/routes.ts'
 import type { Config } from '../config/config.ts'
 import type { Env } from '../gateway/http/env.ts'
@@ -45,27 +45,27 @@ export const createDashboard = (config: Config, platform: Platform, state: State
   const explain = explainer(config, state)
   const serving = (model: string) => anyDialect(providers(), model).candidates
   const ofCaller = bucketsFor(state.quotas, config.quotas)
-  const mine: HomeSources['buckets'] = async (c) => {
+  const callerBuckets: HomeSources['buckets'] = async (c) => {
     await state.quotas.ready()
     return ofCaller(c)
   }
-  const everybodys = async () => {
+  const allBuckets = async () => {
     await state.quotas.ready()
     return state.quotas.show(state.quotas.refs())
   }
   const pages = [
-    homePage({ config, models, ask, buckets: mine }),
+    homePage({ config, models, ask, buckets: callerBuckets }),
     modelsPage({ models }),
     connectPage({ config, models }),
     keysPage({ ask }),
     overviewPage({ ask }),
     requestsPage({ ask }),
     requestPage({ ask, explain, serving, health: state.health.of }),
-    saidPage({ ask, read: captureReader(platform.store, createAudit(platform)) }),
+    transcriptPage({ ask, read: captureReader(platform.store, createAudit(platform)) }),
     sessionsPage({ ask }),
     peoplePage({ config, ask }),
     accessPage({ config, explain, known }),
-    quotasPage({ config, buckets: everybodys }),
+    quotasPage({ config, buckets: allBuckets }),
     doorsPage({
       config,
       ask,

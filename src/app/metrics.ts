@@ -5,7 +5,7 @@ import type { Platform } from '../platform/platform.ts'
 import type { State } from './state.ts'
 
 /** Everything `/metrics` shows: what was counted, what is so now, and what the host adds. */
-export const vitals =
+export const metricFamilies =
   (platform: Platform, state: State): (() => readonly Family[]) =>
   () => [
     ...state.metrics.collect(),
@@ -16,7 +16,7 @@ export const vitals =
     }),
     ...sharedGauge(platform),
     ...quotaGauges(state.quotas),
-    ...(platform.vitals?.() ?? []),
+    ...(platform.processMetrics?.() ?? []),
   ]
 
 /** Only where there is a Redis to count in. */

@@ -31,8 +31,8 @@ import {
 } from '../gateway/upstream/models.ts'
 import { ollamaRoutes } from '../gateway/upstream/ollama-api.ts'
 import { findRoute } from '../gateway/upstream/routing/find.ts'
+import { requireDialect } from '../gateway/upstream/routing/require-dialect.ts'
 import { route } from '../gateway/upstream/routing/route.ts'
-import { requireSpoken } from '../gateway/upstream/routing/spoken.ts'
 import { unnamed } from '../gateway/upstream/routing/unnamed.ts'
 import { unpacked } from '../gateway/upstream/unpacked.ts'
 import { meter } from '../gateway/usage/meter.ts'
@@ -120,7 +120,7 @@ const createServing = (config: Config, platform: Platform, state: State, send: S
     /** An operation of a dialect. */
     serve: (operation: Operation): readonly Stage[] => [
       readTarget({ operation, limits, memory, ...platform }),
-      requireSpoken(registry, operation.named !== undefined),
+      requireDialect(registry, operation.named !== undefined),
       authorizeTarget({
         find: findRoute(registry, operation.named !== undefined),
         findUnnamed: (...known) => unnamed(registry.providers(), ...known),

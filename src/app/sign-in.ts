@@ -23,13 +23,13 @@ import type { Bans } from '../gateway/ratelimit/bans.ts'
 import { refuseBanned } from '../gateway/ratelimit/refuse-banned.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { Change } from '../platform/records/act.ts'
-import type { Proofs } from './credentials.ts'
+import type { CredentialSchemes } from './credentials.ts'
 import type { State } from './state.ts'
 
-export interface PeopleOptions {
+export interface SignInOptions {
   readonly config: Config
   readonly platform: Platform
-  readonly proofs: Proofs
+  readonly schemes: CredentialSchemes
   readonly ended: State['endedSessions']
   readonly bans: Bans
   /** Stands around every check of a credential. */
@@ -38,8 +38,8 @@ export interface PeopleOptions {
 
 type Guards = readonly MiddlewareHandler<Env>[]
 
-/** People with a browser: they prove here who they are, and are shown pages. */
-export interface People {
+/** SignIn with a browser: they prove here who they are, and are shown pages. */
+export interface SignIn {
   readonly sessions: SessionScheme
   /** Around every refusal: a page for browsers on their way to a page. */
   readonly pages: MiddlewareHandler<Env>
@@ -53,8 +53,8 @@ export interface People {
   readonly dashboard: Guards
 }
 
-export const createPeople = (options: PeopleOptions): People => {
-  const { config, platform, proofs, bans, failures, ended } = options
+export const createSignIn = (options: SignInOptions): SignIn => {
+  const { config, platform, schemes, bans, failures, ended } = options
   const sessions = createSessionScheme({
     ...platform,
     secrets: config.sessionSecrets ?? [platform.sessionSecret],
@@ -65,12 +65,12 @@ export const createPeople = (options: PeopleOptions): People => {
   const sso = config.webui?.sso === 'trusted-header'
   const loopback = grantsLoopback(config.grants)
   // Open WebUI speaks for people when it asks for models, not here.
-  const { codes } = proofs
-  const person = { ...proofs, sessions, speaksFor: undefined, codeNeeded: codes.needed }
-  const coded = [...config.users.values()].some(({ totp }) => totp !== undefined)
-  const ourOwn = authenticate({ ...person, loopback })
+  const { codes } = schemes
+  const person = { ...schemes, sessions, speaksFor: undefined, requiresTotp: codes.needed }
+  const anyUserHasTotp = [...config.users.values()].some(({ totp }) => totp !== undefined)
+  const identifyForUi = authenticate({ ...person, loopback })
   // Tokens that Open WebUI's pages carry are nothing to us.
-  const beside = authenticate({ ...person, besideWebui: true, loopback: false })
+  const identifyForWebui = authenticate({ ...person, besideWebui: true, loopback: false })
   const guards = (identify: MiddlewareHandler<Env>): Guards => [
     renewSession(sessions),
     failures,
@@ -80,7 +80,7 @@ export const createPeople = (options: PeopleOptions): People => {
     requirePerson(),
   ]
   const own = hostCheck(config.allowedHosts)
-  const proves = provesItself({ ...proofs, sessions, loopback: false })
+  const proves = provesItself({ ...schemes, sessions, loopback: false })
   return {
     sessions,
     pages: pagesForPeople(explain, (path) => !isForPrograms(path)),
@@ -92,13 +92,18 @@ export const createPeople = (options: PeopleOptions): People => {
     }),
     routes: (app) => {
       const sameOrigin = requireSameOrigin(config.allowedHosts)
-      app.get(loginPath, failures, sso ? beside : ourOwn, showLogin({ ...config.ui, coded }))
+      app.get(
+        loginPath,
+        failures,
+        sso ? identifyForWebui : identifyForUi,
+        showLogin({ ...config.ui, anyUserHasTotp }),
+      )
       const check = signIn({
         ...platform,
         ...config.ui,
-        passwords: proofs.passwords,
+        passwords: schemes.passwords,
         codes,
-        coded,
+        anyUserHasTotp,
         sessions,
         started,
       })
@@ -106,13 +111,13 @@ export const createPeople = (options: PeopleOptions): People => {
       app.get(logoutPath, (c) => showPage(c, logoutPage(config.ui.name)))
       app.post(logoutPath, sameOrigin, signOut({ ofWebui: sso, end }))
     },
-    webui: guards(beside),
-    dashboard: [own, ...guards(ourOwn), requireOwnPages(config.allowedHosts)],
+    webui: guards(identifyForWebui),
+    dashboard: [own, ...guards(identifyForUi), requireOwnPages(config.allowedHosts)],
   }
 }
 
 /** Puts on record who signed in and out, for the list of browsers; neither waits for it. */
-const recorder = ({ platform, ended }: PeopleOptions, sessions: SessionScheme) => {
+const recorder = ({ platform, ended }: SignInOptions, sessions: SessionScheme) => {
   const audit = createAudit(platform)
   const record = (c: Context<Env>, target: string, change: Change) =>
     platform.waitUntil(audit(c, change.kind, 'done', { target, change }))

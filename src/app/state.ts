@@ -57,7 +57,7 @@ export interface State {
   /** What was found out about them by asking. */
   readonly quirks: Quirks
   /** Told what became of asking a provider. */
-  readonly tried: HealthRecord['note']
+  readonly recordAttempt: HealthRecord['note']
   /** What hooks are still to be told. */
   readonly hooks: HooksState
   /** Budgets. */
@@ -68,7 +68,7 @@ export interface State {
   /** Whose the responses are that providers keep. */
   readonly responses: StoredResponses
   /** Answers under way. */
-  readonly open: Set<Stoppable>
+  readonly activeExchanges: Set<Stoppable>
   /** WebSockets to Open WebUI. */
   readonly tunnels: Tunnels
   /** The host is shutting down: no new work. */
@@ -102,7 +102,7 @@ export const createState = (
     ...createAdmission(),
     health,
     quirks: createQuirks(),
-    tried: (provider, result, reason) => {
+    recordAttempt: (provider, result, reason) => {
       metrics.attempt(provider, result)
       health.note(provider, result, reason)
     },
@@ -111,7 +111,7 @@ export const createState = (
     quotas: new QuotaLedger(platform),
     live: createLive(),
     responses: createStoredResponses(platform),
-    open: new Set(),
+    activeExchanges: new Set(),
     tunnels: createTunnels(),
     draining: false,
   }

@@ -35,7 +35,7 @@ export interface Platform {
   /** 32 bytes or more, known to this gateway only and the same after a restart: signs browser sessions. */
   readonly sessionSecret: Uint8Array
   /** What only the host can count, for `/metrics`: its process, and what waits for the database. */
-  readonly vitals?: () => readonly Family[]
+  readonly processMetrics?: () => readonly Family[]
   /** The files that our pages load, by name; absent: they come without. */
   readonly assets?: Readonly<Record<string, string>>
   /** What the host can find out about itself for the doctor; absent: nothing (Workers). */

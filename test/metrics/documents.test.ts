@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { createPlatform } from '../../src/adapter/node/platform.ts'
-import { createVitals } from '../../src/adapter/node/vitals.ts'
+import { createProcessMetrics } from '../../src/adapter/node/process-metrics.ts'
 import { format } from '../../src/admin/metrics/text.ts'
-import { vitals } from '../../src/app/metrics.ts'
+import { metricFamilies } from '../../src/app/metrics.ts'
 import { createState } from '../../src/app/state.ts'
 import type { Family } from '../../src/platform/metric.ts'
 import { readPage } from '../support/prometheus.ts'
@@ -28,10 +28,10 @@ const platform = createPlatform({
   passwords: { verify: neverAsked },
   send: neverAsked,
   log: () => {},
-  vitals: createVitals({ counters: () => counters }),
+  processMetrics: createProcessMetrics({ counters: () => counters }),
 })
 const state = createState(platform, { providers: () => [], lookAgain: async () => false })
-const families: readonly Family[] = vitals(platform, state)()
+const families: readonly Family[] = metricFamilies(platform, state)()
 
 /** As queries name them: a histogram has three. */
 const names = new Map(

@@ -26,11 +26,11 @@ const begin = async (limits: { firstByte: number; idle: number; writeStall: numb
     clock: { now: () => Date.now(), elapsed: () => performance.now() },
     limits,
     request: { origin: 'http://h', path: '/', method: 'POST', headers: [], body: null },
-    leaving: { gone: false, watch: () => () => {} },
+    disconnect: { aborted: false, onAbort: () => () => {} },
     truncate: undefined,
-    open: new Set(),
+    activeExchanges: new Set(),
     accept: () => ({ push: (chunk) => chunk, flush: () => null, done: () => {} }),
-    lastWords: () => null,
+    errorFrame: () => null,
   })
   state.sink?.head(200, [])
   const body = (await answer).body as ReadableStream<Uint8Array>

@@ -153,7 +153,7 @@ describe('the counters', () => {
       while (at < requests) await play(roll, at++)
     }
     await Promise.all(Array.from({ length: 24 }, worker))
-    await expect.poll(() => gateway.state.open.size).toBe(0)
+    await expect.poll(() => gateway.state.activeExchanges.size).toBe(0)
     const rows = gateway.store.usage
     const read = await page()
     expect(rows.length).toBeGreaterThan(requests * 0.9)

@@ -145,7 +145,7 @@ const close = ({ server, closeTunnels }: Listener): Promise<void> =>
 const farewell = 500
 
 const endAnswers = (state: State, servers: Iterable<Bound>): void => {
-  for (const exchange of state.open) exchange.stop()
+  for (const exchange of state.activeExchanges) exchange.stop()
   setTimeout(() => {
     for (const { server } of servers) server.closeAllConnections()
   }, farewell)

@@ -18,6 +18,7 @@ import { startGateway } from './gateway.ts'
 import { createTransport } from './http/transport.ts'
 import { createLog, type NodeLog } from './log.ts'
 import { createPlatform } from './platform.ts'
+import { createProcessMetrics } from './process-metrics.ts'
 import { openShared } from './redis/shared.ts'
 import { createPasswordPool } from './secrets/passwords.ts'
 import { readSessionSecret } from './secrets/session-secret.ts'
@@ -26,7 +27,6 @@ import { absoluteIn, type Place } from './tailscaled/expose/change.ts'
 import { endOverdue, keepDeadline } from './tailscaled/expose/deadline.ts'
 import { createLocalApi } from './tailscaled/localapi.ts'
 import { createTailnetChecks } from './tailscaled/tailnet-checks.ts'
-import { createVitals } from './vitals.ts'
 
 export interface RunOptions {
   readonly configPath: string
@@ -64,9 +64,9 @@ export const run = async ({ configPath, dataDir }: RunOptions): Promise<void> =>
   const shared = config.redis && (await openShared(config.redis, log))
   const send = withDemo(transport.send)
   const tailscale = createLocalApi({ socket: () => config.tailscale.socket })
-  const vitals = createVitals(store)
+  const processMetrics = createProcessMetrics(store)
   const machine = createMachine({ dataDir, config: () => config, running: async () => true })
-  const parts = { store, passwords, send, log, tailscale, sessionSecret, vitals, machine }
+  const parts = { store, passwords, send, log, tailscale, sessionSecret, processMetrics, machine }
   const platform = createPlatform({ ...parts, shared: shared?.counters })
   const registry = createRegistry(platform, config)
   const document = createDocument({ path: configPath, reload: () => reload.now() })

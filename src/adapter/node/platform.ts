@@ -21,7 +21,7 @@ export interface NodeParts {
   /** Where tailscaled is asked; absent: nobody is known by the tailnet. */
   readonly tailscale?: LocalApi
   /** What this host counts, for `/metrics`. */
-  readonly vitals?: Platform['vitals']
+  readonly processMetrics?: Platform['processMetrics']
   readonly shared?: Platform['shared']
   readonly machine?: Platform['machine']
   /** Default: a new one, so that sessions end with the process. */
@@ -32,7 +32,7 @@ const clock: Clock = { now: () => Date.now(), elapsed: () => performance.now() }
 
 /** Node's side of the port. The pepper lives in this process only: digests of credentials mean nothing outside it. */
 export const createPlatform = (parts: NodeParts): Platform => {
-  const { store, passwords, send, log, tailscale, vitals, shared, machine } = parts
+  const { store, passwords, send, log, tailscale, processMetrics, shared, machine } = parts
   const pepper = randomBytes(32)
   return {
     clock,
@@ -47,7 +47,7 @@ export const createPlatform = (parts: NodeParts): Platform => {
     assets: readAssets(),
     inflate,
     ...(tailscale && { tailscale }),
-    ...(vitals && { vitals }),
+    ...(processMetrics && { processMetrics }),
     ...(machine && { machine }),
     shared,
     waitUntil: (work) => {

@@ -4,7 +4,7 @@ import type { Provider } from '../../platform/upstream.ts'
 /** What is read at the moment somebody asks. */
 export interface Gauged {
   /** Answers under way. */
-  readonly open: { readonly size: number }
+  readonly activeExchanges: { readonly size: number }
   readonly bans: { counts(): BanCounts }
   readonly providers: readonly Pick<Provider, 'id' | 'models' | 'disabled'>[]
   readonly ledgerUp: boolean
@@ -19,10 +19,15 @@ export interface BanCounts {
   readonly imposed: number
 }
 
-export const gauges = ({ open, bans, providers, ledgerUp }: Gauged): Family[] => {
+export const gauges = ({ activeExchanges, bans, providers, ledgerUp }: Gauged): Family[] => {
   const { automatic, byHand, imposed } = bans.counts()
   return [
-    single('gauge', 'postern_open_streams', 'Answers of providers under way.', open.size),
+    single(
+      'gauge',
+      'postern_open_streams',
+      'Answers of providers under way.',
+      activeExchanges.size,
+    ),
     single('counter', 'postern_bans_total', 'Times an address was banned by itself.', imposed),
     {
       name: 'postern_bans_active',

@@ -10,8 +10,8 @@ import type { JsonBody } from '../dialect/body/json-body.ts'
 import type { OtherModels } from '../dialect/body/other-models.ts'
 import type { SentBody } from '../dialect/body/sent-body.ts'
 import type { Address, Operation } from '../dialect/operations.ts'
+import type { ClientDisconnect } from './disconnect.ts'
 import type { Framing } from './framing.ts'
-import type { Leaving } from './leaving.ts'
 
 /** What the adapter knows about a connection. */
 export interface Bindings {
@@ -30,7 +30,7 @@ export interface Bindings {
    */
   readonly truncate?: () => void
   /** Absent where the request's own signal is what tells. */
-  readonly leaving?: Leaving
+  readonly disconnect?: ClientDisconnect
   /** Present when the client asks to switch to WebSocket: joins it to this server and answers what that said. */
   readonly upgrade?: (target: UpgradeTarget) => Promise<Response>
 }
@@ -64,7 +64,7 @@ export interface Variables {
    * proxy/reverse-proxy, http/on-error: the answer whose headers hold id and time already. Asked for its headers, a
    * Response makes a list of them, which costs more than writing them (docs/decisions/061).
    */
-  told?: Response
+  timingWritten?: Response
   /** http/client-address */
   client: Client
   /** identity/authenticate */

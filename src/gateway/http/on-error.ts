@@ -60,6 +60,6 @@ const answer = (c: Context<Env>, failure: Failure, clock: Clock): Response => {
   const { code, message, details } = failure
   const body = errorBody(envelope, { status, code, message, details }, id)
   const response = new Response(JSON.stringify(body), { status, headers })
-  c.set('told', response)
+  c.set('timingWritten', response)
   return response
 }

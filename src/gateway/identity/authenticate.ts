@@ -35,7 +35,7 @@ export interface AuthenticateOptions {
   readonly besideWebui?: boolean
   readonly speaksFor?: SpeaksFor | undefined
   /** Must this user have signed in with a code? Absent: a password is enough here. */
-  readonly codeNeeded?: (user: string) => boolean
+  readonly requiresTotp?: (user: string) => boolean
   /** Did a page of another site cause the request? Then it is never a guess of the one who sends it. Absent: none does. */
   readonly foreignPage?: (c: Context<Env>) => boolean
   /** Names a wrong credential among gateways that count together. */
@@ -110,7 +110,7 @@ const identify = (c: Context<Env>, options: AuthenticateOptions): Auth | Promise
       return withKey(c, offered.key, options)
     case 'password':
       // Before the password is looked at: nothing is learnt about it here.
-      if (options.codeNeeded?.(offered.user)) return signedInAs(offered.user, c, options)
+      if (options.requiresTotp?.(offered.user)) return signedInAs(offered.user, c, options)
       return options.passwords.check(offered, client, c.req.raw.signal, effortOf(c, options))
   }
 }
@@ -144,7 +144,7 @@ const withKey = async (
   const found = (await options.keys?.check(key)) ?? 'not_ours'
   // SDKs and agents insist on some key, so people type a word; one that is not a key of ours proves nothing and
   // claims nothing, and who comes by the tailnet is known without it.
-  const auth = found === 'not_ours' ? ((await atTailnet(c, options)) ?? unknownKey) : found
+  const auth = found === 'not_ours' ? ((await fromTailnet(c, options)) ?? unknownKey) : found
   return auth.caller === undefined && isGuess(auth.failure) ? guessed(c, key, auth, options) : auth
 }
 
@@ -169,7 +169,7 @@ const isOnlyInQuery = (c: Context<Env>): boolean =>
   isFreelySent(c.req.raw.headers) && !c.req.raw.headers.has('authorization')
 
 /** Undefined: nobody whom the tailnet knows. */
-const atTailnet = async (
+const fromTailnet = async (
   c: Context<Env>,
   { tailnet, ownName }: AuthenticateOptions,
 ): Promise<Auth | undefined> => {
@@ -192,16 +192,16 @@ const foreign: Auth = { failure: 'foreign_name', user: '' }
 
 /** A person on the tailnet is known by their device; who signed in on a tagged one, by that. */
 const withoutCredential = async (c: Context<Env>, options: AuthenticateOptions): Promise<Auth> => {
-  const there = await atTailnet(c, options)
+  const there = await fromTailnet(c, options)
   if (there !== undefined && there.caller?.kind !== 'node') return there
   const session = options.sessions && (await sessionOf(c, options.sessions))
   if (session) return { caller: session.caller }
-  return there ?? fromHere(c, options)
+  return there ?? fromLoopback(c, options)
 }
 
-const fromHere = (c: Context<Env>, { loopback, ownName }: AuthenticateOptions): Auth => {
+const fromLoopback = (c: Context<Env>, { loopback, ownName }: AuthenticateOptions): Auth => {
   if (!loopback || !c.get('client').loopback) return { failure: 'missing', user: '' }
-  return ownName?.(c) === false ? foreign : atThisMachine
+  return ownName?.(c) === false ? foreign : loopbackAuth
 }
 
 const credentialOf = (c: Context<Env>, besideWebui = false): Credential => {
@@ -217,4 +217,4 @@ const isGemini = (path: string): boolean => envelopeOf(path) === 'gemini'
 const queryOf = (url: string): URLSearchParams => new URL(url).searchParams
 
 const loopbackCaller: Caller = { login: '(loopback)', kind: 'user', credentialId: '', groups: [] }
-const atThisMachine: Auth = { caller: loopbackCaller }
+const loopbackAuth: Auth = { caller: loopbackCaller }

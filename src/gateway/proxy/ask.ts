@@ -5,8 +5,8 @@ import { isStreamed, labelledKind } from '../answer/kind.ts'
 import { type AnswerReading, readingOf } from '../answer/reading.ts'
 import { envelopeOf, errorBody, errorEvent } from '../dialect/envelope.ts'
 import { toProvider } from '../dialect/request-headers.ts'
+import { disconnectOf } from '../http/disconnect.ts'
 import type { AnswerHead, BodyWatch, Env } from '../http/env.ts'
-import { leavingOf } from '../http/leaving.ts'
 import { watchAnswer } from './answer-watch.ts'
 import { type Answer, exchange } from './exchange.ts'
 import {
@@ -79,7 +79,7 @@ export interface UpstreamAnswer extends Answer {
 
 const send = async (asking: Asking, asksUsage: boolean): Promise<UpstreamAnswer> => {
   const { c, candidate, options } = asking
-  const { clock, limits, open } = options
+  const { clock, limits, activeExchanges } = options
   let reading: AnswerReading | undefined
   let headers: HeaderList = []
   c.get('meter').sending(candidate)
@@ -88,9 +88,9 @@ const send = async (asking: Asking, asksUsage: boolean): Promise<UpstreamAnswer>
     clock,
     limits: { ...limits, firstByte: candidate.provider.limits?.firstByte ?? limits.firstByte },
     request: upstreamRequest(asking, asksUsage),
-    leaving: leavingOf(c),
+    disconnect: disconnectOf(c),
     truncate: c.env.truncate,
-    open,
+    activeExchanges,
     accept: (status, came) => {
       refuseStatus(status)
       headers = withoutSecrets(came, asking.ready.finder)
@@ -98,7 +98,7 @@ const send = async (asking: Asking, asksUsage: boolean): Promise<UpstreamAnswer>
       reading = readingOf({ status, headers }, c.get('target'))
       return accept(asking, { status, headers, reading })
     },
-    lastWords: (failure) => (reading ? lastWords(c, reading, failure) : null),
+    errorFrame: (failure) => (reading ? errorFrame(c, reading, failure) : null),
   })
   return { ...answer, headers, reading }
 }
@@ -174,7 +174,7 @@ const observed = ({ c, candidate, ready }: Asking, head: AnswerHead): BodyWatch 
 }
 
 /** An event or a line says it; a body in one piece, a list and Amazon's frames are cut short instead. */
-const lastWords = (
+const errorFrame = (
   c: Context<Env>,
   { assumed, nextSequence }: AnswerReading,
   failure: Failure,

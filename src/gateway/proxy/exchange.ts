@@ -9,8 +9,8 @@ import type {
   UpstreamRequest,
   UpstreamSink,
 } from '../../platform/upstream.ts'
+import type { ClientDisconnect } from '../http/disconnect.ts'
 import type { AnswerOutcome, BodyWatch } from '../http/env.ts'
-import type { Leaving } from '../http/leaving.ts'
 
 export interface ExchangeLimits {
   /** ms until the upstream's head. */
@@ -26,18 +26,18 @@ export interface ExchangeOptions {
   readonly clock: Clock
   readonly request: UpstreamRequest
   readonly limits: ExchangeLimits
-  readonly leaving: Leaving
+  readonly disconnect: ClientDisconnect
   /**
    * Judges the head: the watch for the body, or null to have all of it before anything is answered, as errors are.
    * Throws a `Failure` to answer instead.
    */
   accept(status: number, headers: HeaderList): BodyWatch | null
   /** Bytes that tell the client of a failure in the middle of the body, or null when nothing can. */
-  lastWords(failure: Failure): Uint8Array | null
+  errorFrame(failure: Failure): Uint8Array | null
   /** See `Bindings.truncate`. */
   readonly truncate: (() => void) | undefined
   /** Exchanges under way, for a host that shuts down: `stop` ends one as an upstream's failure would. */
-  readonly open: Set<Stoppable>
+  readonly activeExchanges: Set<Stoppable>
 }
 
 export interface Stoppable {
@@ -90,9 +90,9 @@ class Exchange implements UpstreamSink, Stoppable {
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined
   #watch: BodyWatch | undefined
   /** The head of an answer that must have a body, or whose first bytes decide what it is, until the body begins. */
-  #held: Head | undefined
+  #pendingHead: Head | undefined
   /** Its first bytes, until it is known whether there are more. */
-  #first: Uint8Array | undefined
+  #firstChunk: Uint8Array | undefined
   #isBeginning = false
   /** The head of an error, and what came of its body. */
   #error: Head | undefined
@@ -121,14 +121,14 @@ class Exchange implements UpstreamSink, Stoppable {
   }
 
   start(): void {
-    const { send, request, leaving, limits } = this.#options
-    if (leaving.gone) {
+    const { send, request, disconnect, limits } = this.#options
+    if (disconnect.aborted) {
       this.#over = true
       this.#reject(new ClientGone())
       return
     }
-    this.#unwatch = leaving.watch(this.#leave)
-    this.#options.open.add(this)
+    this.#unwatch = disconnect.onAbort(this.#leave)
+    this.#options.activeExchanges.add(this)
     this.#touch()
     this.#arm(limits.firstByte)
     const call = send(request, this)
@@ -153,7 +153,7 @@ class Exchange implements UpstreamSink, Stoppable {
       return
     }
     this.#watch = watch
-    if (watch.required || watch.reading?.agreed === false) this.#held = { status, headers }
+    if (watch.required || watch.reading?.agreed === false) this.#pendingHead = { status, headers }
     else this.#answer({ status, headers, body: this.#body() })
   }
 
@@ -164,8 +164,8 @@ class Exchange implements UpstreamSink, Stoppable {
   }
 
   #answer(answer: Answer): void {
-    this.#held = undefined
-    this.#first = undefined
+    this.#pendingHead = undefined
+    this.#firstChunk = undefined
     this.#answered = true
     this.#tighten()
     this.#resolve(answer)
@@ -176,9 +176,9 @@ class Exchange implements UpstreamSink, Stoppable {
     // What was under way when the upstream was paused is not a sign that the client reads.
     if (!this.#paused) this.#touch()
     if (this.#error) this.#collect(chunk)
-    else if (this.#held && !this.#isBeginning) this.#decide(chunk)
+    else if (this.#pendingHead && !this.#isBeginning) this.#decide(chunk)
     else {
-      this.#begin()
+      this.#startStreaming()
       this.#enqueue(this.#watch?.push(chunk))
       this.#pauseIfFull()
     }
@@ -208,21 +208,21 @@ class Exchange implements UpstreamSink, Stoppable {
       this.#refuse(error as Error)
       return
     }
-    this.#first = joined(this.#first ?? empty, bytes ?? empty)
+    this.#firstChunk = joined(this.#firstChunk ?? empty, bytes ?? empty)
     const reading = this.#watch?.reading
     if (reading && !reading.agreed && reading.kind === undefined) return
     this.#isBeginning = true
-    queueMicrotask(this.#begin)
+    queueMicrotask(this.#startStreaming)
   }
 
   /**
    * More is to come than what came at once. A short answer is at its end by now, as the transport tells of all that one
    * packet brought before any promise goes on; it needs no stream, which would cost as much as the rest of a request.
    */
-  readonly #begin = (): void => {
-    const held = this.#held
+  readonly #startStreaming = (): void => {
+    const held = this.#pendingHead
     if (!held || this.#over) return
-    const first = this.#first
+    const first = this.#firstChunk
     this.#answer({ ...held, body: this.#body() })
     this.#enqueue(first)
     this.#pauseIfFull()
@@ -244,8 +244,8 @@ class Exchange implements UpstreamSink, Stoppable {
       this.#answerError(false)
       return
     }
-    const held = this.#held
-    if (held && this.#first === undefined && this.#watch?.required) {
+    const held = this.#pendingHead
+    if (held && this.#firstChunk === undefined && this.#watch?.required) {
       this.#fail(new Failure('upstream_error', 'The model server answered with nothing.'))
       return
     }
@@ -257,7 +257,7 @@ class Exchange implements UpstreamSink, Stoppable {
     }
     this.#finish('ok')
     if (held) {
-      this.#answer({ ...held, body: joined(this.#first ?? empty, last) })
+      this.#answer({ ...held, body: joined(this.#firstChunk ?? empty, last) })
       return
     }
     this.#enqueue(last)
@@ -317,7 +317,7 @@ class Exchange implements UpstreamSink, Stoppable {
   #break(failure: Failure): void {
     const rest = this.#watch?.flush()
     // Half an event is worth nothing, and would spoil the one that tells of the failure.
-    this.#enqueue(this.#options.lastWords(failure) ?? rest)
+    this.#enqueue(this.#options.errorFrame(failure) ?? rest)
     this.#finish(failure.code === 'upstream_error' ? 'upstream_error' : 'cut', failure.code)
     this.#call?.abort()
     this.#cut = true
@@ -350,7 +350,7 @@ class Exchange implements UpstreamSink, Stoppable {
     this.#over = true
     clearTimeout(this.#timer)
     this.#unwatch?.()
-    this.#options.open.delete(this)
+    this.#options.activeExchanges.delete(this)
     const reported = this.#watch?.reading?.errorCode
     if (outcome && reported !== undefined) this.#watch?.done('upstream_error', reported)
     else if (outcome) this.#watch?.done(outcome, code)

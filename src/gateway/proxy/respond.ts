@@ -70,6 +70,6 @@ const createResponse = (
   headers: Headers,
 ): Response => {
   const response = new Response(body, { status, headers })
-  c.set('told', response)
+  c.set('timingWritten', response)
   return response
 }

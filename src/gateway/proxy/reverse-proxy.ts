@@ -33,7 +33,7 @@ export interface ReverseProxyOptions {
   readonly log: Log
   readonly limits: ExchangeLimits
   /** Exchanges under way. */
-  readonly open: Set<Stoppable>
+  readonly activeExchanges: Set<Stoppable>
   /** Base URL, operation and version to the upstream's address. */
   readonly join: (
     baseurl: string,
@@ -44,7 +44,7 @@ export interface ReverseProxyOptions {
   readonly credential: (provider: Provider) => HeaderList | Promise<HeaderList>
   readonly quirks: Quirks
   /** Records how each attempt at a provider ended. */
-  readonly tried: (provider: string, result: Attempt, reason: string) => void
+  readonly recordAttempt: (provider: string, result: Attempt, reason: string) => void
   /** A place at a provider; what it resolves with gives the place up again. */
   readonly admit: (
     provider: Provider,
@@ -104,13 +104,13 @@ const attempt = async (
   }
   try {
     const { response, error } = await ask({ c, candidate, ready, options })
-    options.tried(id, error === undefined ? 'answered' : 'error', error ?? '')
+    options.recordAttempt(id, error === undefined ? 'answered' : 'error', error ?? '')
     return { response }
   } catch (error) {
     ready.release()
     const [result, why] = resultOf(error)
     if (result) {
-      options.tried(id, result, why)
+      options.recordAttempt(id, result, why)
       c.get('meter').missed(result)
     }
     return failed(c, candidate.provider, error, options.log)

@@ -11,9 +11,9 @@ import { selectResponse } from './responses.ts'
 import type { Database } from './schema.ts'
 import { selectSessions } from './sessions.ts'
 import { selectAttempts } from './usage/attempts.ts'
+import { selectGuesses, selectSpeeds } from './usage/doctor.ts'
 import { selectRequest, selectRequests } from './usage/requests.ts'
 import { selectGroups, selectPeople, selectSeries, selectTotals } from './usage/rollup.ts'
-import { selectGuesses, selectSpeeds } from './usage/signs.ts'
 
 type Answers = {
   readonly [Name in Question]: (

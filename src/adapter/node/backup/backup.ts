@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, realpathSync, renameSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { applyEach } from '../ledger/apply.ts'
 import { type DatabaseOptions, filePath, openAsItIs } from '../ledger/database.ts'
 import { makeEmpty, removeAll, syncFile, syncNames } from '../ledger/files.ts'
 import { newestVersion } from '../ledger/migrations.ts'
+import { applyEach } from '../ledger/writes.ts'
 import { inspect, type LedgerFacts, withFile } from './inspect.ts'
 import { copyServer } from './server.ts'
 

@@ -1,8 +1,8 @@
 import { migrate, schemaVersion } from '../../../ledger/store/migrate.ts'
 import { type DatabaseOptions, filePath, openAsItIs } from '../ledger/database.ts'
-import { keepCopy } from '../ledger/keep-copy.ts'
 import { holdDataDir } from '../ledger/lock.ts'
 import { migrations, newestVersion } from '../ledger/migrations.ts'
+import { keepCopy } from '../ledger/snapshot-before-migration.ts'
 
 export interface UpToDate {
   /** Names of migrations. */

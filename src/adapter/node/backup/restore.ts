@@ -14,7 +14,6 @@ import { pipeline } from 'node:stream/promises'
 import { insertAudit } from '../../../ledger/store/audit.ts'
 import { SchemaTooNew } from '../../../ledger/store/migrate.ts'
 import type { AuditRow } from '../../../platform/records/act.ts'
-import { applyEach } from '../ledger/apply.ts'
 import {
   type DatabaseOptions,
   filePath,
@@ -26,6 +25,7 @@ import { errorCode, UnusableDatabase } from '../ledger/errors.ts'
 import { beside, makeEmpty, removeAll, syncFile, syncNames } from '../ledger/files.ts'
 import { Journal } from '../ledger/journal.ts'
 import { holdDataDir } from '../ledger/lock.ts'
+import { applyEach } from '../ledger/writes.ts'
 import { inspect, type LedgerFacts, withFile } from './inspect.ts'
 
 export type RestoreStep = 'copying' | 'checking' | 'setting aside' | 'swapping' | 'done'

@@ -8,13 +8,13 @@ import {
 import type { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { ListenerConfig } from '../../../config/config.ts'
+import type { ClientDisconnect } from '../../../gateway/http/disconnect.ts'
 import type { Bindings, Connection } from '../../../gateway/http/env.ts'
 import { inspectFraming } from '../../../gateway/http/framing.ts'
-import type { Leaving } from '../../../gateway/http/leaving.ts'
 import type { Clock } from '../../../platform/platform.ts'
 import { continueWhenRead } from './continue.ts'
+import { splice } from './join-websocket.ts'
 import { refuseOnWire } from './refuse.ts'
-import { splice } from './splice.ts'
 
 /** The app as the listener sees it; read anew for each request, so that a reload takes effect at once. */
 export type Fetch = (request: Request, bindings: Bindings) => Response | Promise<Response>
@@ -133,16 +133,16 @@ const bindingsOf = (
   // Writes what is buffered, then closes without the last chunk.
   ...(outgoing && {
     truncate: () => incoming.socket.destroySoon(),
-    leaving: leavingOf(outgoing),
+    disconnect: disconnectOf(outgoing),
   }),
 })
 
 /** Node closes an answer when its connection is closed, and when it is complete. */
-const leavingOf = (outgoing: ServerResponse): Leaving => ({
-  get gone() {
+const disconnectOf = (outgoing: ServerResponse): ClientDisconnect => ({
+  get aborted() {
     return outgoing.destroyed && !outgoing.writableFinished
   },
-  watch: (leave) => {
+  onAbort: (leave) => {
     const closed = () => {
       if (!outgoing.writableFinished) leave()
     }

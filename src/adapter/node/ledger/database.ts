@@ -5,8 +5,8 @@ import type { Client } from '@libsql/client'
 import { migrate, SchemaTooNew } from '../../../ledger/store/migrate.ts'
 import type { Database } from '../../../ledger/store/schema.ts'
 import { errorCode, errorMessage, UnusableDatabase } from './errors.ts'
-import { keepCopy } from './keep-copy.ts'
 import { migrations } from './migrations.ts'
+import { keepCopy } from './snapshot-before-migration.ts'
 
 export interface DatabaseOptions {
   /** `file:…`, relative to `dataDir` unless absolute, or `libsql://…`, `https://…`, `http://…`. */

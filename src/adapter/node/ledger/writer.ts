@@ -2,12 +2,12 @@ import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Retention } from '../../../platform/records/captured.ts'
-import { applyEach } from './apply.ts'
 import { mayPass, type OpenDatabase, openDatabase } from './database.ts'
 import { errorCode, errorMessage } from './errors.ts'
 import { Journal } from './journal.ts'
 import type { FromWorker, WorkerOptions } from './protocol.ts'
 import { LedgerWatch } from './watch.ts'
+import { applyEach } from './writes.ts'
 
 interface Batch {
   readonly first: number

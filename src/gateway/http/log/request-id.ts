@@ -19,7 +19,7 @@ export const requestId = ({ clock, newId }: RequestIdOptions): MiddlewareHandler
     c.set('requestId', id)
     c.set('startedAt', started)
     await next()
-    if (c.get('told') === c.res) return
+    if (c.get('timingWritten') === c.res) return
     const envelope = envelopeFor(c.req.path, (name) => c.req.header(name))
     const written = idAndTime({ id, envelope }, clock.elapsed() - started)
     for (const [name, value] of Object.entries(written)) {

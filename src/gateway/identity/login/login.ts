@@ -19,7 +19,7 @@ export interface LoginOptions {
   /** What the gateway calls itself. */
   readonly name: string
   /** Somebody has to show a code: the form has a place for it. Whom it is for is nobody's business. */
-  readonly coded: boolean
+  readonly anyUserHasTotp: boolean
   readonly passwords: PasswordScheme
   readonly codes: CodeScheme
   readonly sessions: SessionScheme
@@ -30,22 +30,29 @@ export interface LoginOptions {
 }
 
 /** `GET /postern/login`: a form, or straight on for who is known already. */
-export const showLogin = ({ name, coded }: Pick<LoginOptions, 'name' | 'coded'>): Handler<Env> =>
+export const showLogin = ({
+  name,
+  anyUserHasTotp,
+}: Pick<LoginOptions, 'name' | 'anyUserHasTotp'>): Handler<Env> =>
   async function showLogin(c) {
     const to = returnPath(c.req.query('to'))
     const { caller } = c.var.auth
     if (isPerson(caller)) return goOn(c, to)
-    return showPage(c, loginPage({ name, coded, host: hostName(c.var.client.host), user: '', to }))
+    return showPage(
+      c,
+      loginPage({ name, anyUserHasTotp, host: hostName(c.var.client.host), user: '', to }),
+    )
   }
 
 /** `POST /postern/login`: the same check as everywhere, with the same gate before it, and a cookie after it. */
 export const signIn = (options: LoginOptions): Handler<Env> =>
   async function signIn(c) {
-    const { name, coded, sessions, log, newId, started } = options
+    const { name, anyUserHasTotp, sessions, log, newId, started } = options
     const form = await readForm(c)
     const auth = await proven(c, form, options)
     c.set('auth', auth)
-    if (auth.caller === undefined) return formAgain(c, { ...form, name, coded }, refusalOf(auth))
+    if (auth.caller === undefined)
+      return formAgain(c, { ...form, name, anyUserHasTotp }, refusalOf(auth))
     const { ip, secure } = c.var.client
     const id = newId()
     const token = await sessions.issue(auth.caller.credentialId, id)
@@ -127,7 +134,7 @@ const readForm = async (c: Context<Env>): Promise<Form> => {
 /** People get the form again, with what went wrong in it; programs JSON. */
 const formAgain = (
   c: Context<Env>,
-  { user, to, name, coded }: Form & Pick<LoginOptions, 'name' | 'coded'>,
+  { user, to, name, anyUserHasTotp }: Form & Pick<LoginOptions, 'name' | 'anyUserHasTotp'>,
   failure: Failure,
 ): Promise<Response> => {
   if (!wantsPage(c)) throw failure
@@ -139,14 +146,23 @@ const formAgain = (
   const host = hostName(c.var.client.host)
   return showPage(
     c,
-    loginPage({ name, coded, host, user, to, wrong: sentenceFor(failure, coded) }),
+    loginPage({
+      name,
+      anyUserHasTotp,
+      host,
+      user,
+      to,
+      wrong: sentenceFor(failure, anyUserHasTotp),
+    }),
     failure.status,
   )
 }
 
-const sentenceFor = ({ code, message, headers }: Failure, coded: boolean): string => {
+const sentenceFor = ({ code, message, headers }: Failure, anyUserHasTotp: boolean): string => {
   if (code === 'invalid_credentials') {
-    return coded ? 'User name, password or code is wrong.' : 'User name or password is wrong.'
+    return anyUserHasTotp
+      ? 'User name, password or code is wrong.'
+      : 'User name or password is wrong.'
   }
   const wait = headers['retry-after']
   return wait === undefined ? message : `${message} (${wait} s)`

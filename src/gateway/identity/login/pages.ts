@@ -15,12 +15,12 @@ export interface LoginForm {
   readonly user: string
   readonly to: string
   /** There is a place for the code of an authenticator. */
-  readonly coded: boolean
+  readonly anyUserHasTotp: boolean
   /** What went wrong. */
   readonly wrong?: string
 }
 
-export const loginPage = ({ name, host, user, to, coded, wrong }: LoginForm): Page => ({
+export const loginPage = ({ name, host, user, to, anyUserHasTotp, wrong }: LoginForm): Page => ({
   title: wrong === undefined ? `Sign in to ${name}` : `Could not sign in to ${name}`,
   card: true,
   content: html`<main>
@@ -33,7 +33,7 @@ ${wrong === undefined ? '' : html`<p class="wrong" role="alert" id="wrong">${wro
 ${userField(user, wrong !== undefined)}
 <label for="password">Password</label>
 ${passwordField(user, wrong !== undefined)}
-${coded ? codeField() : ''}<button>Sign in</button>
+${anyUserHasTotp ? codeField() : ''}<button>Sign in</button>
 </form>
 </main>`,
 })

@@ -7,6 +7,7 @@ import type { Clock, Log } from '../../../platform/platform.ts'
 import type { HeaderList } from '../../../platform/upstream.ts'
 import { type Send, UpstreamError } from '../../../platform/upstream.ts'
 import { check } from '../../http/check.ts'
+import { disconnectOf } from '../../http/disconnect.ts'
 import type { BodyWatch, Env } from '../../http/env.ts'
 import { isOfWeb } from '../../http/guards/foreign-page.ts'
 import { allowedHostsHint, originAllowed } from '../../http/guards/host-check.ts'
@@ -17,7 +18,6 @@ import {
   isWebuiToken,
   toFallback,
 } from '../../http/headers.ts'
-import { leavingOf } from '../../http/leaving.ts'
 import { showPage, wantsPage } from '../../http/page.ts'
 import { refuseHalfUpgrade, requireHandshake } from '../../http/websocket.ts'
 import { type ExchangeLimits, exchange, type Stoppable } from '../exchange.ts'
@@ -33,7 +33,7 @@ export interface WebuiOptions {
   readonly log: Log
   readonly limits: ExchangeLimits & TunnelLimits
   /** Exchanges under way. */
-  readonly open: Set<Stoppable>
+  readonly activeExchanges: Set<Stoppable>
   readonly tunnels: Tunnels
   /** How Open WebUI is told who is calling. Absent: it is told nothing, and its own login stays in charge. */
   readonly identity?: ((caller: Caller) => HeaderList) | undefined
@@ -81,9 +81,9 @@ const pass = async (c: Context<Env>, options: WebuiOptions): Promise<Response> =
     send: options.send,
     clock: options.clock,
     limits: options.limits,
-    leaving: leavingOf(c),
+    disconnect: disconnectOf(c),
     truncate: c.env.truncate,
-    open: options.open,
+    activeExchanges: options.activeExchanges,
     request: {
       origin: new URL(options.webui.url).origin,
       path: pathAndQuery(c),
@@ -92,7 +92,7 @@ const pass = async (c: Context<Env>, options: WebuiOptions): Promise<Response> =
       body: bodyless ? null : body,
     },
     accept: () => passive,
-    lastWords: () => null,
+    errorFrame: () => null,
   })
   const empty = method === 'HEAD' || status === 204 || status === 304
   return new Response(empty ? null : stream, {

@@ -6,8 +6,8 @@ import type {
   RequestsPage,
 } from '../../../platform/records/figures.ts'
 import { type Database, usage, usageHeaders } from '../schema.ts'
-import { daily, hourly } from './cubes.ts'
 import { anybody, inCube, isModel, person } from './rollup.ts'
+import { daily, hourly } from './rollup-levels.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR

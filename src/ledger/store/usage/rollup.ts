@@ -8,8 +8,8 @@ import type {
   UsageSums,
 } from '../../../platform/records/figures.ts'
 import type { Database } from '../schema.ts'
-import { type Cube, daily, type Needs, type Segment, segmentsOf } from './cubes.ts'
 import { LATENCY_COLUMNS, percentilesOf } from './latency.ts'
+import { type Cube, daily, type Needs, type Segment, segmentsOf } from './rollup-levels.ts'
 
 type Measure = Exclude<keyof UsageSums, 'firstByte' | 'duration'>
 

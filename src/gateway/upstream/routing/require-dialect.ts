@@ -13,7 +13,7 @@ import { route } from './route.ts'
  * dialects would do. To everybody else it stays a model that is not there.
  * @throws Failure `model_not_found`
  */
-export const requireSpoken = (
+export const requireDialect = (
   registry: Pick<Registry, 'providers' | 'lookAgain'>,
   bareOnly: boolean,
 ): MiddlewareHandler<Env> => {
@@ -25,7 +25,7 @@ export const requireSpoken = (
       throw notSpoken(c.get('target'), c.get('auth').caller?.login ?? '', known)
     }
   }
-  return check(function requireSpoken(c) {
+  return check(function requireDialect(c) {
     const { model, operation } = c.get('target')
     if (model === undefined) return
     const look = () => route(registry.providers(), model, operation.dialect, bareOnly)

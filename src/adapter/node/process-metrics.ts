@@ -8,9 +8,9 @@ import type { StoreCounters } from './store/store.ts'
  * What Node's host adds to `/metrics`: the ledger's queue, and the process under the names that prom-client gave them,
  * which dashboards know.
  */
-export const createVitals = (store: {
+export const createProcessMetrics = (store: {
   counters(): StoreCounters
-}): NonNullable<Platform['vitals']> => {
+}): NonNullable<Platform['processMetrics']> => {
   const lag = monitorEventLoopDelay({ resolution: 20 })
   lag.enable()
   const startedAt = Date.now() / 1000 - process.uptime()

@@ -6,8 +6,8 @@ import type { Ask } from '../../../platform/records/questions.ts'
 import type { CaptureReader, ReadCapture } from '../../api/usage/captures.ts'
 import type { DashboardPage } from '../page.ts'
 import { when } from '../parts/format.ts'
-import { legible } from '../parts/legible.ts'
 import { card, snippet, tag } from '../parts/pieces.ts'
+import { prettyJson } from '../parts/pretty-json.ts'
 
 export interface SaidSources {
   readonly ask: Ask
@@ -15,7 +15,7 @@ export interface SaidSources {
 }
 
 /** What was asked and answered, where a grant has it kept. */
-export const saidPage = ({ ask, read }: SaidSources): DashboardPage => ({
+export const transcriptPage = ({ ask, read }: SaidSources): DashboardPage => ({
   path: '/ui/requests/:id/said',
   title: 'What was said',
   about: 'What was asked and answered, as far as it was kept.',
@@ -40,6 +40,6 @@ const shown = (title: string, part: Part | null): Html | string =>
     ? ''
     : card(
         title,
-        html`<div class="body">${snippet(legible(part.body), undefined, { wrap: true })}</div>`,
+        html`<div class="body">${snippet(prettyJson(part.body), undefined, { wrap: true })}</div>`,
         part.truncated ? tag('cut', 'warn', 'It is not all there: only so much is kept.') : '',
       )
