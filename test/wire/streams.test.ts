@@ -194,10 +194,15 @@ describe('a client that does not read', () => {
       return sockets
     }
     // The first ones also pay for compiled code, a megabyte of it, and for caches; they stay, as what they free is reused.
-    const first = await stall(20)
-    const before = await measure()
-    const stalled = [...first, ...(await stall(20))]
-    expect((await measure()) - before).toBeLessThan(20 * 500_000)
+    const stalled = await stall(20)
+    const live = [await measure()]
+    for (let round = 0; round < 2; round++) {
+      stalled.push(...(await stall(20)))
+      live.push(await measure())
+    }
+    const [before = 0, between = 0, after = 0] = live
+    // Code may be compiled late where the machine is busy, but only once.
+    expect(Math.min(between - before, after - between)).toBeLessThan(20 * 500_000)
     for (const socket of stalled) socket.destroy()
     gateway.disconnect()
     await once(gateway, 'exit')
