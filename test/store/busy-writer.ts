@@ -8,12 +8,15 @@ import type { UsageRow } from '../../src/platform/records/usage.ts'
 
 const [, , dataDir = '.', run = '0', template = '{}'] = process.argv
 const acked = openSync(`${dataDir}/acked`, 'a')
+let isFirst = true
+/** Says that it writes once there is something that must not be lost, however slow the machine. */
 const note = (what: string): void => {
   writeSync(acked, `${what}\n`)
+  if (isFirst) process.stdout.write('writing\n')
+  isFirst = false
 }
 const store = await openStore({ url: 'file:postern.db', dataDir, log: () => {} })
 const { row, ban } = JSON.parse(template) as { row: UsageRow; ban: Ban }
-process.stdout.write('writing\n')
 for (let n = 0; ; n++) {
   const id = `${run}-${n}`
   void store.recordUsage({ ...row, id }).then(() => note(id))
