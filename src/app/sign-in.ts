@@ -38,7 +38,7 @@ export interface SignInOptions {
 
 type Guards = readonly MiddlewareHandler<Env>[]
 
-/** SignIn with a browser: they prove here who they are, and are shown pages. */
+/** For people with a browser: they prove here who they are, and are shown pages. */
 export interface SignIn {
   readonly sessions: SessionScheme
   /** Around every refusal: a page for browsers on their way to a page. */

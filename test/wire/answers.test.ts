@@ -74,6 +74,9 @@ const packed = (coding: string, pack: (body: string) => Buffer): Behaviour =>
   labelled({ 'content-type': 'text/event-stream', 'content-encoding': coding }, pack)
 const packedJson = JSON.stringify({ choices: [{ message: { content: 'Hi' } }], usage })
 
+/** Deeper than any stack. */
+const deepList = '['.repeat(200_000) + ']'.repeat(200_000)
+
 const byModel: Readonly<Record<string, Behaviour>> = {
   'label-text': labelled({ 'content-type': 'text/plain; charset=utf-8' }),
   'label-none': labelled({}),
@@ -110,6 +113,14 @@ const byModel: Readonly<Record<string, Behaviour>> = {
     errors: [{ code: 5007, message: 'no' }],
   }),
   'error-list': json({ error: ['no such model'] }),
+  'error-deep': ({ response }) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.end(`data: {"error":${deepList}}\n\n`)
+  },
+  'error-deep-500': ({ response }) => {
+    response.writeHead(500, { 'content-type': 'application/json' })
+    response.end(`{"error":${deepList}}`)
+  },
   'error-null': json({ error: null, choices: [{ message: { content: 'Hi' } }], usage }),
   'error-chat': events([
     sse(chunk({ content: 'Hi' })),
@@ -241,6 +252,20 @@ describe('an answer that came packed unasked', () => {
       expect(rows().at(-1)).toMatchObject(reported)
     },
   )
+})
+
+describe('an error of lists in lists', () => {
+  it.each([
+    ['error-deep', true, 200],
+    ['error-deep-500', false, 500],
+  ])('passes like any other: %s', async (model, stream, status) => {
+    const before = rows().length
+    const { response, text } = await asked(model, undefined, stream)
+    expect(response.status).toBe(status)
+    expect(text).toContain(deepList)
+    await until(() => rows().length > before)
+    expect(rows().at(-1)).toMatchObject({ status, outcome: 'upstream_error' })
+  })
 })
 
 describe('an error inside a 200', () => {

@@ -26,14 +26,12 @@ const choiceErrors = ({ choices }: Json): readonly unknown[] =>
   Array.isArray(choices) ? choices.map((choice) => object(choice)?.error) : []
 
 /** `null` stands in every answer of the responses API, and some servers write an empty one. */
-const isError = (value: unknown): boolean =>
-  typeof value === 'string' || typeof value === 'boolean'
-    ? Boolean(value)
-    : Array.isArray(value)
-      ? value.some(isError)
-      : Object.values(object(value) ?? {}).some(
-          (part) => part !== null && part !== '' && part !== 0,
-        )
+const isError = (value: unknown): boolean => {
+  if (typeof value === 'string' || typeof value === 'boolean') return Boolean(value)
+  // Not what is in them: a list within a list within a list could be as deep as a body is long.
+  const parts = Array.isArray(value) ? value : Object.values(object(value) ?? {})
+  return parts.some((part) => part !== null && part !== '' && part !== 0)
+}
 
 /** Google's `code` is the status in numbers, so a word of another field says more. */
 const codeOf = (error: unknown): string => {

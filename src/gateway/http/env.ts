@@ -65,7 +65,7 @@ export interface Variables {
    * Response makes a list of them, which costs more than writing them (docs/decisions/061).
    */
   timingWritten?: Response
-  /** http/client-address */
+  /** http/guards/client-address */
   client: Client
   /** identity/authenticate */
   auth: Auth
